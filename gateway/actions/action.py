@@ -1,0 +1,62 @@
+"""An action: one command of a plan, an outbox row with a lease, while a worker holds it."""
+
+from dataclasses import dataclass
+from typing import TypedDict
+
+from gateway.actions.plan import Plan, Step
+from gateway.calls.lifecycle import State
+from gateway.upstream import wire
+from gateway.upstream.wire import Command
+
+
+class NewAction(TypedDict):
+    """An outbox row as it is opened. `node` is None, and `epoch` 0, when nobody works on it yet."""
+
+    call: int
+    command: str
+    step: int
+    target: int
+    opened_at: int
+    useless_after: int
+    attempts: int
+    in_doubt: bool
+    after_server_error: bool
+    node: str | None
+    epoch: int
+    lease_until: int
+
+
+@dataclass(kw_only=True, slots=True)
+class Job:
+    """An action in the hands of its worker; `state`, `attempts` and the doubts change as it goes."""
+
+    action: int  # the outbox row
+    epoch: int  # our ownership; a later owner makes our results void
+    call: int  # the call's row
+    call_id: str
+    endpoint: str
+    rule: str | None
+    plan: Plan
+    command: Command
+    step: int  # of the plan
+    target: int  # of the step's targets
+    state: State  # of the call
+    attempts: int  # requests sent, the one about to be sent included
+    in_doubt: bool  # the command may have been applied by an earlier request
+    after_server_error: bool  # an accept of this call was answered 5xx
+    useless_at: float  # on the monotonic clock: the caller has long given up; nothing is sent
+    deadline: float  # on the monotonic clock: no further attempt
+
+    @property
+    def alternative(self) -> Step:
+        """The step of the plan that this action carries out."""
+        return self.plan.steps[self.step]
+
+    @property
+    def body(self) -> bytes:
+        """The exact bytes to send."""
+        if self.command is Command.REFER:
+            return wire.refer_body(self.alternative.targets[self.target])
+        if self.command is Command.HANGUP:
+            return b""
+        return self.alternative.body

@@ -1,0 +1,122 @@
+"""Sending one action's bytes upstream until the policy is content. tenacity runs the repetitions.
+
+The first attempt is made without tenacity, because nearly all succeed and entering it costs more than the rest of the
+bookkeeping.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+from zlib import crc32
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_result
+
+from gateway.actions import retry
+from gateway.actions.action import Job
+from gateway.actions.conclusion import conclude_unsent
+from gateway.actions.retry import Budget, Progress, RetryDecision, Then
+from gateway.clock import Clock
+from gateway.upstream.client import Upstream
+from gateway.upstream.outcome import Outcome, Result
+from gateway.upstream.wire import Command
+
+# Even an attempt that begins right at its deadline gets this long.
+SHORTEST_ATTEMPT: Final = 0.05
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judged:
+    """One request's outcome and what the policy makes of it."""
+
+    outcome: Outcome
+    decision: RetryDecision
+
+
+class Delivery:
+    """Sends actions. `on_attempt` hears of every request, `on_retry` of every one that will be repeated."""
+
+    def __init__(
+        self,
+        upstream: Upstream,
+        *,
+        attempt_timeout: float,
+        clock: Clock,
+        on_attempt: Callable[[Job, Outcome], None],
+        on_retry: Callable[[Job, Judged], Awaitable[None]],
+    ) -> None:
+        self._upstream = upstream
+        self._attempt_timeout = attempt_timeout
+        self._clock = clock
+        self._on_attempt = on_attempt
+        self._on_retry = on_retry
+        self._budgets: dict[str, Budget] = {}
+
+    async def deliver(self, job: Job) -> Judged:
+        """Send the job's bytes, as often as the policy says; the last outcome and its judgement."""
+        if (unsent := self._not_to_be_sent(job)) is not None:
+            return unsent
+        self._budget(job).first_attempt()
+        first = await self._attempt(job)
+        if first.decision.then is not Then.AGAIN:
+            return first
+        judged: list[Judged] = [first]
+
+        async def attempt() -> Judged:
+            if judged:  # tenacity has to see the first attempt, so that it pauses before the second
+                return judged.pop()
+            job.attempts += 1
+            return await self._attempt(job)
+
+        repeat = AsyncRetrying(retry=retry_if_result(_again), wait=_pause)
+        return await repeat(attempt)
+
+    def _not_to_be_sent(self, job: Job) -> Judged | None:
+        """The judgement on a job that must not be sent: a refer that may have been, or anything that is too late."""
+        if job.command is Command.REFER and job.in_doubt:
+            outcome = Outcome(result=Result.AMBIGUOUS, detail="its sender died; it may have been sent")
+            return Judged(outcome=outcome, decision=retry.judge(job.command, outcome, self._progress(job)))
+        if self._clock.monotonic() >= job.useless_at:
+            job.attempts -= 1  # the one that was announced is not made
+            outcome = Outcome(result=Result.NOT_SENT, detail="found too late to act on")
+            return Judged(outcome=outcome, decision=conclude_unsent(job))
+        return None
+
+    async def _attempt(self, job: Job) -> Judged:
+        left = job.deadline - self._clock.monotonic()
+        timeout = max(SHORTEST_ATTEMPT, min(self._attempt_timeout, left))
+        outcome = await self._upstream.send(job.endpoint, job.call_id, job.command, job.body, timeout=timeout)
+        self._on_attempt(job, outcome)
+        decision = retry.judge(job.command, outcome, self._progress(job))
+        if decision.then is Then.AGAIN and not self._budget(job).take():
+            decision = retry.judge(job.command, outcome, self._progress(job, may_retry=False))
+        job.in_doubt = decision.in_doubt
+        if job.command is Command.ACCEPT and outcome.result is Result.SERVER_ERROR:
+            job.after_server_error = True
+        judged = Judged(outcome=outcome, decision=decision)
+        if decision.then is Then.AGAIN:
+            await self._on_retry(job, judged)
+        return judged
+
+    def _progress(self, job: Job, *, may_retry: bool = True) -> Progress:
+        return Progress(
+            attempts=job.attempts,
+            seconds_left=job.deadline - self._clock.monotonic(),
+            in_doubt=job.in_doubt,
+            after_server_error=job.after_server_error,
+            may_retry=may_retry,
+            spread=crc32(job.call_id.encode()) / 2**32,
+        )
+
+    def _budget(self, job: Job) -> Budget:
+        return self._budgets.setdefault(job.endpoint, Budget())
+
+
+def _again(judged: Judged) -> bool:
+    return judged.decision.then is Then.AGAIN
+
+
+def _pause(state: RetryCallState) -> float:
+    if state.outcome is None:
+        raise AssertionError("tenacity pauses only after an outcome")
+    judged: Judged = state.outcome.result()
+    return judged.decision.pause

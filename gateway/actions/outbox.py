@@ -1,0 +1,252 @@
+"""The outbox: what is still to be sent upstream, who is sending it, and how it ended.
+
+Theory
+------
+An action is opened in the same commit that stores its cause, and settled in the same commit that moves its call. In
+between it belongs to one node, by a lease with an *epoch*. The lease says until when the others must leave it alone;
+the epoch, raised by every new owner, makes whatever an earlier owner still writes void (`settle` answers False). The
+upstream cannot be fenced in this way, so the rules on repeating (see `retry`) must hold even with two owners.
+
+`attempts` counts requests *before* they are sent: it is raised in the commit that grants the lease. So an action with
+no attempts was certainly never sent, and one that changes hands after an attempt is in doubt.
+
+Leases run on the database's clock (`lease_now`), which all nodes share.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, bindparam, func, insert, or_, select, text, update
+
+from gateway.actions.action import NewAction
+from gateway.calls.call import Advance, Happened
+from gateway.calls.lifecycle import Event, State, advance
+from gateway.calls.store import advance_calls, insert_events
+from gateway.tables import actions, calls, plans
+
+# A crashed node's calls must be taken over within 20 s: 15 s of lease, renewed three times, and a look each second.
+LEASE: Final = 15_000_000
+RENEWAL: Final = 5.0
+
+
+class StaleEpochError(Exception):
+    """Some of a batch of results belong to actions that another node has taken over; tried again one by one."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Claim:
+    """A wish for work."""
+
+    node: str
+    now: int  # µs, by this node's clock, against which calls grow too old
+    lease_now: int  # µs, by the database's clock
+    limit: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settlement:
+    """The end of an action, and what it means for its call."""
+
+    action: int
+    epoch: int
+    now: int
+    outcome: str
+    attempts: int
+    change: Advance
+    happened: Sequence[Happened]
+    follow: NewAction | None = None  # the next action of the same call
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Note:
+    """A failed request that will be repeated: progress to remember, should this node die."""
+
+    action: int
+    epoch: int
+    attempts: int
+    in_doubt: bool
+    happened: Sequence[Happened]
+
+
+def open_actions(connection: Connection, rows: Sequence[NewAction]) -> dict[int, int]:
+    """Open actions, at most one for each call; their ids by the calls' row ids."""
+    if not rows:
+        return {}
+    return {call: action for action, call in connection.execute(_OPEN, rows)}
+
+
+def settle(connection: Connection, settlements: Sequence[Settlement]) -> list[int | bool]:
+    """Close actions and move their calls, in one go.
+
+    For each: the id of the action that follows, True where none does, or False where the action was no longer ours.
+    Raises StaleEpochError when that happened to one of several; the journal then tries each alone.
+    """
+    closing = [
+        {"action": s.action, "mine": s.epoch, "now": s.now, "result": s.outcome, "sent": s.attempts}
+        for s in settlements
+    ]
+    if connection.execute(_SETTLE, closing).rowcount != len(settlements):
+        if len(settlements) > 1:
+            raise StaleEpochError
+        return [False]
+    advance_calls(connection, [s.change for s in settlements])
+    insert_events(connection, [line for s in settlements for line in s.happened])
+    opened = open_actions(connection, [s.follow for s in settlements if s.follow is not None])
+    return [opened[s.follow["call"]] if s.follow is not None else True for s in settlements]
+
+
+def note(connection: Connection, notes: Sequence[Note]) -> list[bool]:
+    """Remember that requests failed and will be repeated; False where the action was no longer ours."""
+    rows = [{"action": n.action, "mine": n.epoch, "sent": n.attempts, "doubt": n.in_doubt} for n in notes]
+    if connection.execute(_NOTE, rows).rowcount != len(notes):
+        if len(notes) > 1:
+            raise StaleEpochError
+        return [False]
+    insert_events(connection, [line for n in notes for line in n.happened])
+    return [True] * len(notes)
+
+
+def claim(connection: Connection, claims: Sequence[Claim]) -> list[list[Any]]:
+    """Take over actions that nobody holds, oldest first: rows of `_CLAIMED`, their calls moved to under way."""
+    return [_claim(connection, one) for one in claims]
+
+
+def renew(connection: Connection, held: Sequence[tuple[str, int, Sequence[int]]]) -> list[None]:
+    """Prolong the leases of (node, the database's now, its actions in hand)."""
+    for node, lease_now, ids in held:
+        if ids:
+            connection.execute(_RENEW, {"holder": node, "until": lease_now + LEASE, "ids": list(ids)})
+    return [None] * len(held)
+
+
+def release_all(connection: Connection) -> None:
+    """Void every lease; for SQLite at start-up, when the lock proves that no other process is alive."""
+    connection.execute(_RELEASE)
+
+
+def database_now(connection: Connection) -> int:
+    """Microseconds since the epoch by the database's own clock."""
+    if connection.dialect.name == "sqlite":
+        return int(connection.execute(_SQLITE_NOW).scalar_one())
+    return int(connection.execute(_POSTGRESQL_NOW).scalar_one())
+
+
+def count_open(connection: Connection) -> int:
+    """How many actions are not settled."""
+    return connection.execute(_COUNT).scalar_one()
+
+
+def _claim(connection: Connection, wish: Claim) -> list[Any]:
+    free = (
+        select(actions.c.id)
+        .where(actions.c.settled_at.is_(None), actions.c.lease_until < wish.lease_now)
+        .order_by(actions.c.id)
+        .limit(wish.limit)
+        .with_for_update(skip_locked=True)
+    )
+    taken = connection.execute(
+        update(actions)
+        .where(actions.c.id.in_(free.scalar_subquery()))
+        .values(
+            node=wish.node,
+            epoch=actions.c.epoch + 1,
+            lease_until=wish.lease_now + LEASE,
+            in_doubt=or_(actions.c.in_doubt, actions.c.attempts > 0),
+            attempts=actions.c.attempts + 1,
+        )
+        .returning(actions.c.id)
+    )
+    ids = [action for (action,) in taken]
+    rows = list(connection.execute(_CLAIMED, {"ids": ids})) if ids else []
+    _start(connection, [row for row in rows if wish.now < row.useless_after], wish.now)
+    return rows
+
+
+def _start(connection: Connection, rows: Sequence[Any], now: int) -> None:
+    """Move calls whose action was never sent to under way; a refer never gets here unsent."""
+    changes: list[Advance] = []
+    lines: list[Happened] = []
+    for row in rows:
+        if row.state != State.DECIDED:
+            continue
+        event = Event.REJECT_STARTED if row.command == "reject" else Event.ACCEPT_STARTED
+        state = advance(State.DECIDED, event)
+        changes.append(unchanged(row.call, state))
+        lines.append({"call": row.call, "at": now, "kind": event, "state": state, "detail": None})
+    advance_calls(connection, changes)
+    insert_events(connection, lines)
+
+
+def unchanged(call: int, state: State) -> Advance:
+    """An advance that changes nothing but the state."""
+    return {
+        "call": call,
+        "state": state,
+        "new_profile": None,
+        "new_status": None,
+        "new_target": None,
+        "new_answered_at": None,
+        "new_ended_at": None,
+        "new_error": None,
+        "more_attempts": 0,
+    }
+
+
+_OPEN: Final = insert(actions).returning(actions.c.id, actions.c.call)
+_SETTLE: Final = (
+    update(actions)
+    .where(
+        actions.c.id == bindparam("action"),
+        actions.c.epoch == bindparam("mine"),
+        actions.c.settled_at.is_(None),
+    )
+    .values(settled_at=bindparam("now"), outcome=bindparam("result"), attempts=bindparam("sent"))
+)
+_NOTE: Final = (
+    update(actions)
+    .where(
+        actions.c.id == bindparam("action"),
+        actions.c.epoch == bindparam("mine"),
+        actions.c.settled_at.is_(None),
+    )
+    .values(attempts=bindparam("sent"), in_doubt=bindparam("doubt"))
+)
+_RENEW: Final = (
+    update(actions)
+    .where(
+        actions.c.id.in_(bindparam("ids", expanding=True)),
+        actions.c.node == bindparam("holder"),
+        actions.c.settled_at.is_(None),
+    )
+    .values(lease_until=bindparam("until"))
+)
+_RELEASE: Final = update(actions).where(actions.c.settled_at.is_(None)).values(lease_until=0)
+_CLAIMED: Final = (
+    select(
+        actions.c.id,
+        actions.c.epoch,
+        actions.c.call,
+        calls.c.call_id,
+        calls.c.endpoint,
+        calls.c.rule,
+        calls.c.received_at,
+        plans.c.document,
+        actions.c.command,
+        actions.c.step,
+        actions.c.target,
+        calls.c.state,
+        actions.c.attempts,
+        actions.c.in_doubt,
+        actions.c.after_server_error,
+        actions.c.opened_at,
+        actions.c.useless_after,
+    )
+    .join(calls, calls.c.id == actions.c.call)
+    .join(plans, plans.c.digest == calls.c.plan)
+    .where(actions.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(actions.c.id)
+)
+_COUNT: Final = select(func.count()).select_from(actions).where(actions.c.settled_at.is_(None))
+_SQLITE_NOW: Final = text("SELECT CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)")
+_POSTGRESQL_NOW: Final = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")

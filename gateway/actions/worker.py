@@ -1,0 +1,387 @@
+"""The worker: carries out actions until each is settled.
+
+The story of one action: deliver it (`delivery`), conclude what its end means for the call (`conclusion`), and write
+both in one commit (`outbox.settle`), which may open the next action of the same call.
+
+A new call's action is leased in the commit that stores the call, if the worker has a free slot (`reserve`), and begins
+at once. Everything else, calls beyond the slots, actions of a node that died, is found in the outbox by a look each
+second. A result that cannot be written is kept and tried again: an outage of the database must not turn into a second
+decision. If the lease is lost in the meantime, the new owner's result counts and ours is dropped.
+"""
+
+import asyncio
+from typing import Any, Final, Protocol
+
+import msgspec
+import structlog
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_exponential
+
+from gateway.actions import outbox
+from gateway.actions.action import Job, NewAction
+from gateway.actions.conclusion import Conclusion, Follow, ReferGuard, conclude
+from gateway.actions.delivery import Delivery, Judged
+from gateway.actions.plan import decode_plan
+from gateway.calls.call import Advance, Happened
+from gateway.calls.lifecycle import TERMINAL, Event, State, advance
+from gateway.clock import Clock
+from gateway.errors import DatabaseUnavailable
+from gateway.journal import Journal
+from gateway.upstream.client import Upstream
+from gateway.upstream.outcome import Outcome
+from gateway.upstream.wire import Command
+
+# Requests in flight. At 150 ms each, this many carry 1,700 calls a second; more would only pile up on a slow upstream.
+SLOTS: Final = 256
+
+# How often to look for work that nobody holds.
+LOOK: Final = 1.0
+
+# For how long a command makes sense, in seconds, where it is not the ringing caller's patience that limits it.
+WINDOWS: Final = {Command.REFER: 10.0, Command.HANGUP: 30.0}
+
+log = structlog.get_logger(__name__)
+
+
+class Observer(Protocol):
+    """Who hears of what the worker does; for metrics and live usage."""
+
+    def attempted(self, job: Job, outcome: Outcome) -> None: ...
+
+    def settled(self, job: Job, state: State) -> None: ...
+
+
+class LeaseLostError(Exception):
+    """Another node has taken the action over; its result counts."""
+
+
+class Worker:
+    """Carries out actions. `start` and `stop` belong to the application's lifespan."""
+
+    def __init__(
+        self,
+        *,
+        node: str,
+        journal: Journal,
+        upstream: Upstream,
+        refer_guard: ReferGuard,
+        attempt_timeout: float,
+        decision_deadline: float,
+        clock: Clock,
+        observer: Observer,
+    ) -> None:
+        self.node = node
+        self._journal = journal
+        self._refer_guard = refer_guard
+        self._decision_deadline = decision_deadline
+        self._clock = clock
+        self._observer = observer
+        self._delivery = Delivery(
+            upstream,
+            attempt_timeout=attempt_timeout,
+            clock=clock,
+            on_attempt=observer.attempted,
+            on_retry=self._note,
+        )
+        self._free = SLOTS
+        self._held: dict[int, asyncio.Task[None]] = {}
+        self._rounds: list[asyncio.Task[None]] = []
+        self._lease_offset = 0.0
+
+    # --- lifespan -----------------------------------------------------------------------------------------------------
+
+    def start(self, lease_now: int) -> None:
+        """Begin to look for work; `lease_now` is the database's clock (`outbox.database_now`)."""
+        self._lease_offset = lease_now - self._clock.monotonic() * 1e6
+        self._rounds = [asyncio.create_task(self._look_for_work()), asyncio.create_task(self._renew_leases())]
+
+    async def stop(self, patience: float) -> None:
+        """Take no more work, and wait up to `patience` seconds for what is in hand.
+
+        What is not settled then stays in the outbox and is taken over: at once by the next process on SQLite, after
+        its lease on PostgreSQL.
+        """
+        self._free = 0
+        late = set(self._rounds)
+        if self._held:
+            _, pending = await asyncio.wait(self._held.values(), timeout=patience)
+            late |= pending
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+
+    @property
+    def in_hand(self) -> int:
+        """How many actions are being carried out."""
+        return len(self._held)
+
+    # --- new calls ----------------------------------------------------------------------------------------------------
+
+    def reserve(self) -> bool:
+        """Take a slot for a call that is about to be stored. False: store its action for anyone to claim."""
+        if self._free <= 0:
+            return False
+        self._free -= 1
+        return True
+
+    def release(self) -> None:
+        """Give a reserved slot back: the call was not new after all, or it could not be stored."""
+        self._free += 1
+
+    def begin(self, job: Job) -> None:
+        """Carry out `job`, whose slot was reserved."""
+        self._held[job.action] = asyncio.create_task(self._carry_out(job))
+
+    def lease_until(self) -> int:
+        """The end of a lease granted now, on the database's clock.
+
+        That clock is read once and then kept by our monotonic one, so that a step of this machine's wall clock
+        neither steals a lease nor gives one away.
+        """
+        return self._lease_now() + outbox.LEASE
+
+    def deadline(self, command: Command, useless_at: float) -> float:
+        """When, on the monotonic clock, the last attempt of a command that begins now must be over."""
+        window = WINDOWS.get(command, self._decision_deadline)
+        return min(useless_at, self._clock.monotonic() + window)
+
+    # --- one action after another -------------------------------------------------------------------------------------
+
+    async def _carry_out(self, job: Job) -> None:
+        following: Job | None = job
+        held = job.action
+        try:
+            while following is not None:
+                job = following
+                self._held[job.action] = self._held.pop(held)
+                held = job.action
+                following = await self._settle(job, await self._delivery.deliver(job))
+        except LeaseLostError:
+            log.warning("another node has taken this action over", call_id=job.call_id, command=job.command)
+        except Exception:
+            # The action stays in the outbox; it is taken up again when its lease has run out.
+            log.exception("an action failed unexpectedly", call_id=job.call_id, command=job.command)
+        finally:
+            del self._held[held]
+            self._free += 1
+
+    async def _note(self, job: Job, judged: Judged) -> None:
+        """Write down that a request failed and will be repeated."""
+        now = self._clock.now()
+        state, lines = _timeline(job, judged.decision.events, judged.outcome, now)
+        note = outbox.Note(
+            action=job.action,
+            epoch=job.epoch,
+            attempts=job.attempts + 1,
+            in_doubt=job.in_doubt,
+            happened=lines,
+        )
+        try:
+            ours = await self._journal.write(outbox.note, note)
+        except DatabaseUnavailable:
+            # Only the timeline misses a line: whoever takes over treats the action as in doubt anyway.
+            log.warning("a retry could not be noted", call_id=job.call_id)
+            return
+        if not ours:
+            raise LeaseLostError
+        job.state = state
+
+    async def _settle(self, job: Job, judged: Judged) -> Job | None:
+        """Write the action's end; the job that follows it, if any."""
+        now = self._clock.now()
+        conclusion = conclude(job, judged.decision, self._refer_guard)
+        state, lines = _timeline(job, conclusion.events, judged.outcome, now)
+        follow = None if conclusion.follow is None else self._follow(job, conclusion.follow, now)
+        settlement = outbox.Settlement(
+            action=job.action,
+            epoch=job.epoch,
+            now=now,
+            outcome=judged.outcome.result,
+            attempts=job.attempts,
+            change=_change(job, conclusion, state, judged.outcome, now),
+            happened=lines,
+            follow=None if follow is None else self._row(follow, now),
+        )
+        written = await self._write_until_it_holds(settlement)
+        if written is False:
+            raise LeaseLostError
+        self._observer.settled(job, state)
+        self._log(job, conclusion, state, judged.outcome)
+        if follow is not None:
+            follow.action, follow.state = written, state
+        return follow
+
+    async def _write_until_it_holds(self, settlement: outbox.Settlement) -> int:
+        """Commit `settlement`, through an outage of the database if need be; False (0) if it was not ours to write."""
+        async for attempt in AsyncRetrying(
+            retry=retry_if_exception_type(DatabaseUnavailable),
+            wait=wait_exponential(multiplier=0.1, max=2.0),
+            stop=stop_after_delay(60),
+            reraise=True,
+        ):
+            with attempt:
+                written: int = await self._journal.write(outbox.settle, settlement)
+        return written
+
+    def _follow(self, job: Job, follow: Follow, now: int) -> Job:
+        """The job of the action that follows `job`; its row does not exist yet."""
+        useless_at = job.useless_at
+        if follow.command in WINDOWS:
+            useless_at = self._clock.monotonic() + WINDOWS[follow.command]
+        return Job(
+            action=0,
+            epoch=1,
+            call=job.call,
+            call_id=job.call_id,
+            endpoint=job.endpoint,
+            rule=job.rule,
+            plan=job.plan,
+            command=follow.command,
+            step=follow.step,
+            target=follow.target,
+            state=job.state,
+            attempts=1,
+            in_doubt=False,
+            after_server_error=job.after_server_error,
+            useless_at=useless_at,
+            deadline=self.deadline(follow.command, useless_at),
+        )
+
+    def _row(self, job: Job, now: int) -> NewAction:
+        return {
+            "call": job.call,
+            "command": job.command,
+            "step": job.step,
+            "target": job.target,
+            "opened_at": now,
+            "useless_after": now + int((job.useless_at - self._clock.monotonic()) * 1e6),
+            "attempts": 1,
+            "in_doubt": False,
+            "after_server_error": job.after_server_error,
+            "node": self.node,
+            "epoch": 1,
+            "lease_until": self.lease_until(),
+        }
+
+    def _log(self, job: Job, conclusion: Conclusion, state: State, outcome: Outcome) -> None:
+        log.info(
+            "call settled" if state in TERMINAL else "call advanced",
+            call_id=job.call_id,
+            state=state,
+            command=job.command,
+            outcome=outcome.result,
+            status=outcome.status,
+            attempts=job.attempts,
+            ms=round(outcome.seconds * 1e3, 1),
+        )
+        if Event.UNAUTHORIZED in conclusion.events:
+            log.error(
+                "the upstream refuses our API key: calls fail until it is replaced", endpoint=job.endpoint
+            )
+
+    # --- looking for work ---------------------------------------------------------------------------------------------
+
+    async def _look_for_work(self) -> None:
+        while True:
+            if self._free > 0:
+                try:
+                    await self._claim()
+                except DatabaseUnavailable as error:
+                    log.warning("could not look for work", error=str(error))
+                except Exception:
+                    log.exception("looking for work failed")  # and is tried again: calls wait
+            await asyncio.sleep(LOOK)
+
+    async def _claim(self) -> None:
+        limit = self._free
+        wish = outbox.Claim(node=self.node, now=self._clock.now(), lease_now=self._lease_now(), limit=limit)
+        for row in await self._journal.write(outbox.claim, wish):
+            self._free -= 1
+            self.begin(self._taken_over(row))
+
+    def _taken_over(self, row: Any) -> Job:
+        command = Command(row.command)
+        useless_at = self._clock.monotonic() + (row.useless_after - self._clock.now()) / 1e6
+        state = State(row.state)
+        if state is State.DECIDED and row.useless_after > self._clock.now():
+            state = (
+                State.REJECTING if command is Command.REJECT else State.ACCEPTING
+            )  # as `outbox.claim` wrote
+        return Job(
+            action=row.id,
+            epoch=row.epoch,
+            call=row.call,
+            call_id=row.call_id,
+            endpoint=row.endpoint,
+            rule=row.rule,
+            plan=decode_plan(row.document),
+            command=command,
+            step=row.step,
+            target=row.target,
+            state=state,
+            attempts=row.attempts,
+            in_doubt=row.in_doubt,
+            after_server_error=row.after_server_error,
+            useless_at=useless_at,
+            deadline=self.deadline(command, useless_at),
+        )
+
+    async def _renew_leases(self) -> None:
+        while True:
+            await asyncio.sleep(outbox.RENEWAL)
+            try:
+                await self._journal.write(outbox.renew, (self.node, self._lease_now(), tuple(self._held)))
+            except DatabaseUnavailable as error:
+                log.warning("could not renew leases", error=str(error))
+
+    def _lease_now(self) -> int:
+        return int(self._lease_offset + self._clock.monotonic() * 1e6)
+
+
+def _timeline(
+    job: Job, events: tuple[Event, ...], outcome: Outcome, now: int
+) -> tuple[State, list[Happened]]:
+    """The state that `events` lead to, and the lines they add; the first line tells of the request."""
+    state, lines = job.state, []
+    detail: str | None = msgspec.json.encode(_detail(job, outcome)).decode()
+    for event in events:
+        state = advance(state, event)
+        lines.append(Happened(call=job.call, at=now, kind=event, state=state, detail=detail))
+        detail = None
+    return state, lines
+
+
+def _detail(job: Job, outcome: Outcome) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "command": job.command,
+        "attempt": job.attempts,
+        "result": outcome.result,
+        "ms": round(outcome.seconds * 1e3, 1),
+    }
+    if outcome.status is not None:
+        found["status"] = outcome.status
+    if outcome.detail:
+        found["detail"] = outcome.detail
+    if job.command is Command.REFER:
+        found["target"] = job.alternative.targets[job.target]
+    return found
+
+
+def _change(job: Job, conclusion: Conclusion, state: State, outcome: Outcome, now: int) -> Advance:
+    """What the end of an action changes of its call's row."""
+    change = outbox.unchanged(job.call, state)
+    change["more_attempts"] = job.attempts
+    if job.command is Command.ACCEPT and state in _ANSWERED:
+        change["new_answered_at"] = now
+    if state in TERMINAL:
+        change["new_ended_at"] = now
+    if Event.SUCCEEDED not in conclusion.events:
+        change["new_error"] = str(outcome)
+    if job.step > 0 or job.target > 0:
+        change["new_profile"] = job.alternative.profile
+        change["new_status"] = job.alternative.status
+    if job.command is Command.REFER:
+        change["new_target"] = job.alternative.targets[job.target]
+    return change
+
+
+_ANSWERED: Final = frozenset({State.ACCEPTED, State.REFERRING, State.ENDING, State.REFERRED})

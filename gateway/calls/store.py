@@ -1,0 +1,99 @@
+"""Calls in the database: their rows, facts and timelines, written in batches by the journal.
+
+Each function is one statement over many rows, on a connection that the caller opened and will commit.
+"""
+
+import zlib
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+from sqlalchemy import Connection, bindparam, func, insert, select, update
+
+from gateway.calls.call import Advance, Happened, NewCall, ReadFacts
+from gateway.database import insert_or_skip
+from gateway.tables import call_facts, calls, events, plans
+
+
+def insert_plans(connection: Connection, documents: dict[bytes, bytes]) -> None:
+    """Store plans by their digests; those already there are left alone."""
+    if documents:
+        rows = [{"digest": digest, "document": document} for digest, document in documents.items()]
+        connection.execute(insert_or_skip(connection, plans), rows)
+
+
+def insert_calls(connection: Connection, rows: Sequence[NewCall]) -> dict[str, int]:
+    """Store calls that are new; the row ids by call id, without those whose call id was there already."""
+    if not rows:
+        return {}
+    statement = insert_or_skip(connection, calls).returning(calls.c.call_id, calls.c.id)
+    return {call_id: call for call_id, call in connection.execute(statement, rows)}
+
+
+def insert_facts(connection: Connection, facts: Sequence[tuple[int, bytes]]) -> None:
+    """Store what `pack_facts` made, by the calls' row ids."""
+    if facts:
+        connection.execute(_INSERT_FACTS, [{"call": call, "content": content} for call, content in facts])
+
+
+def insert_events(connection: Connection, rows: Sequence[Happened]) -> None:
+    """Append lines to timelines."""
+    if rows:
+        connection.execute(_INSERT_EVENTS, rows)
+
+
+def advance_calls(connection: Connection, rows: Sequence[Advance]) -> None:
+    """Move calls to new states."""
+    if rows:
+        connection.execute(_ADVANCE, rows)
+
+
+_INSERT_FACTS: Final = insert(call_facts)
+_INSERT_EVENTS: Final = insert(events)
+_ADVANCE: Final = (
+    update(calls)
+    .where(calls.c.id == bindparam("call"))
+    .values(
+        state=bindparam("state"),
+        profile=func.coalesce(bindparam("new_profile", type_=calls.c.profile.type), calls.c.profile),
+        status=func.coalesce(bindparam("new_status", type_=calls.c.status.type), calls.c.status),
+        target=func.coalesce(bindparam("new_target", type_=calls.c.target.type), calls.c.target),
+        answered_at=func.coalesce(
+            bindparam("new_answered_at", type_=calls.c.answered_at.type), calls.c.answered_at
+        ),
+        ended_at=func.coalesce(bindparam("new_ended_at", type_=calls.c.ended_at.type), calls.c.ended_at),
+        error=func.coalesce(bindparam("new_error", type_=calls.c.error.type), calls.c.error),
+        attempts=calls.c.attempts + bindparam("more_attempts", type_=calls.c.attempts.type),
+    )
+)
+
+
+def find_plan(connection: Connection, digest: bytes) -> bytes:
+    """The encoded plan with this digest."""
+    return connection.execute(select(plans.c.document).where(plans.c.digest == digest)).scalar_one()
+
+
+# Text that most INVITEs share: with it, 1.2 kB of headers are stored in some 200 bytes. The first byte of a packed
+# value names its dictionary; a better one must get the next number, and this one must never change.
+_FIRST_DICTIONARY: Final = (
+    b'{"headers":[["X-Twilio-AccountSid","AC"],["X-Twilio-CallSid","CA"],["X-Twilio-VerStat","TN-Validation-Passed-A"],'
+    b'["X-call_leg_id",""],["X-call_session_id",""],["P-Asserted-Identity","<sip:+1@example.pstn.twilio.com>"],'
+    b'["Diversion","<sip:+1@twilio.com>;reason=unconditional"],["User-Agent","Twilio Gateway"],'
+    b'["Contact","<sip:+1@172.16.0.0:5060;transport=tls>"],["Via","SIP/2.0/TLS 127.0.0.1:5061;branch=z9hG4bK"],'
+    b'["Max-Forwards","70"],["CSeq","1 INVITE"],["Content-Type","application/sdp"],["Content-Length",""],'
+    b'["Call-ID","@0.0.0.0"],["From","<sip:+1@sip.telnyx.com>;tag="],'
+    b'["To","<sip:proj_@sip.api.openai.com;transport=tls>"]],'
+    b'"called_uri":"proj_@sip.api.openai.com","caller_uri":"+1@","anonymous":false,"attestation":"none"}'
+)
+
+
+def pack_facts(facts: ReadFacts) -> bytes:
+    """The stored form of facts."""
+    packer = zlib.compressobj(level=6, zdict=_FIRST_DICTIONARY)
+    return b"\x01" + packer.compress(msgspec.json.encode(facts)) + packer.flush()
+
+
+def unpack_facts(content: bytes) -> ReadFacts:
+    """The facts that `pack_facts` stored."""
+    unpacker = zlib.decompressobj(zdict=_FIRST_DICTIONARY)
+    return msgspec.json.decode(unpacker.decompress(content[1:]) + unpacker.flush(), type=ReadFacts)

@@ -1,0 +1,227 @@
+"""The database: two engines, a lock, and the way to read and write.
+
+Writers go through the journal (see `gateway.journal`), or, on the command line, through `transaction`. Reads run in a
+few threads of their own with connections that cannot write.
+
+SQLite is opened with `journal_mode=WAL` and `synchronous=FULL`: a commit is on the disk before anyone hears of it. One
+`serve` process owns the file, held by a lock beside it; command-line writers come in between with short transactions.
+PostgreSQL serves many nodes; its statements give up after two seconds so that a stuck server turns into an answer.
+"""
+
+import asyncio
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import Connection, Engine, Table, create_engine, event, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from gateway.errors import ConfigurationError, DatabaseInUse, DatabaseUnavailable
+from gateway.journal import Gauge, Journal, database_failed
+from gateway.tables import SCHEMA
+
+Found = TypeVar("Found")
+
+# Enough for the console and the API beside each other; more threads would only compete with the event loop.
+READERS: Final = 4
+
+# Versions 3.7.0 to 3.51.2 can corrupt a WAL database when a checkpoint races with a reset (fixed in 3.51.3).
+SQLITE_WITHOUT_WAL_RACE: Final = (3, 51, 3)
+
+# libpq notices a silent network within three seconds; the server gives up a statement after two.
+POSTGRESQL_OPTIONS: Final = {
+    "connect_timeout": 2,
+    "keepalives_idle": 1,
+    "keepalives_interval": 1,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 3_000,
+    "application_name": "sip-call-gateway",
+    "options": "-c statement_timeout=2000 -c lock_timeout=2000 -c timezone=UTC",
+}
+
+
+class Database:
+    """Both engines and the reading threads; `open` and `close` belong to the application's lifespan."""
+
+    def __init__(self, url: str) -> None:
+        self.url = parse_url(url)
+        self.writer = _create_engine(self.url, writes=True)
+        self.reader = _create_engine(self.url, writes=False)
+        self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="read")
+        self._lock: int | None = None
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.url.get_backend_name() == "sqlite"
+
+    def journal(self, *, on_death: Callable[[], None], gauge: Gauge | None = None) -> Journal:
+        """The writer of this database; not yet started."""
+        return Journal(self.writer, on_death=on_death, gauge=gauge)
+
+    async def read(self, query: Callable[..., Found], *arguments: Any) -> Found:
+        """`query(connection, *arguments)` on a reading connection, in a thread.
+
+        Raises DatabaseUnavailable when the database failed.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._read, query, arguments)
+
+    def _read(self, query: Callable[..., Found], arguments: tuple[Any, ...]) -> Found:
+        with translated(), self.reader.connect() as connection:
+            return query(connection, *arguments)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """A short transaction of our own; for the command line and for start-up, where no journal runs."""
+        with translated(), self.writer.begin() as connection:
+            yield connection
+
+    def take(self) -> None:
+        """Own the SQLite file until `close`. Raises DatabaseInUse when another process does."""
+        if not self.is_sqlite or not (path := self.url.database):
+            return
+        self._lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(self._lock)
+            self._lock = None
+            raise DatabaseInUse(
+                f"another gateway serves {path}. One process owns a SQLite file: stop the other one, "
+                "or set GATEWAY_DATABASE_URL to another file, or to PostgreSQL for many nodes."
+            ) from error
+
+    def close(self) -> None:
+        self._threads.shutdown()
+        self.reader.dispose()
+        self.writer.dispose()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def schema(self) -> str | None:
+        """The revision that the database is at; None for an empty one."""
+        with translated(), self.writer.connect() as connection:
+            if not connection.dialect.has_table(connection, "alembic_version"):
+                return None
+            return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+    def upgrade(self) -> None:
+        """Bring the tables to `SCHEMA`. Does nothing, quickly, when they are there already."""
+        if self.schema() == SCHEMA:
+            return
+        from alembic import command
+
+        with translated(), self.writer.connect() as connection:
+            configuration = migrations()
+            configuration.attributes["connection"] = connection
+            command.upgrade(configuration, "head")
+
+    def warnings(self) -> list[str]:
+        """What an operator should know about the database library, in sentences."""
+        if not self.is_sqlite:
+            return []
+        import sqlite3
+
+        if sqlite3.sqlite_version_info >= SQLITE_WITHOUT_WAL_RACE:
+            return []
+        return [
+            f"SQLite {sqlite3.sqlite_version} has a rare race that can corrupt a WAL database when several processes "
+            "use it; fixed in 3.51.3. The gateway is safe as long as no other program writes to its file."
+        ]
+
+
+def migrations() -> Any:
+    """Alembic's configuration, from the wheel or from the source tree."""
+    from alembic.config import Config
+
+    package = Path(__file__).parent
+    packaged = package / "_migrations"
+    ini = packaged / "alembic.ini" if packaged.is_dir() else package.parent / "alembic.ini"
+    configuration = Config(str(ini))
+    folder = packaged if packaged.is_dir() else package.parent / "migrations"
+    configuration.set_main_option("script_location", str(folder))
+    return configuration
+
+
+def parse_url(text: str) -> URL:
+    """The URL with its driver, and a SQLite path that exists up to its folder.
+
+    Raises ConfigurationError for a URL that is not SQLite's or PostgreSQL's.
+    """
+    try:
+        url = make_url(text)
+    except ArgumentError as error:
+        raise ConfigurationError(
+            f"GATEWAY_DATABASE_URL {text!r} is not a database URL; write sqlite:///var/gateway.db "
+            "or postgresql://user@host/name"
+        ) from error
+    if url.drivername in ("postgresql", "postgres", "postgresql+psycopg"):
+        return url.set(drivername="postgresql+psycopg")
+    if url.drivername != "sqlite" or not url.database or url.database == ":memory:":
+        raise ConfigurationError(
+            f"GATEWAY_DATABASE_URL {url.render_as_string()!r} is neither sqlite:///path nor postgresql://user@host/name"
+        )
+    Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    return url
+
+
+def insert_or_skip(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """An INSERT that leaves out rows whose unique key is there already; on PostgreSQL it waits for a rival's commit."""
+    if connection.dialect.name == "sqlite":
+        return sqlite.insert(table).on_conflict_do_nothing()
+    return postgresql.insert(table).on_conflict_do_nothing()
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn a failure of the database into DatabaseUnavailable; other errors pass."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        if database_failed(error):
+            raise DatabaseUnavailable(str(error).splitlines()[0]) from error
+        raise
+
+
+def _create_engine(url: URL, *, writes: bool) -> Engine:
+    if url.get_backend_name() == "sqlite":
+        return _create_sqlite_engine(url, writes=writes)
+    engine = create_engine(
+        url,
+        connect_args=POSTGRESQL_OPTIONS,
+        pool_size=2 if writes else READERS,
+        max_overflow=0,
+        pool_timeout=3,
+        pool_pre_ping=not writes,
+    )
+    if not writes:
+        engine = engine.execution_options(postgresql_readonly=True)
+    return engine
+
+
+def _create_sqlite_engine(url: URL, *, writes: bool) -> Engine:
+    engine = create_engine(
+        url,
+        connect_args={"check_same_thread": False, "timeout": 2, "isolation_level": None},
+        pool_size=2 if writes else READERS,
+        max_overflow=0,
+        pool_timeout=3,
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON" if writes else "PRAGMA query_only=ON")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine

@@ -1,0 +1,263 @@
+"""The journal: one thread that writes everything, many callers' work in one transaction.
+
+Theory
+------
+A commit costs one `fsync`, whatever it holds. So callers hand over *entries* and wait; the writer takes everything that
+has queued up while the last commit was under way, runs it as one transaction and then wakes all of its callers. Alone,
+an entry is written at once; under load the batches grow by themselves. There is no timer to tune.
+
+An entry is an item and the *unit* that stores such items: `unit(connection, items) -> results`, one result per item.
+All items of one unit in a batch go to one call, so a unit can insert a hundred rows with one statement. Units run in
+the order in which they first appear. They must not commit, and must be safe to run again after a rollback.
+
+If a unit raises, the whole batch is rolled back and each entry is tried again in a transaction of its own, so that a
+bad entry fails alone. If the *database* fails (disk full, connection lost), every entry of the batch fails with
+`DatabaseUnavailable`: when a commit was under way it is unknown whether it happened, and callers must treat it so.
+
+The writer must never die silently: a gateway that acknowledges nothing is worse than one that is restarted. Whatever
+escapes the thread is reported through `on_death`, which the application answers by leaving.
+"""
+
+import asyncio
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, TypeVar
+
+import structlog
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from gateway.errors import DatabaseUnavailable, JournalFull
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+Unit = Callable[[Connection, Sequence[Item]], Sequence[Result]]
+
+# One batch must not hold SQLite's write lock for long (about 20 ms at this size), and 500 rows keep a statement
+# under PostgreSQL's limit of 65,535 parameters.
+LARGEST_BATCH: Final = 500
+
+# Ten seconds of the highest rate measured on two cores. A longer queue would only be acknowledged too late.
+LONGEST_QUEUE: Final = 10_000
+
+log = structlog.get_logger(__name__)
+
+
+class Gauge(Protocol):
+    """What the journal reports after each commit."""
+
+    def __call__(self, *, entries: int, seconds: float, waiting: int) -> None: ...
+
+
+@dataclass(slots=True)
+class _Entry:
+    unit: Unit[Any, Any]
+    item: Any
+    future: asyncio.Future[Any]
+
+
+class Journal:
+    """The single writer. `start` and `stop` belong to the application's lifespan."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        on_death: Callable[[], None],
+        gauge: Gauge | None = None,
+        longest_queue: int = LONGEST_QUEUE,
+    ) -> None:
+        self._engine = engine
+        self._on_death = on_death
+        self._gauge = gauge
+        self._longest_queue = longest_queue
+        self._queue: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._connection: Connection | None = None
+        self._stopping = False
+        self.healthy = True  # the last transaction was committed
+
+    def start(self) -> None:
+        """Begin to write. Must be called inside the event loop that will await `write`."""
+        self._loop = asyncio.get_running_loop()
+        self._thread.start()
+
+    async def stop(self) -> None:
+        """Write everything that is queued, then end the thread."""
+        self._stopping = True
+        self._queue.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the writer thread runs."""
+        return self._thread.is_alive()
+
+    @property
+    def waiting(self) -> int:
+        """Entries that no transaction has taken yet."""
+        return self._queue.qsize()
+
+    def write(self, unit: Unit[Item, Result], item: Item) -> asyncio.Future[Result]:
+        """Queue `item` to be stored by `unit`; the result arrives when it is committed.
+
+        Raises JournalFull when too much is waiting, DatabaseUnavailable when the writer has stopped; the future
+        raises DatabaseUnavailable when the database failed, or whatever the unit raised for this item.
+        """
+        if self._stopping or not self._thread.is_alive() or self._loop is None:
+            raise DatabaseUnavailable("the journal is not running")
+        if self._queue.qsize() >= self._longest_queue:
+            raise JournalFull(f"{self._longest_queue} entries are waiting to be written")
+        future: asyncio.Future[Result] = self._loop.create_future()
+        self._queue.put(_Entry(unit, item, future))
+        return future
+
+    def _run(self) -> None:
+        batch: list[_Entry] = []
+        try:
+            while batch := self._take():
+                self._commit(batch)
+        except BaseException:
+            log.critical("the journal's writer died", exc_info=True)
+            self._stopping = True
+            self._abandon(batch)
+            self._in_loop(self._on_death)
+        finally:
+            self._disconnect()
+
+    def _abandon(self, batch: list[_Entry]) -> None:
+        """Tell everyone who waits that nothing will be written any more."""
+        while not self._queue.empty():
+            if (entry := self._queue.get()) is not None:
+                batch.append(entry)
+        error = DatabaseUnavailable("the journal's writer died")
+        self._settle([(entry, None, error) for entry in batch])
+
+    def _take(self) -> list[_Entry]:
+        """Everything that waits, at least one entry; empty when the journal is to stop."""
+        first = self._queue.get()
+        batch: list[_Entry] = [] if first is None else [first]
+        while first is not None and len(batch) < LARGEST_BATCH:
+            try:
+                entry = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if entry is None:
+                self._queue.put(None)
+                break
+            batch.append(entry)
+        return batch
+
+    def _commit(self, batch: list[_Entry]) -> None:
+        started = time.perf_counter()
+        try:
+            results = self._transact(batch)
+        except DatabaseUnavailable as error:
+            log.error("the journal could not write", error=str(error), entries=len(batch))
+            self._settle([(entry, None, error) for entry in batch])
+        except Exception as error:
+            if len(batch) == 1:
+                self._settle([(batch[0], None, error)])
+            else:
+                for entry in batch:
+                    self._commit([entry])
+            return
+        else:
+            self._settle([(entry, result, None) for entry, result in zip(batch, results, strict=True)])
+        if self._gauge is not None:
+            seconds = time.perf_counter() - started
+            self._gauge(entries=len(batch), seconds=seconds, waiting=self._queue.qsize())
+
+    def _transact(self, batch: list[_Entry]) -> list[Any]:
+        """Run `batch` as one transaction; the results in its order."""
+        groups: dict[Unit[Any, Any], list[int]] = {}
+        for position, entry in enumerate(batch):
+            groups.setdefault(entry.unit, []).append(position)
+        results: list[Any] = [None] * len(batch)
+        try:
+            with self._connect().begin() as transaction:
+                for unit, positions in groups.items():
+                    found = unit(transaction.connection, [batch[position].item for position in positions])
+                    for position, result in zip(positions, found, strict=True):
+                        results[position] = result
+        except SQLAlchemyError as error:
+            if not database_failed(error):
+                raise
+            self.healthy = False
+            self._disconnect()
+            raise DatabaseUnavailable(_first_line(error)) from error
+        self.healthy = True
+        return results
+
+    def _connect(self) -> Connection:
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        return self._connection
+
+    def _disconnect(self) -> None:
+        """Drop the connection; the next batch opens a new one."""
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            connection.invalidate()
+            connection.close()
+
+    def _settle(self, settled: list[tuple[_Entry, Any, Exception | None]]) -> None:
+        self._in_loop(lambda: _resolve(settled))
+
+    def _in_loop(self, call: Callable[[], None]) -> None:
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(call)
+
+
+def _resolve(settled: list[tuple[_Entry, Any, Exception | None]]) -> None:
+    for entry, result, error in settled:
+        if entry.future.done():  # the caller stopped waiting
+            continue
+        if error is None:
+            entry.future.set_result(result)
+        else:
+            entry.future.set_exception(error)
+
+
+def database_failed(error: SQLAlchemyError) -> bool:
+    """Whether the database itself failed, so that other work would fail in the same way."""
+    if not isinstance(error, DBAPIError):
+        return True  # pool time-outs and the like: we never reached the database
+    if error.connection_invalidated:
+        return True
+    return type(error.orig).__name__ in _FAILURES
+
+
+# By name, because the driver of the database not in use need not be installed. psycopg's classes for classes 53
+# (insufficient resources), 57 (operator intervention) and 58 (system error) derive from OperationalError but carry
+# names of their own.
+_FAILURES: Final = frozenset(
+    {
+        "OperationalError",
+        "InterfaceError",
+        "InternalError",
+        "DiskFull",
+        "OutOfMemory",
+        "TooManyConnections",
+        "InsufficientResources",
+        "QueryCanceled",
+        "AdminShutdown",
+        "CrashShutdown",
+        "CannotConnectNow",
+        "DatabaseDropped",
+        "IdleSessionTimeout",
+        "SystemError",
+        "IoError",
+        "ReadOnlySqlTransaction",
+        "LockNotAvailable",
+    }
+)
+
+
+def _first_line(error: Exception) -> str:
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return f"{type(cause).__name__}: {str(cause).splitlines()[0] if str(cause) else 'no detail'}"

@@ -1,0 +1,166 @@
+"""Every table of the database, and nothing else.
+
+Times are microseconds since the Unix epoch, UTC, in 64-bit integers: compact, exact and compared alike by SQLite and
+PostgreSQL. Text that came from a caller has been cleaned of NUL and lone surrogates before it gets here.
+`SCHEMA` names the migration that makes these tables; a test holds it, the migrations and this file together.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+SCHEMA = "0001"
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+# SQLite's rowid is only aliased by a column declared INTEGER.
+_Serial = BigInteger().with_variant(Integer, "sqlite")
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", _Serial, primary_key=True),
+    Column("endpoint", Text, nullable=False),
+    Column("webhook_id", Text, nullable=False),  # the sender's deduplication key
+    Column("received_at", BigInteger, nullable=False),
+    Column("verdict", Text, nullable=False),  # new, late, ignored, same_call or quarantined
+    Column("type", Text),  # the event's type, null where the body could not be read
+    Column("call_id", Text),
+    Column("digest", LargeBinary, nullable=False),  # SHA-256 of the raw body
+    Column("repeats", Integer, nullable=False, server_default=text("0")),  # later deliveries with the same id
+    Column("conflicts", Integer, nullable=False, server_default=text("0")),  # … whose body differed
+    Column("problem", Text),  # why it is quarantined
+    Column("body", LargeBinary),  # kept only where the body could not be used
+    UniqueConstraint("endpoint", "webhook_id"),
+    Index("ix_deliveries_received_at", "received_at"),
+)
+
+plans = Table(
+    "plans",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),  # of the document: equal plans are stored once
+    Column("document", LargeBinary, nullable=False),  # see gateway.actions.plan
+)
+
+calls = Table(
+    "calls",
+    metadata,
+    Column("id", _Serial, primary_key=True),
+    Column("call_id", Text, nullable=False, unique=True),  # the upstream's id
+    Column("endpoint", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("confirmed", Boolean, nullable=False),
+    Column("kind", Text, nullable=False),  # of the decision: accept, reject, refer or ignore
+    Column("rule", Text),  # null where the default decided
+    Column("revision", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("profile", Text),
+    Column("status", Integer),  # the SIP status of a reject
+    Column("target", Text),  # of a refer; the one in use where there are several
+    Column("called", Text, nullable=False),
+    Column("caller", Text, nullable=False),
+    Column("caller_name", Text),
+    Column("country", Text),
+    Column("media", Text),
+    Column("received_at", BigInteger, nullable=False),
+    Column("decided_at", BigInteger, nullable=False),
+    Column("answered_at", BigInteger),
+    Column("ended_at", BigInteger),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),  # requests sent upstream
+    Column("error", Text),  # the last failure, in words
+    Column("plan", LargeBinary, ForeignKey(plans.c.digest), nullable=False),
+    Index("ix_calls_received_at", "received_at", "id"),
+    Index("ix_calls_called_received_at", "called", "received_at"),
+    Index("ix_calls_caller_received_at", "caller", "received_at"),
+    Index("ix_calls_state_received_at", "state", "received_at"),
+    Index("ix_calls_rule_received_at", "rule", "received_at"),
+)
+
+call_facts = Table(
+    "call_facts",
+    metadata,
+    Column("call", BigInteger, ForeignKey(calls.c.id), primary_key=True, autoincrement=False),
+    Column("content", LargeBinary, nullable=False),  # the facts as read, compressed; see gateway.calls.store
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", _Serial, primary_key=True),
+    Column("call", BigInteger, ForeignKey(calls.c.id), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),  # see gateway.calls.lifecycle.Event
+    Column("state", Text, nullable=False),  # the state it led to
+    Column("detail", Text),  # JSON
+    Index("ix_events_call", "call", "id"),
+)
+
+actions = Table(
+    "actions",
+    metadata,
+    Column("id", _Serial, primary_key=True),
+    Column("call", BigInteger, ForeignKey(calls.c.id), nullable=False),
+    Column("command", Text, nullable=False),  # accept, reject, refer or hangup
+    Column("step", Integer, nullable=False),  # which alternative of the plan
+    Column("target", Integer, nullable=False),  # which target of a refer
+    Column("opened_at", BigInteger, nullable=False),
+    Column("useless_after", BigInteger, nullable=False),  # nothing is sent later than this
+    Column("attempts", Integer, nullable=False),  # requests sent or about to be sent
+    Column("in_doubt", Boolean, nullable=False),  # this command may have been applied
+    Column("after_server_error", Boolean, nullable=False),  # an accept of this call was answered 5xx
+    Column("node", Text),  # who works on it; null: nobody, and nothing was sent
+    Column("epoch", Integer, nullable=False),  # counts owners; a result of an older epoch is void
+    Column("lease_until", BigInteger, nullable=False),
+    Column("settled_at", BigInteger),
+    Column("outcome", Text),
+    Index(
+        "ix_actions_open",
+        "lease_until",
+        sqlite_where=text("settled_at IS NULL"),
+        postgresql_where=text("settled_at IS NULL"),
+    ),
+    Index("ix_actions_call", "call"),
+)
+
+revisions = Table(
+    "revisions",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("comment", Text, nullable=False, server_default=""),
+    Column("document", LargeBinary, nullable=False),  # canonical JSON, compressed
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column(
+        "digest", LargeBinary, nullable=False, unique=True
+    ),  # SHA-256 of the token; the token is shown once
+    Column("prefix", Text, nullable=False),  # the token's first characters, to recognise it by
+    Column("created_at", BigInteger, nullable=False),
+    Column("last_used_at", BigInteger),
+    Column("revoked_at", BigInteger),
+)

@@ -1,0 +1,119 @@
+"""The upstream by httpx: one request in, one `Outcome` out, never an exception of the network.
+
+One client serves all endpoints. httpx speaks through aiohttp's engine, which costs a fifth of its own at 128 requests
+in flight (docs/decisions.md). Nothing here decides whether to try again; that is `gateway.actions.retry`.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+import aiohttp
+import httpx
+from httpx_aiohttp import AiohttpTransport
+
+from gateway.errors import ConfigurationError
+from gateway.settings import Endpoint
+from gateway.upstream import wire
+from gateway.upstream.outcome import Outcome, Result, classify
+from gateway.upstream.wire import Command
+
+# As many as may be in flight (`gateway.actions.worker`), so that no request waits for a connection.
+CONNECTIONS: Final = 256
+
+# Below the idle time-outs of the usual load balancers (60 s and more), so that we close first: a request sent on a
+# connection that the other side is closing is lost, and a lost refer is never repeated.
+KEEP_ALIVE: Final = 15.0
+
+CONNECT_TIMEOUT: Final = 1.0
+
+# What httpx raises before any byte of the request has left. Everything else of httpx.TransportError may have been
+# raised after the upstream had read the request.
+_NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+
+
+class Upstream:
+    """Sends commands to the upstreams of all endpoints. `close` belongs to the application's lifespan."""
+
+    def __init__(self, endpoints: Mapping[str, Endpoint]) -> None:
+        self._base = {name: endpoint.base_url.rstrip("/") for name, endpoint in endpoints.items()}
+        self._headers = {name: _headers(endpoint) for name, endpoint in endpoints.items()}
+        self._client = httpx.AsyncClient(
+            transport=AiohttpTransport(client=_engine), follow_redirects=False, trust_env=False
+        )
+
+    async def send(
+        self, endpoint: str, call_id: str, command: Command, body: bytes, *, timeout: float
+    ) -> Outcome:
+        """Send one command and say what became of it, within `timeout` seconds.
+
+        Raises InvalidCallId for an id that must not be put into a path; nothing else.
+        """
+        url = self._base[endpoint] + wire.path(command, call_id)
+        started = time.monotonic()
+        limits = httpx.Timeout(
+            timeout, connect=min(CONNECT_TIMEOUT, timeout), pool=min(CONNECT_TIMEOUT, timeout)
+        )
+        try:
+            async with asyncio.timeout(timeout):
+                reply = await self._client.post(
+                    url, content=body, headers=self._headers[endpoint], timeout=limits
+                )
+        except _NOT_SENT as error:
+            result, status, detail, retry_after = Result.NOT_SENT, None, _describe(error), None
+        except (httpx.TransportError, TimeoutError) as error:
+            result, status, detail, retry_after = Result.AMBIGUOUS, None, _describe(error), None
+        else:
+            result, status = classify(reply.status_code), reply.status_code
+            detail = "" if result is Result.DONE else wire.read_error(reply.content)
+            retry_after = _retry_after(reply.headers.get("retry-after"), time.time())
+        return Outcome(
+            result=result,
+            status=status,
+            detail=detail,
+            retry_after=retry_after,
+            seconds=time.monotonic() - started,
+        )
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+
+def _engine() -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=KEEP_ALIVE, ttl_dns_cache=60),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=True,
+    )
+
+
+def _headers(endpoint: Endpoint) -> dict[str, str]:
+    headers = {"content-type": "application/json", "user-agent": "sip-call-gateway"}
+    if endpoint.api_key is None:
+        return headers
+    key = endpoint.api_key.get_secret_value()
+    if not key.isascii() or not key.isprintable():
+        raise ConfigurationError(
+            f"the API key of the endpoint {endpoint.name!r} holds characters no header may hold"
+        )
+    if endpoint.auth == "api-key":
+        return {**headers, "api-key": key}
+    return {**headers, "authorization": f"Bearer {key}"}
+
+
+def _describe(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def _retry_after(value: str | None, now: float) -> float | None:
+    """Seconds to wait, from either form of RFC 9110 section 10.2.3; None where there is none or it is not readable."""
+    if value is None:
+        return None
+    if value.strip().isascii() and value.strip().isdigit():
+        return float(value)
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - now)
+    except ValueError:
+        return None

@@ -1,0 +1,146 @@
+"""The door for deliveries: `POST /webhooks/{endpoint}`.
+
+A bare ASGI application, because a framework's request object would cost more than verifying, deciding and storing
+together. The order of its checks is that of RELIABILITY 2.1: what is cheap and needs no body comes first, nothing is
+believed before the signature has been verified over the raw bytes.
+
+The answers are chosen for the sender, which repeats a delivery for three days unless it hears 2xx: a duplicate, an
+ignored event and a body that cannot be used are 200, since repeating them cannot help; 503 with Retry-After asks for a
+repetition. 3xx, 410, 429, 502 and 504 are never sent: they count as failures, disable the endpoint or throttle it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any, Final
+
+import structlog
+
+from gateway.clock import Clock
+from gateway.errors import DatabaseUnavailable, SignatureError
+from gateway.webhooks.inbox import Verdict
+from gateway.webhooks.intake import Intake
+from gateway.webhooks.signature import Verifier
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+# A call's event has some 2 kB; 256 KiB is what the published test vectors go up to.
+LARGEST_BODY: Final = 256 * 1024
+
+BODY_DEADLINE: Final = 10.0
+
+# The sender waits "a few seconds". Past this its repetition will find the delivery, if it was stored after all.
+STORE_DEADLINE: Final = 3.0
+
+log = structlog.get_logger(__name__)
+
+
+class _RefusedError(Exception):
+    """This request is answered with `status`; nothing is stored."""
+
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(why)
+        self.status = status
+        self.why = why
+
+
+class WebhookDoor:
+    """The ASGI application for one webhook path, of all endpoints."""
+
+    def __init__(
+        self,
+        *,
+        intake: Intake,
+        verifiers: Mapping[str, Verifier | None],
+        clock: Clock,
+        on_answer: Callable[[str, str, int, float], None],
+        body_deadline: float = BODY_DEADLINE,
+    ) -> None:
+        self._intake = intake
+        self._verifiers = verifiers
+        self._clock = clock
+        self._on_answer = on_answer
+        self._body_deadline = body_deadline
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = self._clock.monotonic()
+        endpoint: str = scope["path_params"]["endpoint"]
+        try:
+            verdict: str = await self._receive(endpoint, scope, receive)
+            status = 200
+        except _RefusedError as refused:
+            verdict, status = refused.why, refused.status
+        except SignatureError as error:
+            verdict, status = error.code, error.status
+        except (DatabaseUnavailable, TimeoutError) as error:
+            log.error("a delivery could not be stored", endpoint=endpoint, error=str(error))
+            verdict, status = "unavailable", 503
+        if status >= 400:
+            log.warning("delivery refused", endpoint=endpoint if status != 404 else None, status=status, why=verdict)
+        await _answer(send, status)
+        self._on_answer(endpoint, verdict, status, self._clock.monotonic() - started)
+
+    async def _receive(self, endpoint: str, scope: Scope, receive: Receive) -> Verdict:
+        if endpoint not in self._verifiers:
+            raise _RefusedError(404, "unknown_endpoint")
+        if scope["method"] != "POST":
+            raise _RefusedError(405, "method")
+        verifier = self._verifiers[endpoint]
+        if verifier is None:
+            raise _RefusedError(503, "no_webhook_secret")
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        _check_form(headers)
+        claim = verifier.read(headers, self._clock.now() / 1e6)
+        try:
+            async with asyncio.timeout(self._body_deadline):
+                body = await _read_body(receive)
+        except TimeoutError:
+            raise _RefusedError(408, "slow_body") from None
+        delivery = verifier.prove(claim, body)
+        async with asyncio.timeout(STORE_DEADLINE):
+            return await self._intake.receive(endpoint, delivery, body)
+
+
+async def _read_body(receive: Receive) -> bytes:
+    """The whole body, of at most LARGEST_BODY bytes."""
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _RefusedError(400, "disconnected")
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > LARGEST_BODY:
+            raise _RefusedError(413, "too_large")
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _check_form(headers: Mapping[str, str]) -> None:
+    """Refuse, by its headers alone, a request that cannot be a delivery."""
+    length = headers.get("content-length", "0")
+    if not length.isascii() or not length.isdigit():
+        raise _RefusedError(400, "content_length")
+    if int(length) > LARGEST_BODY:
+        raise _RefusedError(413, "too_large")
+    kind = headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if kind != "application/json" or headers.get("content-encoding", "identity").lower() != "identity":
+        raise _RefusedError(415, "content_type")
+
+
+_HEADERS: Final = {
+    200: [(b"content-length", b"0")],
+    405: [(b"content-length", b"0"), (b"allow", b"POST")],
+    503: [(b"content-length", b"0"), (b"retry-after", b"2")],
+}
+# After these the rest of the body may still be on its way; the connection cannot be used again.
+_CLOSING: Final = [(b"content-length", b"0"), (b"connection", b"close")]
+
+
+async def _answer(send: Send, status: int) -> None:
+    headers = _HEADERS.get(status, _CLOSING)
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})

