@@ -29,9 +29,10 @@ KEEP_ALIVE: Final = 15.0
 
 CONNECT_TIMEOUT: Final = 1.0
 
-# What httpx raises before any byte of the request has left. Everything else of httpx.TransportError may have been
-# raised after the upstream had read the request.
-_NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+# What the engine raises before any byte of the request has left: no address, no connection, no TLS, no free
+# connection. Everything else may have been raised after the upstream had read the request. httpx's own classes cannot
+# be asked: the bridge reports a connection that was reset in the middle of a request as a ConnectTimeout.
+_NOT_SENT: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
 
 
 class Upstream:
@@ -61,10 +62,10 @@ class Upstream:
                 reply = await self._client.post(
                     url, content=body, headers=self._headers[endpoint], timeout=limits
                 )
-        except _NOT_SENT as error:
-            result, status, detail, retry_after = Result.NOT_SENT, None, _describe(error), None
-        except (httpx.TransportError, TimeoutError) as error:
-            result, status, detail, retry_after = Result.AMBIGUOUS, None, _describe(error), None
+        except (httpx.TransportError, aiohttp.ClientError, TimeoutError) as error:
+            cause = error.__cause__ if isinstance(error, httpx.TransportError) else error
+            result = Result.NOT_SENT if isinstance(cause, _NOT_SENT) else Result.AMBIGUOUS
+            status, detail, retry_after = None, _describe(cause or error), None
         else:
             result, status = classify(reply.status_code), reply.status_code
             detail = "" if result is Result.DONE else wire.read_error(reply.content)
@@ -103,7 +104,7 @@ def _headers(endpoint: Endpoint) -> dict[str, str]:
     return {**headers, "authorization": f"Bearer {key}"}
 
 
-def _describe(error: Exception) -> str:
+def _describe(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 

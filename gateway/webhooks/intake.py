@@ -26,7 +26,7 @@ from gateway.errors import PayloadError
 from gateway.journal import Journal
 from gateway.rulebook.current import Compiled, Current
 from gateway.settings import Settings
-from gateway.upstream.wire import Command, IncomingCall, read_event
+from gateway.upstream.wire import INCOMING_CALL, Command, IncomingCall, read_event
 from gateway.webhooks.inbox import Arrival, NewCallRows, NewDelivery, Receipt, Verdict, store_arrivals
 from gateway.webhooks.signature import Verified
 from routing_rules import decide
@@ -79,12 +79,11 @@ class Intake:
             log.error("a genuine delivery cannot be used and is quarantined", endpoint=endpoint, problem=str(error))
             row.update(verdict=Verdict.QUARANTINED, problem=str(error), body=body)
             return (await self._journal.write(store_arrivals, Arrival(delivery=row))).verdict
-        row["type"] = event.type
         if not isinstance(event, IncomingCall):
-            row["verdict"] = Verdict.IGNORED
+            row.update(verdict=Verdict.IGNORED, type=event.type)
             return (await self._journal.write(store_arrivals, Arrival(delivery=row))).verdict
         age = max(0.0, delivery.timestamp - event.created_at)
-        row["call_id"] = event.call_id
+        row.update(type=INCOMING_CALL, call_id=event.call_id)
         if age > self._settings.max_event_age:
             row["verdict"] = Verdict.LATE
         return await self._take_call(endpoint, row, event, self._settings.max_event_age - age)

@@ -10,7 +10,7 @@ repetition. 3xx, 410, 429, 502 and 504 are never sent: they count as failures, d
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any, Final
 
 import structlog
@@ -89,7 +89,7 @@ class WebhookDoor:
         verifier = self._verifiers[endpoint]
         if verifier is None:
             raise _RefusedError(503, "no_webhook_secret")
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        headers = _read_headers(scope["headers"])
         _check_form(headers)
         claim = verifier.read(headers, self._clock.now() / 1e6)
         try:
@@ -119,12 +119,23 @@ async def _read_body(receive: Receive) -> bytes:
             return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
+def _read_headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """The headers by lower-case name. One that proves the delivery must not be there twice: which one was signed?"""
+    headers: dict[str, str] = {}
+    for name, value in raw:
+        key = name.decode("latin-1")
+        if key in headers and key.startswith("webhook-"):
+            raise _RefusedError(400, "header_repeated")
+        headers[key] = value.decode("latin-1")
+    return headers
+
+
 def _check_form(headers: Mapping[str, str]) -> None:
     """Refuse, by its headers alone, a request that cannot be a delivery."""
     length = headers.get("content-length", "0")
     if not length.isascii() or not length.isdigit():
         raise _RefusedError(400, "content_length")
-    if int(length) > LARGEST_BODY:
+    if len(length) > len(str(LARGEST_BODY)) or int(length) > LARGEST_BODY:
         raise _RefusedError(413, "too_large")
     kind = headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if kind != "application/json" or headers.get("content-encoding", "identity").lower() != "identity":

@@ -1,0 +1,102 @@
+"""A decision made concrete: which bytes are sent, and what is tried next."""
+
+import json
+from typing import Any
+
+import pytest
+
+from gateway.actions.plan import Plan, Step, decode_plan, digest, make_plan
+from gateway.upstream.wire import SILENT_SESSION, Command
+from routing_rules import Decision, read_document
+
+PROFILES = {
+    "sales": {"model": "gpt-realtime-2.1", "instructions": "Sell.", "max_seconds": 600},
+    "backup": {"model": "gpt-realtime-2.1-mini"},
+}
+SALES = {"type": "realtime", "model": "gpt-realtime-2.1", "instructions": "Sell."}
+BACKUP = {"type": "realtime", "model": "gpt-realtime-2.1-mini"}
+SILENT = {"type": "realtime", **SILENT_SESSION}
+TARGET = "tel:+493023125000"
+
+# The decision as a document says it, and the steps: kind, body, and what is special about the step.
+CASES: dict[str, tuple[dict[str, Any], list[tuple[str, dict[str, Any] | None, dict[str, Any]]]]] = {
+    "accept": (
+        {"accept": "sales"},
+        [
+            ("accept", SALES, {"profile": "sales"}),
+            ("accept", SILENT, {"only_if_refused": True}),
+            ("reject", {"status_code": 503}, {"status": 503}),
+        ],
+    ),
+    "accept with its own words": (
+        {"accept": {"profile": "sales", "instructions": "Be brief."}, "fallback": {"reject": 486}},
+        [
+            ("accept", {**SALES, "instructions": "Be brief."}, {"profile": "sales"}),
+            ("reject", {"status_code": 486}, {"status": 486}),
+        ],
+    ),
+    "accept, else another profile": (
+        {"accept": "sales", "fallback": {"accept": "backup"}},
+        [
+            ("accept", SALES, {"profile": "sales"}),
+            ("accept", BACKUP, {"profile": "backup"}),
+            ("reject", {"status_code": 503}, {"status": 503}),
+        ],
+    ),
+    "reject": ({"reject": 486}, [("reject", {"status_code": 486}, {"status": 486})]),
+    "refer, answered in silence": (
+        {"refer": TARGET},
+        [
+            ("refer", SILENT, {"targets": (TARGET,), "stays": False}),
+            ("reject", {"status_code": 503}, {"status": 503}),
+        ],
+    ),
+    "refer, answered by a profile": (
+        {"refer": {"to": [TARGET, "tel:+493023125001"], "profile": "sales"}, "fallback": {"reject": 480}},
+        [
+            ("refer", SALES, {"targets": (TARGET, "tel:+493023125001"), "profile": "sales", "stays": True}),
+            ("reject", {"status_code": 480}, {"status": 480}),
+        ],
+    ),
+    "ignore": ({"ignore": True}, [("ignore", None, {})]),
+}
+
+
+def plan_of(then: dict[str, Any]) -> Plan:
+    rulebook = read_document({"profiles": PROFILES, "rules": [{"id": "it", "then": then}]})
+    decision: Decision = rulebook.rules[0].then
+    return make_plan(decision, rulebook)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_decision_becomes_steps(name: str) -> None:
+    then, expected = CASES[name]
+    steps = plan_of(then).steps
+    assert [(step.kind, json.loads(step.body) if step.body else None) for step in steps] == [
+        (kind, body) for kind, body, _ in expected
+    ]
+    for step, (_, _, special) in zip(steps, expected, strict=True):
+        assert {key: getattr(step, key) for key in special} == special
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_plan_is_read_back_as_it_was_stored(name: str) -> None:
+    plan = plan_of(CASES[name][0])
+    assert decode_plan(plan.encode()) == plan
+    assert digest(plan.encode()) == digest(plan_of(CASES[name][0]).encode())
+
+
+def test_what_the_gateway_reads_of_a_profile_is_not_sent_upstream() -> None:
+    assert b"max_seconds" not in plan_of({"accept": "sales"}).steps[0].body
+
+
+def test_the_silent_session_is_tried_only_when_the_profile_was_refused() -> None:
+    plan = plan_of({"accept": "sales"})
+    assert plan.following(0, refused=True) == 1
+    assert plan.following(0, refused=False) == 2
+    assert plan.following(2, refused=True) is None
+
+
+def test_a_refer_answers_the_call_first() -> None:
+    assert plan_of({"refer": TARGET}).steps[0].command is Command.ACCEPT
+    assert Step(kind="reject").command is Command.REJECT

@@ -1,0 +1,165 @@
+"""The vendor's words: which bodies are events, which ids may stand in a path, which bytes are sent."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from openai.types.webhooks import RealtimeCallIncomingWebhookEvent
+
+from gateway.errors import InvalidCallId, PayloadError
+from gateway.upstream import wire
+from gateway.upstream.wire import Command, IncomingCall, OtherEvent
+
+EVENT: dict[str, Any] = {
+    "object": "event",
+    "id": "evt_1",
+    "type": "realtime.call.incoming",
+    "created_at": 1_790_000_000,
+    "data": {
+        "call_id": "rtc_u0_9c6574da8b8a41a18da9308f4ad974ce",
+        "sip_headers": [
+            {"name": "From", "value": "sip:+142555512112@sip.example.com"},
+            {"name": "X-Twice", "value": "one"},
+            {"name": "X-Twice", "value": "two"},
+        ],
+        "sip_media_security": "srtp",
+    },
+}
+
+
+def encode(**changes: Any) -> bytes:
+    return json.dumps({**EVENT, **changes}).encode()
+
+
+def with_data(**changes: Any) -> bytes:
+    return encode(data={**EVENT["data"], **changes})
+
+
+def test_an_incoming_call_is_read_as_the_official_types_describe_it() -> None:
+    RealtimeCallIncomingWebhookEvent.model_validate(EVENT, strict=True)
+    assert wire.read_event(encode()) == IncomingCall(
+        call_id="rtc_u0_9c6574da8b8a41a18da9308f4ad974ce",
+        created_at=1_790_000_000,
+        headers=(
+            ("From", "sip:+142555512112@sip.example.com"),
+            ("X-Twice", "one"),
+            ("X-Twice", "two"),
+        ),
+        media="srtp",
+    )
+
+
+def test_unknown_fields_are_allowed_and_optional_ones_may_be_missing() -> None:
+    body = json.dumps(
+        {
+            "type": "realtime.call.incoming",
+            "created_at": 1,
+            "new": {"deep": [1]},
+            "data": {"call_id": "rtc_1", "sip_headers": [], "new": None},
+        }
+    ).encode()
+    assert wire.read_event(body) == IncomingCall(call_id="rtc_1", created_at=1, headers=(), media=None)
+
+
+@pytest.mark.parametrize(
+    "kind", ["live.transport.incoming", "live.call.incoming", "batch.completed", "response.done", ""]
+)
+def test_other_events_are_told_apart_by_their_type_whatever_they_hold(kind: str) -> None:
+    assert wire.read_event(encode(type=kind, data={"call_id": 5})) == OtherEvent(type=kind)
+    assert wire.read_event(json.dumps({"type": kind, "created_at": 1}).encode()) == OtherEvent(type=kind)
+
+
+UNUSABLE: dict[str, bytes] = {
+    "empty": b"",
+    "not JSON": b"call me",
+    "not UTF-8": b'{"type":"\xff"}',
+    "an array": b"[]",
+    "null": b"null",
+    "cut off": encode()[:-3],
+    "two values": encode() + encode(),
+    "NaN": b'{"type":"realtime.call.incoming","created_at":NaN,"data":{"call_id":"rtc_1"}}',
+    "no type": json.dumps({key: EVENT[key] for key in EVENT if key != "type"}).encode(),
+    "no created_at": json.dumps({key: EVENT[key] for key in EVENT if key != "created_at"}).encode(),
+    "created_at as text": encode(created_at="1790000000"),
+    "created_at as true": encode(created_at=True),
+    "no data": json.dumps({key: EVENT[key] for key in EVENT if key != "data"}).encode(),
+    "data as list": encode(data=[]),
+    "no call id": encode(data={"sip_headers": []}),
+    "call id as number": with_data(call_id=5),
+    "headers as object": with_data(sip_headers={"From": "x"}),
+    "a header without value": with_data(sip_headers=[{"name": "From"}]),
+    "media as number": with_data(sip_media_security=1),
+    "a thousand levels deep": b'{"type":"realtime.call.incoming","created_at":1,"data":'
+    + b"[" * 5000
+    + b"]" * 5000
+    + b"}",
+}
+
+
+@pytest.mark.parametrize("name", UNUSABLE)
+def test_what_is_not_an_event_of_the_published_shape_is_a_payload_error(name: str) -> None:
+    with pytest.raises(PayloadError):
+        wire.read_event(UNUSABLE[name])
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_raise_anything_but_a_payload_error(body: bytes) -> None:
+    try:
+        wire.read_event(body)
+    except PayloadError:
+        return
+
+
+HOSTILE_IDS = [
+    "",
+    "../../models",
+    "rtc_1/accept",
+    "rtc_1?x=1",
+    "rtc 1",
+    "rtc_é",
+    "rtc_1\n",
+    "a" * 129,
+    "%2e%2e",
+    "rtc_١",
+]
+
+
+@pytest.mark.parametrize("call_id", HOSTILE_IDS)
+def test_a_call_id_that_could_change_the_path_is_refused(call_id: str) -> None:
+    with pytest.raises(InvalidCallId):
+        wire.path(Command.ACCEPT, call_id)
+    with pytest.raises(PayloadError, match="call_id"):
+        wire.read_event(with_data(call_id=call_id))
+
+
+def test_commands_have_the_published_paths_and_bodies() -> None:
+    assert [wire.path(command, "rtc_1") for command in Command] == [
+        "/realtime/calls/rtc_1/accept",
+        "/realtime/calls/rtc_1/reject",
+        "/realtime/calls/rtc_1/refer",
+        "/realtime/calls/rtc_1/hangup",
+    ]
+    assert json.loads(wire.accept_body({"model": "gpt-realtime-2.1"})) == {
+        "type": "realtime",
+        "model": "gpt-realtime-2.1",
+    }
+    assert wire.reject_body(486) == b'{"status_code":486}'
+    assert wire.refer_body("tel:+493023125000") == b'{"target_uri":"tel:+493023125000"}'
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (b'{"error":{"message":"No session found","code":"call_id_not_found"}}', "call_id_not_found: No session found"),
+        (b'{"error":{"message":"No."}}', "No."),
+        (b'{"error":{"message":"' + b"x" * 1000 + b'"}}', "x" * 300),
+        (b'{"error":"text"}', ""),
+        (b"<html>", ""),
+        (b"\xff", ""),
+        (b"", ""),
+    ],
+)
+def test_an_error_reply_is_told_in_a_few_words(body: bytes, text: str) -> None:
+    assert wire.read_error(body) == text
