@@ -156,9 +156,7 @@ api_keys = Table(
     Column("id", Text, primary_key=True),
     Column("name", Text, nullable=False),
     Column("role", Text, nullable=False),
-    Column(
-        "digest", LargeBinary, nullable=False, unique=True
-    ),  # SHA-256 of the token; the token is shown once
+    Column("digest", LargeBinary, nullable=False, unique=True),  # SHA-256 of the token; the token is shown once
     Column("prefix", Text, nullable=False),  # the token's first characters, to recognise it by
     Column("created_at", BigInteger, nullable=False),
     Column("last_used_at", BigInteger),

@@ -1,7 +1,7 @@
 """Runs the migrations on the connection that `gateway.database` hands over, or on `-x url=…`."""
 
 from alembic import context
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection, create_engine, text
 
 from gateway.tables import metadata
 
@@ -9,6 +9,11 @@ from gateway.tables import metadata
 def run(connection: Connection) -> None:
     context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
     with context.begin_transaction():
+        if connection.dialect.name == "postgresql":
+            # Nodes that start together upgrade one after the other; the later ones find nothing left to do.
+            connection.execute(text("SET LOCAL statement_timeout = 0"))
+            connection.execute(text("SET LOCAL lock_timeout = 0"))
+            connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('sip-call-gateway migrations'))"))
         context.run_migrations()
 
 

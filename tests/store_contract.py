@@ -1,5 +1,7 @@
 """What every database must do for the stores: the same suite on SQLite and on PostgreSQL."""
 
+import subprocess
+import sys
 import threading
 import time
 from typing import Any
@@ -119,9 +121,7 @@ def a_settlement(receipt: Receipt, **changes: Any) -> outbox.Settlement:
         "outcome": "done",
         "attempts": 1,
         "change": {**outbox.unchanged(receipt.call, State.ACCEPTED), "new_answered_at": NOW + 5, "more_attempts": 1},
-        "happened": [
-            Happened(call=receipt.call, at=NOW + 5, kind=Event.SUCCEEDED, state=State.ACCEPTED, detail="{}")
-        ],
+        "happened": [Happened(call=receipt.call, at=NOW + 5, kind=Event.SUCCEEDED, state=State.ACCEPTED, detail="{}")],
     }
     return outbox.Settlement(**(fields | changes))
 
@@ -153,6 +153,19 @@ def test_the_schema_named_in_the_code_is_the_head_of_the_migrations(database: Da
 def test_upgrading_twice_changes_nothing(database: Database) -> None:
     database.upgrade()
     assert database.schema() == SCHEMA
+
+
+def test_nodes_that_start_together_upgrade_once(database_url: str) -> None:
+    if database_url.startswith("sqlite"):
+        pytest.skip("one process serves a SQLite file")
+    command = [
+        sys.executable,
+        "-c",
+        "import sys; from gateway.database import Database; Database(sys.argv[1]).upgrade()",
+    ]
+    nodes = [subprocess.Popen([*command, database_url], stderr=subprocess.PIPE) for _ in range(3)]
+    errors = [node.communicate(timeout=30)[1].decode() for node in nodes]
+    assert [node.returncode for node in nodes] == [0, 0, 0], errors
 
 
 # --- deliveries and calls ---------------------------------------------------------------------------------------------
@@ -270,7 +283,7 @@ def test_the_result_of_an_earlier_owner_is_void(database: Database) -> None:
 def test_a_void_result_among_others_makes_the_batch_be_tried_one_by_one(database: Database) -> None:
     mine, theirs = arrive(database, "rtc_1"), arrive(database, "rtc_2", lease_until=0)
     claim(database, lease_now=1)
-    with pytest.raises(outbox.StaleEpochError):
+    with pytest.raises(outbox.StaleEpoch):
         settle(database, a_settlement(mine), a_settlement(theirs))
     assert all(action.settled_at is None for action in rows(database, actions))
     assert settle(database, a_settlement(mine)) == [True]
@@ -355,7 +368,6 @@ def test_all_leases_can_be_voided_at_once(database: Database) -> None:
 
 
 def test_the_database_tells_its_time_in_microseconds(database: Database) -> None:
-
 
     with database.transaction() as connection:
         assert abs(outbox.database_now(connection) / 1e6 - time.time()) < 5

@@ -26,6 +26,14 @@ class NewAction(TypedDict):
     lease_until: int
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lease:
+    """The hold of this node on the action, granted in the commit that opens it."""
+
+    node: str
+    until: int  # µs, on the database's clock
+
+
 @dataclass(kw_only=True, slots=True)
 class Job:
     """An action in the hands of its worker; `state`, `attempts` and the doubts change as it goes."""
@@ -44,6 +52,7 @@ class Job:
     attempts: int  # requests sent, the one about to be sent included
     in_doubt: bool  # the command may have been applied by an earlier request
     after_server_error: bool  # an accept of this call was answered 5xx
+    received: float  # on the monotonic clock: the call's webhook
     useless_at: float  # on the monotonic clock: the caller has long given up; nothing is sent
     deadline: float  # on the monotonic clock: no further attempt
 

@@ -5,6 +5,7 @@ Pure: from the job, the policy's judgement and the refer guard to a `Conclusion`
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from gateway.actions.action import Job
 from gateway.actions.retry import RetryDecision, Then
@@ -31,15 +32,20 @@ class Conclusion:
     follow: Follow | None = None
 
 
+# After an accept in doubt a transfer is tried all the same: a caller who was answered would wait in silence, and for
+# one who was not the upstream refuses it.
+_ANSWERED: Final = frozenset({Event.SUCCEEDED, Event.UNCLEAR})
+
+
 def conclude(job: Job, decision: RetryDecision, refer_guard: ReferGuard) -> Conclusion:
     """What the ended action means for its call."""
     if decision.then is Then.NEXT:
         if job.command is Command.REFER:
             return _transfer(job, job.target + 1, refer_guard)
         return _fall_back(job, refused=decision.refused)
-    if job.command is Command.ACCEPT and decision.events == (Event.SUCCEEDED,) and job.alternative.targets:
+    if job.command is Command.ACCEPT and decision.events[-1] in _ANSWERED and job.alternative.targets:
         transfer = _transfer(job, 0, refer_guard)
-        return Conclusion(events=(Event.SUCCEEDED, *transfer.events), follow=transfer.follow)
+        return Conclusion(events=(*decision.events, *transfer.events), follow=transfer.follow)
     if job.command is Command.REFER and decision.events[-1] is not Event.CALLER_GONE:
         return Conclusion(events=(*decision.events, Event.UNWATCHED))
     return Conclusion(events=decision.events)

@@ -30,7 +30,7 @@ LEASE: Final = 15_000_000
 RENEWAL: Final = 5.0
 
 
-class StaleEpochError(Exception):
+class StaleEpoch(Exception):
     """Some of a batch of results belong to actions that another node has taken over; tried again one by one."""
 
 
@@ -80,7 +80,7 @@ def settle(connection: Connection, settlements: Sequence[Settlement]) -> list[in
     """Close actions and move their calls, in one go.
 
     For each: the id of the action that follows, True where none does, or False where the action was no longer ours.
-    Raises StaleEpochError when that happened to one of several; the journal then tries each alone.
+    Raises StaleEpoch when that happened to one of several; the journal then tries each alone.
     """
     closing = [
         {"action": s.action, "mine": s.epoch, "now": s.now, "result": s.outcome, "sent": s.attempts}
@@ -88,7 +88,7 @@ def settle(connection: Connection, settlements: Sequence[Settlement]) -> list[in
     ]
     if connection.execute(_SETTLE, closing).rowcount != len(settlements):
         if len(settlements) > 1:
-            raise StaleEpochError
+            raise StaleEpoch
         return [False]
     advance_calls(connection, [s.change for s in settlements])
     insert_events(connection, [line for s in settlements for line in s.happened])
@@ -101,7 +101,7 @@ def note(connection: Connection, notes: Sequence[Note]) -> list[bool]:
     rows = [{"action": n.action, "mine": n.epoch, "sent": n.attempts, "doubt": n.in_doubt} for n in notes]
     if connection.execute(_NOTE, rows).rowcount != len(notes):
         if len(notes) > 1:
-            raise StaleEpochError
+            raise StaleEpoch
         return [False]
     insert_events(connection, [line for n in notes for line in n.happened])
     return [True] * len(notes)

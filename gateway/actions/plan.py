@@ -79,9 +79,7 @@ def make_plan(decision: Decision, rulebook: Rulebook) -> Plan:
         steps.append(_step(decision.fallback, rulebook.profiles))
     elif isinstance(decision, Accept):
         steps.append(
-            Step(
-                kind="accept", body=wire.accept_body(wire.SILENT_SESSION), profile=None, only_if_refused=True
-            )
+            Step(kind="accept", body=wire.accept_body(wire.SILENT_SESSION), profile=None, only_if_refused=True)
         )
     if steps[-1].kind != "reject":
         steps.append(Step(kind="reject", body=wire.reject_body(FAULT_STATUS), status=FAULT_STATUS))

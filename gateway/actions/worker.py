@@ -17,7 +17,7 @@ import structlog
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from gateway.actions import outbox
-from gateway.actions.action import Job, NewAction
+from gateway.actions.action import Job, Lease, NewAction
 from gateway.actions.conclusion import Conclusion, Follow, ReferGuard, conclude
 from gateway.actions.delivery import Delivery, Judged
 from gateway.actions.plan import decode_plan
@@ -50,7 +50,7 @@ class Observer(Protocol):
     def settled(self, job: Job, state: State) -> None: ...
 
 
-class LeaseLostError(Exception):
+class LeaseLost(Exception):
     """Another node has taken the action over; its result counts."""
 
 
@@ -116,12 +116,12 @@ class Worker:
 
     # --- new calls ----------------------------------------------------------------------------------------------------
 
-    def reserve(self) -> bool:
-        """Take a slot for a call that is about to be stored. False: store its action for anyone to claim."""
+    def reserve(self) -> Lease | None:
+        """Take a slot and a lease for a call that is about to be stored. None: leave its action to be claimed."""
         if self._free <= 0:
-            return False
+            return None
         self._free -= 1
-        return True
+        return Lease(node=self.node, until=self._lease_until())
 
     def release(self) -> None:
         """Give a reserved slot back: the call was not new after all, or it could not be stored."""
@@ -130,14 +130,6 @@ class Worker:
     def begin(self, job: Job) -> None:
         """Carry out `job`, whose slot was reserved."""
         self._held[job.action] = asyncio.create_task(self._carry_out(job))
-
-    def lease_until(self) -> int:
-        """The end of a lease granted now, on the database's clock.
-
-        That clock is read once and then kept by our monotonic one, so that a step of this machine's wall clock
-        neither steals a lease nor gives one away.
-        """
-        return self._lease_now() + outbox.LEASE
 
     def deadline(self, command: Command, useless_at: float) -> float:
         """When, on the monotonic clock, the last attempt of a command that begins now must be over."""
@@ -155,7 +147,7 @@ class Worker:
                 self._held[job.action] = self._held.pop(held)
                 held = job.action
                 following = await self._settle(job, await self._delivery.deliver(job))
-        except LeaseLostError:
+        except LeaseLost:
             log.warning("another node has taken this action over", call_id=job.call_id, command=job.command)
         except Exception:
             # The action stays in the outbox; it is taken up again when its lease has run out.
@@ -182,7 +174,7 @@ class Worker:
             log.warning("a retry could not be noted", call_id=job.call_id)
             return
         if not ours:
-            raise LeaseLostError
+            raise LeaseLost
         job.state = state
 
     async def _settle(self, job: Job, judged: Judged) -> Job | None:
@@ -203,7 +195,7 @@ class Worker:
         )
         written = await self._write_until_it_holds(settlement)
         if written is False:
-            raise LeaseLostError
+            raise LeaseLost
         self._observer.settled(job, state)
         self._log(job, conclusion, state, judged.outcome)
         if follow is not None:
@@ -242,6 +234,7 @@ class Worker:
             attempts=1,
             in_doubt=False,
             after_server_error=job.after_server_error,
+            received=job.received,
             useless_at=useless_at,
             deadline=self.deadline(follow.command, useless_at),
         )
@@ -259,7 +252,7 @@ class Worker:
             "after_server_error": job.after_server_error,
             "node": self.node,
             "epoch": 1,
-            "lease_until": self.lease_until(),
+            "lease_until": self._lease_until(),
         }
 
     def _log(self, job: Job, conclusion: Conclusion, state: State, outcome: Outcome) -> None:
@@ -274,9 +267,7 @@ class Worker:
             ms=round(outcome.seconds * 1e3, 1),
         )
         if Event.UNAUTHORIZED in conclusion.events:
-            log.error(
-                "the upstream refuses our API key: calls fail until it is replaced", endpoint=job.endpoint
-            )
+            log.error("the upstream refuses our API key: calls fail until it is replaced", endpoint=job.endpoint)
 
     # --- looking for work ---------------------------------------------------------------------------------------------
 
@@ -300,12 +291,11 @@ class Worker:
 
     def _taken_over(self, row: Any) -> Job:
         command = Command(row.command)
-        useless_at = self._clock.monotonic() + (row.useless_after - self._clock.now()) / 1e6
+        now, monotonic = self._clock.now(), self._clock.monotonic()
+        useless_at = monotonic + (row.useless_after - now) / 1e6
         state = State(row.state)
-        if state is State.DECIDED and row.useless_after > self._clock.now():
-            state = (
-                State.REJECTING if command is Command.REJECT else State.ACCEPTING
-            )  # as `outbox.claim` wrote
+        if state is State.DECIDED and row.useless_after > now:
+            state = State.REJECTING if command is Command.REJECT else State.ACCEPTING  # as `outbox.claim` wrote
         return Job(
             action=row.id,
             epoch=row.epoch,
@@ -321,6 +311,7 @@ class Worker:
             attempts=row.attempts,
             in_doubt=row.in_doubt,
             after_server_error=row.after_server_error,
+            received=monotonic - (now - row.received_at) / 1e6,
             useless_at=useless_at,
             deadline=self.deadline(command, useless_at),
         )
@@ -333,13 +324,18 @@ class Worker:
             except DatabaseUnavailable as error:
                 log.warning("could not renew leases", error=str(error))
 
+    def _lease_until(self) -> int:
+        return self._lease_now() + outbox.LEASE
+
     def _lease_now(self) -> int:
+        """The database's clock, read once and then kept by our monotonic one.
+
+        So a step of this machine's wall clock neither steals a lease nor gives one away.
+        """
         return int(self._lease_offset + self._clock.monotonic() * 1e6)
 
 
-def _timeline(
-    job: Job, events: tuple[Event, ...], outcome: Outcome, now: int
-) -> tuple[State, list[Happened]]:
+def _timeline(job: Job, events: tuple[Event, ...], outcome: Outcome, now: int) -> tuple[State, list[Happened]]:
     """The state that `events` lead to, and the lines they add; the first line tells of the request."""
     state, lines = job.state, []
     detail: str | None = msgspec.json.encode(_detail(job, outcome)).decode()

@@ -27,7 +27,7 @@ def insert_calls(connection: Connection, rows: Sequence[NewCall]) -> dict[str, i
     if not rows:
         return {}
     statement = insert_or_skip(connection, calls).returning(calls.c.call_id, calls.c.id)
-    return {call_id: call for call_id, call in connection.execute(statement, rows)}
+    return {row.call_id: row.id for row in connection.execute(statement, rows)}
 
 
 def insert_facts(connection: Connection, facts: Sequence[tuple[int, bytes]]) -> None:
@@ -58,9 +58,7 @@ _ADVANCE: Final = (
         profile=func.coalesce(bindparam("new_profile", type_=calls.c.profile.type), calls.c.profile),
         status=func.coalesce(bindparam("new_status", type_=calls.c.status.type), calls.c.status),
         target=func.coalesce(bindparam("new_target", type_=calls.c.target.type), calls.c.target),
-        answered_at=func.coalesce(
-            bindparam("new_answered_at", type_=calls.c.answered_at.type), calls.c.answered_at
-        ),
+        answered_at=func.coalesce(bindparam("new_answered_at", type_=calls.c.answered_at.type), calls.c.answered_at),
         ended_at=func.coalesce(bindparam("new_ended_at", type_=calls.c.ended_at.type), calls.c.ended_at),
         error=func.coalesce(bindparam("new_error", type_=calls.c.error.type), calls.c.error),
         attempts=calls.c.attempts + bindparam("more_attempts", type_=calls.c.attempts.type),
@@ -70,7 +68,8 @@ _ADVANCE: Final = (
 
 def find_plan(connection: Connection, digest: bytes) -> bytes:
     """The encoded plan with this digest."""
-    return connection.execute(select(plans.c.document).where(plans.c.digest == digest)).scalar_one()
+    document: bytes = connection.execute(select(plans.c.document).where(plans.c.digest == digest)).scalar_one()
+    return document
 
 
 # Text that most INVITEs share: with it, 1.2 kB of headers are stored in some 200 bytes. The first byte of a packed

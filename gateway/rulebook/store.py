@@ -2,15 +2,18 @@
 
 import tomllib
 import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, func, insert, select
 
+from gateway.database import insert_or_skip
 from gateway.tables import revisions
+from routing_rules import read_document, write_document
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,6 +27,33 @@ class Revision:
     created_at: int = 0  # µs
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Publication:
+    """A revision on its way into the database, its document packed before the writer's time is taken."""
+
+    number: int
+    packed: bytes  # by `pack_document`
+    author: str
+    comment: str
+    created_at: int  # µs
+
+
+class Note(NamedTuple):
+    """What is told of a revision beside its document."""
+
+    number: int
+    author: str
+    comment: str
+    created_at: int  # µs
+
+
+class Published(NamedTuple):
+    """What became of a publication."""
+
+    done: bool
+    newest: int  # the number of the current revision
+
+
 @cache
 def starter() -> Revision:
     """The rulebook that a new gateway starts with: `routing_rules/starter.toml`."""
@@ -33,7 +63,8 @@ def starter() -> Revision:
 
 def newest_number(connection: Connection) -> int:
     """The number of the current revision; 0 before the first publish."""
-    return connection.execute(select(func.coalesce(func.max(revisions.c.number), 0))).scalar_one()
+    number: int = connection.execute(select(func.coalesce(func.max(revisions.c.number), 0))).scalar_one()
+    return number
 
 
 def find_revision(connection: Connection, number: int | None = None) -> Revision | None:
@@ -46,7 +77,7 @@ def find_revision(connection: Connection, number: int | None = None) -> Revision
         return starter() if not number else None
     return Revision(
         number=row.number,
-        document=msgspec.json.decode(zlib.decompress(row.document)),
+        document=msgspec.json.decode(unpack_document(row.document)),
         author=row.author,
         comment=row.comment,
         created_at=row.created_at,
@@ -61,6 +92,54 @@ def insert_revision(connection: Connection, revision: Revision) -> None:
             created_at=revision.created_at,
             author=revision.author,
             comment=revision.comment,
-            document=zlib.compress(msgspec.json.encode(revision.document)),
+            document=pack_document(revision.document),
         )
     )
+
+
+def publish_revisions(connection: Connection, publications: Sequence[Publication]) -> list[Published]:
+    """Publish revisions, each only if it follows the current one. A unit of the journal."""
+    return [_publish(connection, publication) for publication in publications]
+
+
+def _publish(connection: Connection, publication: Publication) -> Published:
+    newest = newest_number(connection)
+    if newest != publication.number - 1:
+        return Published(done=False, newest=newest)
+    row = {
+        "number": publication.number,
+        "created_at": publication.created_at,
+        "author": publication.author,
+        "comment": publication.comment,
+        "document": publication.packed,
+    }
+    # On PostgreSQL another node may be publishing this number; the skip waits for its commit.
+    done = connection.execute(insert_or_skip(connection, revisions), row).rowcount == 1
+    return Published(done=done, newest=publication.number)
+
+
+def find_text(connection: Connection, number: int) -> bytes | None:
+    """The document of the revision with this number, as JSON; None if there is none."""
+    if number == 0:
+        return msgspec.json.encode(write_document(read_document(starter().document)))
+    packed = connection.execute(select(revisions.c.document).where(revisions.c.number == number)).scalar()
+    return None if packed is None else unpack_document(packed)
+
+
+def list_revisions(connection: Connection, *, limit: int, before: int | None = None) -> list[Note]:
+    """Revisions, the newest first, from below the number `before`."""
+    columns = (revisions.c.number, revisions.c.author, revisions.c.comment, revisions.c.created_at)
+    wanted = select(*columns).order_by(revisions.c.number.desc()).limit(limit)
+    if before is not None:
+        wanted = wanted.where(revisions.c.number < before)
+    return [Note(*row) for row in connection.execute(wanted)]
+
+
+def pack_document(document: Mapping[str, Any]) -> bytes:
+    """The stored form of a document. Takes a second for the largest, so never within the journal's transaction."""
+    return zlib.compress(msgspec.json.encode(document))
+
+
+def unpack_document(packed: bytes) -> bytes:
+    """The JSON text that `pack_document` packed."""
+    return zlib.decompress(packed)

@@ -1,7 +1,8 @@
 """The upstream by httpx: one request in, one `Outcome` out, never an exception of the network.
 
-One client serves all endpoints. httpx speaks through aiohttp's engine, which costs a fifth of its own at 128 requests
-in flight (docs/decisions.md). Nothing here decides whether to try again; that is `gateway.actions.retry`.
+One transport serves all endpoints: httpx's requests and replies over aiohttp's engine, without httpx's client between
+them, which would follow redirects, keep cookies and cost as much as the rest (docs/decisions.md). Nothing here decides
+whether to try again; that is `gateway.actions.retry`.
 """
 
 import asyncio
@@ -39,36 +40,37 @@ class Upstream:
     """Sends commands to the upstreams of all endpoints. `close` belongs to the application's lifespan."""
 
     def __init__(self, endpoints: Mapping[str, Endpoint]) -> None:
-        self._base = {name: endpoint.base_url.rstrip("/") for name, endpoint in endpoints.items()}
-        self._headers = {name: _headers(endpoint) for name, endpoint in endpoints.items()}
-        self._client = httpx.AsyncClient(
-            transport=AiohttpTransport(client=_engine), follow_redirects=False, trust_env=False
-        )
+        self._base = {name: httpx.URL(endpoint.base_url.rstrip("/")) for name, endpoint in endpoints.items()}
+        self._headers = {name: httpx.Headers(_headers(endpoint)) for name, endpoint in endpoints.items()}
+        self._transport = AiohttpTransport(client=_engine, trust_env=False)
 
-    async def send(
-        self, endpoint: str, call_id: str, command: Command, body: bytes, *, timeout: float
-    ) -> Outcome:
+    async def send(self, endpoint: str, call_id: str, command: Command, body: bytes, *, timeout: float) -> Outcome:
         """Send one command and say what became of it, within `timeout` seconds.
 
         Raises InvalidCallId for an id that must not be put into a path; nothing else.
         """
-        url = self._base[endpoint] + wire.path(command, call_id)
-        started = time.monotonic()
-        limits = httpx.Timeout(
-            timeout, connect=min(CONNECT_TIMEOUT, timeout), pool=min(CONNECT_TIMEOUT, timeout)
+        base = self._base[endpoint]
+        url = base.copy_with(raw_path=base.raw_path.rstrip(b"/") + wire.path(command, call_id).encode())
+        connect = min(CONNECT_TIMEOUT, timeout)
+        limits = {"connect": connect, "pool": connect, "read": timeout, "write": timeout}
+        request = httpx.Request(
+            "POST", url, headers=self._headers[endpoint], content=body, extensions={"timeout": limits}
         )
+        started = time.monotonic()
         try:
             async with asyncio.timeout(timeout):
-                reply = await self._client.post(
-                    url, content=body, headers=self._headers[endpoint], timeout=limits
-                )
+                reply = await self._transport.handle_async_request(request)
+                try:
+                    content = await reply.aread()
+                finally:
+                    await reply.aclose()
         except (httpx.TransportError, aiohttp.ClientError, TimeoutError) as error:
             cause = error.__cause__ if isinstance(error, httpx.TransportError) else error
             result = Result.NOT_SENT if isinstance(cause, _NOT_SENT) else Result.AMBIGUOUS
             status, detail, retry_after = None, _describe(cause or error), None
         else:
             result, status = classify(reply.status_code), reply.status_code
-            detail = "" if result is Result.DONE else wire.read_error(reply.content)
+            detail = "" if result is Result.DONE else wire.read_error(content)
             retry_after = _retry_after(reply.headers.get("retry-after"), time.time())
         return Outcome(
             result=result,
@@ -79,7 +81,7 @@ class Upstream:
         )
 
     async def close(self) -> None:
-        await self._client.aclose()
+        await self._transport.aclose()
 
 
 def _engine() -> aiohttp.ClientSession:
@@ -96,9 +98,7 @@ def _headers(endpoint: Endpoint) -> dict[str, str]:
         return headers
     key = endpoint.api_key.get_secret_value()
     if not key.isascii() or not key.isprintable():
-        raise ConfigurationError(
-            f"the API key of the endpoint {endpoint.name!r} holds characters no header may hold"
-        )
+        raise ConfigurationError(f"the API key of the endpoint {endpoint.name!r} holds characters no header may hold")
     if endpoint.auth == "api-key":
         return {**headers, "api-key": key}
     return {**headers, "authorization": f"Bearer {key}"}

@@ -7,30 +7,30 @@ A call older than `max_event_age` is stored and left alone: the caller has hung 
 Its age is the difference of two of the sender's own clocks, so our clock does not matter.
 """
 
-from dataclasses import dataclass
+import asyncio
+from functools import partial
 from hashlib import sha256
-
 
 import structlog
 
-from gateway.actions.action import Job, NewAction
-from gateway.actions.plan import Plan, digest, make_plan
+from gateway.actions.action import Lease
+from gateway.actions.plan import digest, make_plan
 from gateway.actions.worker import Worker
-from gateway.calls.call import Happened, NewCall
 from gateway.calls.facts import ReadCall, read_facts
-from gateway.calls.lifecycle import BIRTHS, Event, State, advance
-from gateway.calls.store import pack_facts
+from gateway.calls.lifecycle import BIRTHS, Event
 from gateway.calls.usage import LiveUsage
 from gateway.clock import Clock, to_datetime
 from gateway.errors import PayloadError
 from gateway.journal import Journal
+from gateway.metrics import Metrics
 from gateway.rulebook.current import Compiled, Current
 from gateway.settings import Settings
-from gateway.upstream.wire import INCOMING_CALL, Command, IncomingCall, read_event
-from gateway.webhooks.inbox import Arrival, NewCallRows, NewDelivery, Receipt, Verdict, store_arrivals
+from gateway.upstream.wire import INCOMING_CALL, IncomingCall, read_event
+from gateway.webhooks.inbox import Arrival, NewDelivery, Receipt, Verdict, store_arrivals
+from gateway.webhooks.ringing import Planned, Ringing
 from gateway.webhooks.signature import Verified
-from routing_rules import decide
 from routing_rules import Verdict as Decided
+from routing_rules import decide
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +46,7 @@ class Intake:
         current: Current,
         worker: Worker,
         usage: LiveUsage,
+        metrics: Metrics,
         clock: Clock,
     ) -> None:
         self._settings = settings
@@ -53,6 +54,7 @@ class Intake:
         self._current = current
         self._worker = worker
         self._usage = usage
+        self._metrics = metrics
         self._clock = clock
         self._plans = _Plans(current.compiled)
 
@@ -77,62 +79,82 @@ class Intake:
             event = read_event(body)
         except PayloadError as error:
             log.error("a genuine delivery cannot be used and is quarantined", endpoint=endpoint, problem=str(error))
-            row.update(verdict=Verdict.QUARANTINED, problem=str(error), body=body)
-            return (await self._journal.write(store_arrivals, Arrival(delivery=row))).verdict
+            return await self._file({**row, "verdict": Verdict.QUARANTINED, "problem": str(error), "body": body})
         if not isinstance(event, IncomingCall):
-            row.update(verdict=Verdict.IGNORED, type=event.type)
-            return (await self._journal.write(store_arrivals, Arrival(delivery=row))).verdict
-        age = max(0.0, delivery.timestamp - event.created_at)
-        row.update(type=INCOMING_CALL, call_id=event.call_id)
-        if age > self._settings.max_event_age:
-            row["verdict"] = Verdict.LATE
-        return await self._take_call(endpoint, row, event, self._settings.max_event_age - age)
+            return await self._file({**row, "verdict": Verdict.IGNORED, "type": event.type})
+        seconds_left = self._settings.max_event_age - max(0.0, delivery.timestamp - event.created_at)
+        verdict = Verdict.LATE if seconds_left < 0 else Verdict.NEW
+        row = {**row, "verdict": verdict, "type": INCOMING_CALL, "call_id": event.call_id}
+        return await self._take_call(row, event, seconds_left)
 
-    async def _take_call(self, endpoint: str, row: NewDelivery, event: IncomingCall, seconds_left: float) -> Verdict:
+    async def _file(self, row: NewDelivery) -> Verdict:
+        """Store a delivery that announces no call."""
+        receipt = await self._journal.write(store_arrivals, Arrival(delivery=row))
+        return receipt.verdict
+
+    async def _take_call(self, row: NewDelivery, event: IncomingCall, seconds_left: float) -> Verdict:
         """Decide a call, store it, and begin to act on it unless it has no time left."""
-        compiled = self._current.compiled
-        read = self._read(endpoint, event)
-        decided = decide(compiled.table, read.facts, to_datetime(row["received_at"]), self._usage)
-        planned = self._plans.plan(compiled, decided)
-        birth = _birth(planned.plan, late=seconds_left < 0)
-        acts = birth is Event.ARRIVED
-        if acts and decided.rule is not None:
-            facts = read.facts
-            self._usage.decided(event.call_id, decided.rule, caller=facts.caller, called=facts.called)
-        reserved = acts and self._worker.reserve()
-        action = self._action(planned.plan, row["received_at"], seconds_left, reserved=reserved) if acts else None
-        arrival = Arrival(
-            delivery=row,
-            call=NewCallRows(
-                row=_call_row(endpoint, row["received_at"], event, read, compiled, decided, planned, birth, reserved),
-                facts=_pack(read),
-                plan=self._plans.to_store(planned),
-                happened=_timeline(planned.plan, birth, row["received_at"], reserved=reserved),
-                action=action,
-            ),
-        )
-        receipt = Receipt(verdict=Verdict.DUPLICATE)
-        begun = False
-        try:
-            receipt = await self._journal.write(store_arrivals, arrival)
-            if receipt.call and reserved:
-                self._worker.begin(self._job(endpoint, event, decided, planned.plan, receipt, seconds_left))
-                begun = True
-        finally:
-            if reserved and not begun:
-                self._worker.release()
-            if acts and not receipt.call and decided.rule is not None:
-                self._usage.closed(event.call_id, decided.rule)
-        self._plans.stored(planned)
+        received = self._clock.monotonic()
+        ringing = self._decide(row, event, seconds_left)
+        acts = ringing.birth is Event.ARRIVED
+        lease = self._worker.reserve() if acts else None
+        rows = ringing.rows(lease, with_plan=self._plans.is_new(ringing.planned))
+        if acts:
+            self._count(ringing)
+        stored = self._journal.write(store_arrivals, Arrival(delivery=row, call=rows))
+        # Not after the `await`: whoever waits may have gone by then, and the call is to be acted on all the same.
+        stored.add_done_callback(partial(self._stored, ringing, lease, received))
+        receipt = await asyncio.shield(stored)
         log.info(
             "call received",
             call_id=event.call_id,
             verdict=receipt.verdict,
-            decision=decided.decision.kind,
-            rule=decided.rule,
-            revision=compiled.number,
+            decision=ringing.verdict.decision.kind,
+            rule=ringing.verdict.rule,
+            revision=ringing.revision,
         )
         return receipt.verdict
+
+    def _decide(self, row: NewDelivery, event: IncomingCall, seconds_left: float) -> Ringing:
+        compiled = self._current.compiled
+        read = self._read(row["endpoint"], event)
+        verdict = decide(compiled.table, read.facts, to_datetime(row["received_at"]), self._usage)
+        return Ringing(
+            delivery=row,
+            event=event,
+            read=read,
+            revision=compiled.number,
+            verdict=verdict,
+            planned=self._plans.plan(compiled, verdict),
+            seconds_left=seconds_left,
+        )
+
+    def _stored(
+        self, ringing: Ringing, lease: Lease | None, received: float, stored: "asyncio.Future[Receipt]"
+    ) -> None:
+        """Begin to act on a new call; undo what was counted for one that was not new or could not be stored."""
+        receipt = None if stored.exception() else stored.result()
+        if receipt is None or not receipt.call:
+            if lease:
+                self._worker.release()
+            self._uncount(ringing)
+            return
+        self._plans.stored(ringing.planned)
+        self._metrics.call_decided(ringing.verdict.decision.kind, ringing.verdict.rule)
+        self._metrics.call_advanced(ringing.under_way if lease else BIRTHS[ringing.birth])
+        if lease:
+            deadline = self._worker.deadline(ringing.command, received + ringing.seconds_left)
+            self._worker.begin(ringing.job(receipt, received=received, deadline=deadline))
+
+    def _count(self, ringing: Ringing) -> None:
+        """Count the call for its rule at once, so that the next one sees it."""
+        if ringing.verdict.rule is not None:
+            facts = ringing.read.facts
+            self._usage.decided(facts.call_id, ringing.verdict.rule, caller=facts.caller, called=facts.called)
+
+    def _uncount(self, ringing: Ringing) -> None:
+        if ringing.verdict.rule is not None:
+            self._usage.closed(ringing.event.call_id, ringing.verdict.rule)
 
     def _read(self, endpoint: str, event: IncomingCall) -> ReadCall:
         settings = self._settings
@@ -148,154 +170,30 @@ class Intake:
             attestation_header=about.attestation_header,
         )
 
-    def _action(self, plan: Plan, now: int, seconds_left: float, *, reserved: bool) -> NewAction:
-        return {
-            "call": 0,
-            "command": plan.steps[0].command,
-            "step": 0,
-            "target": 0,
-            "opened_at": now,
-            "useless_after": now + int(seconds_left * 1e6),
-            "attempts": 1 if reserved else 0,
-            "in_doubt": False,
-            "after_server_error": False,
-            "node": self._worker.node if reserved else None,
-            "epoch": 1 if reserved else 0,
-            "lease_until": self._worker.lease_until() if reserved else 0,
-        }
-
-    def _job(
-        self,
-        endpoint: str,
-        event: IncomingCall,
-        decided: Decided,
-        plan: Plan,
-        receipt: Receipt,
-        seconds_left: float,
-    ) -> Job:
-        command = plan.steps[0].command
-        useless_at = self._clock.monotonic() + seconds_left
-        return Job(
-            action=receipt.action,
-            epoch=1,
-            call=receipt.call,
-            call_id=event.call_id,
-            endpoint=endpoint,
-            rule=decided.rule,
-            plan=plan,
-            command=command,
-            step=0,
-            target=0,
-            state=State.REJECTING if command is Command.REJECT else State.ACCEPTING,
-            attempts=1,
-            in_doubt=False,
-            after_server_error=False,
-            useless_at=useless_at,
-            deadline=self._worker.deadline(command, useless_at),
-        )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Planned:
-    """A plan with its stored form."""
-
-    plan: Plan
-    document: bytes
-    digest: bytes
-
 
 class _Plans:
     """The plans of the current revision, each made once, and which of them the database has."""
 
     def __init__(self, compiled: Compiled) -> None:
         self._compiled = compiled
-        self._made: dict[str | None, _Planned] = {}
+        self._made: dict[str | None, Planned] = {}
         self._stored: set[bytes] = set()
 
-    def plan(self, compiled: Compiled, decided: Decided) -> _Planned:
+    def plan(self, compiled: Compiled, verdict: Decided) -> Planned:
         """The plan of a decision by `compiled`."""
         if compiled is not self._compiled:
             self._compiled, self._made, self._stored = compiled, {}, set()
-        planned = self._made.get(decided.rule)
+        planned = self._made.get(verdict.rule)
         if planned is None:
-            plan = make_plan(decided.decision, compiled.rulebook)
+            plan = make_plan(verdict.decision, compiled.rulebook)
             document = plan.encode()
-            planned = self._made[decided.rule] = _Planned(plan=plan, document=document, digest=digest(document))
+            planned = self._made[verdict.rule] = Planned(plan=plan, document=document, digest=digest(document))
         return planned
 
-    def to_store(self, planned: _Planned) -> bytes | None:
-        """The document, unless it is known to be stored."""
-        return None if planned.digest in self._stored else planned.document
+    def is_new(self, planned: Planned) -> bool:
+        """Whether the database may not have this plan."""
+        return planned.digest not in self._stored
 
-    def stored(self, planned: _Planned) -> None:
-        """A commit that held this plan's document, or came after it, is done."""
+    def stored(self, planned: Planned) -> None:
+        """A commit that held this plan, or came after it, is done."""
         self._stored.add(planned.digest)
-
-
-def _birth(plan: Plan, *, late: bool) -> Event:
-    if late:
-        return Event.ARRIVED_LATE
-    return Event.LEFT_ALONE if plan.steps[0].kind == "ignore" else Event.ARRIVED
-
-
-def _started(plan: Plan) -> Event:
-    return Event.REJECT_STARTED if plan.steps[0].command is Command.REJECT else Event.ACCEPT_STARTED
-
-
-def _timeline(plan: Plan, birth: Event, now: int, *, reserved: bool) -> list[Happened]:
-    state = BIRTHS[birth]
-    lines = [Happened(call=0, at=now, kind=birth, state=state, detail=None)]
-    if reserved:
-        event = _started(plan)
-        lines.append(Happened(call=0, at=now, kind=event, state=advance(state, event), detail=None))
-    return lines
-
-
-def _pack(read: ReadCall) -> bytes:
-    facts = read.facts
-    return pack_facts(
-        {
-            "headers": list(facts.headers),
-            "called_uri": facts.called_uri,
-            "caller_uri": facts.caller_uri,
-            "anonymous": facts.anonymous,
-            "attestation": facts.attestation,
-        }
-    )
-
-
-def _call_row(
-    endpoint: str,
-    now: int,
-    event: IncomingCall,
-    read: ReadCall,
-    compiled: Compiled,
-    decided: Decided,
-    planned: _Planned,
-    birth: Event,
-    reserved: bool,
-) -> NewCall:
-    step = planned.plan.steps[0]
-    state = BIRTHS[birth]
-    return {
-        "call_id": event.call_id,
-        "endpoint": endpoint,
-        "state": advance(state, _started(planned.plan)) if reserved else state,
-        "confirmed": False,
-        "kind": decided.decision.kind,
-        "rule": decided.rule,
-        "revision": compiled.number,
-        "reason": decided.reason,
-        "profile": step.profile,
-        "status": step.status,
-        "target": step.targets[0] if step.targets else None,
-        "called": read.facts.called,
-        "caller": read.facts.caller,
-        "caller_name": read.caller_name,
-        "country": read.facts.country,
-        "media": read.facts.media,
-        "received_at": now,
-        "decided_at": now,
-        "ended_at": None if birth is Event.ARRIVED else now,
-        "plan": planned.digest,
-    }

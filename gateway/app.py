@@ -1,0 +1,176 @@
+"""The composition root: everything that runs, put together once, in the order in which it starts.
+
+`Gateway` owns the parts and their lifespan; `create_app` is the list of doors. There are no module-level engines,
+clients or clocks anywhere else.
+"""
+
+import asyncio
+import gc
+import os
+import socket
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from secrets import token_hex
+
+from sqlalchemy import Connection
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from gateway.actions import outbox
+from gateway.actions.action import Job
+from gateway.actions.worker import Worker
+from gateway.calls.lifecycle import TERMINAL, State
+from gateway.calls.usage import LiveUsage
+from gateway.clock import Clock
+from gateway.database import Database
+from gateway.errors import DatabaseUnavailable
+from gateway.health import health_routes
+from gateway.metrics import Metrics
+from gateway.rulebook.current import Current, compile_revision
+from gateway.rulebook.refer_guard import ReferGuard
+from gateway.rulebook.store import find_revision
+from gateway.settings import Endpoint, Settings
+from gateway.upstream.client import Upstream
+from gateway.upstream.outcome import Outcome, Result
+from gateway.upstream.wire import Command
+from gateway.webhooks.intake import Intake
+from gateway.webhooks.routes import WebhookDoor
+from gateway.webhooks.signature import Verifier
+
+# How long a stopping gateway waits for requests to the upstream that are under way.
+PATIENCE = 5.0
+
+
+class Gateway:
+    """The parts of one running gateway."""
+
+    def __init__(self, settings: Settings, *, clock: Clock, on_death: Callable[[], None]) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.node = f"{socket.gethostname()}:{os.getpid()}:{token_hex(3)}"
+        self.metrics = Metrics()
+        self.database = Database(settings.database_url)
+        self.journal = self.database.journal(on_death=on_death, gauge=self.metrics.journal_committed)
+        self.current = Current()
+        self.usage = LiveUsage(clock)
+        self.refer_guard = ReferGuard(settings.refer_allow)
+        self.upstream = Upstream(settings.endpoints)
+        self.worker = Worker(
+            node=self.node,
+            journal=self.journal,
+            upstream=self.upstream,
+            refer_guard=self.refer_guard,
+            attempt_timeout=settings.upstream_timeout,
+            decision_deadline=settings.decision_deadline,
+            clock=clock,
+            observer=_Observer(self.metrics, self.usage, clock),
+        )
+        self.intake = Intake(
+            settings=settings,
+            journal=self.journal,
+            current=self.current,
+            worker=self.worker,
+            usage=self.usage,
+            metrics=self.metrics,
+            clock=clock,
+        )
+        self.metrics.watch_actions(lambda: self.worker.in_hand)
+        self.started = False
+
+    async def start(self) -> None:
+        """Open everything, oldest work first: schema, rules, then what an earlier process left behind."""
+        lease_now = await asyncio.to_thread(self._prepare)
+        self.journal.start()
+        self.worker.start(lease_now)
+        gc.collect()
+        gc.freeze()  # what lives until the end need not be looked at again: halves the slowest answers
+        self.started = True
+
+    def _prepare(self) -> int:
+        self.database.take()
+        self.database.upgrade()
+        with self.database.transaction() as connection:
+            if (revision := find_revision(connection)) is not None:
+                self.current.swap(compile_revision(revision))
+            if self.database.is_sqlite:
+                outbox.release_all(connection)
+            return outbox.database_now(connection)
+
+    async def stop(self) -> None:
+        """Finish what is under way, then close everything in the opposite order."""
+        self.started = False
+        await self.worker.stop(PATIENCE)
+        await self.upstream.close()
+        await self.journal.stop()
+        self.database.close()
+
+    async def troubles(self) -> dict[str, str]:
+        """What keeps this gateway from taking calls, by part; empty when it is ready."""
+        troubles = {}
+        if not self.started:
+            troubles["start"] = "starting or stopping"
+        if not self.journal.alive:
+            troubles["journal"] = "the writer is not running"
+        else:
+            try:
+                async with asyncio.timeout(1.5):
+                    await self.journal.write(_nothing, None)
+            except (DatabaseUnavailable, TimeoutError) as error:
+                troubles["database"] = str(error) or "no answer"
+        return troubles
+
+
+class _Observer:
+    """Hands what the worker does to the metrics and to live usage."""
+
+    def __init__(self, metrics: Metrics, usage: LiveUsage, clock: Clock) -> None:
+        self._metrics = metrics
+        self._usage = usage
+        self._clock = clock
+
+    def attempted(self, job: Job, outcome: Outcome) -> None:
+        self._metrics.upstream_attempted(job.endpoint, job.command, outcome.result, outcome.seconds)
+        if outcome.result is Result.DONE and job.command in (Command.ACCEPT, Command.REJECT):
+            self._metrics.decision_sent(self._clock.monotonic() - job.received)
+
+    def settled(self, job: Job, state: State) -> None:
+        self._metrics.call_advanced(state)
+        if state in TERMINAL and job.rule is not None:
+            self._usage.closed(job.call_id, job.rule)
+
+
+def _nothing(connection: Connection, items: Sequence[None]) -> list[None]:
+    """An empty transaction: proves that the writer can begin and commit."""
+    return [None] * len(items)
+
+
+def create_app(gateway: Gateway) -> Starlette:
+    """The doors of `gateway`, which starts and stops with the application."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        await gateway.start()
+        try:
+            yield
+        finally:
+            await gateway.stop()
+
+    door = WebhookDoor(
+        intake=gateway.intake,
+        verifiers={name: _verifier(endpoint) for name, endpoint in gateway.settings.endpoints.items()},
+        clock=gateway.clock,
+        on_answer=gateway.metrics.delivery_answered,
+    )
+    return Starlette(
+        routes=[
+            Route("/webhooks/{endpoint}", door),
+            *health_routes(gateway.troubles, gateway.metrics),
+        ],
+        lifespan=lifespan,
+    )
+
+
+def _verifier(endpoint: Endpoint) -> Verifier | None:
+    """Without a secret no delivery can be proven genuine; the door then asks the sender to come back."""
+    secrets = [secret.get_secret_value() for secret in endpoint.webhook_secrets]
+    return Verifier(secrets) if secrets else None

@@ -1,0 +1,230 @@
+"""A call as the API tells it: the contract's words for what history holds."""
+
+import msgspec
+from pydantic import Field, JsonValue
+
+from gateway.answering import Answer, Page, Time
+from gateway.calls.history import RecordedCall, RecordedEvent
+from gateway.calls.lifecycle import Event, State
+from routing_rules import Explanation, Reason
+
+
+class Header(Answer):
+    """One SIP header, as the caller's side sent it."""
+
+    name: str
+    """As received; compare it in any case."""
+
+    value: str
+    """As received; a claim, not a fact."""
+
+
+class Decided(Answer):
+    """What was decided, and why."""
+
+    kind: str
+    """accept, reject, refer or ignore."""
+
+    profile: str | None
+    """The profile that answers the call."""
+
+    status: int | None
+    """The SIP status of a reject."""
+
+    target: str | None
+    """Where a refer leads; the one in use where there are several."""
+
+    rule: str | None
+    """The rule that decided; null where the default did."""
+
+    revision: int
+    """The revision of the rulebook that decided."""
+
+    reason: Reason
+    """Why it came to that."""
+
+
+class Call(Answer):
+    """One call."""
+
+    call_id: str
+    """The upstream's id."""
+
+    endpoint: str
+    """The endpoint that delivered it."""
+
+    state: State
+    """Where it stands."""
+
+    confirmed: bool
+    """Whether the upstream's word has been proven by the call itself."""
+
+    decision: Decided
+    """What was decided, and why."""
+
+    called: str
+    """The number called, in E.164, else the user part as text."""
+
+    caller: str
+    """Likewise; empty when withheld."""
+
+    caller_name: str | None
+    """The caller's display name, as claimed."""
+
+    headers: list[Header]
+    """As received: order and repeats kept."""
+
+    media: str | None
+    """rtp, srtp or another word of the upstream's."""
+
+    received_at: Time
+    """When its webhook arrived."""
+
+    decided_at: Time
+    """When its decision was stored."""
+
+    answered_at: Time | None
+    """When the upstream took the accept."""
+
+    ended_at: Time | None
+    """When it was over."""
+
+    attempts: int
+    """Requests sent upstream."""
+
+    error: str | None
+    """The last failure, in words."""
+
+    usage: dict[str, JsonValue] | None = None
+    """What the conversation used up; null where nobody listened."""
+
+
+class Tried(Answer):
+    """One rule held against the call."""
+
+    rule: str
+    """Its id."""
+
+    matched: bool
+    """Whether it decided."""
+
+    failed: str | None
+    """The first condition that failed: its key, "unless." before it for an exception; or "disabled"."""
+
+    detail: str | None
+    """The same in a sentence."""
+
+
+class Explained(Answer):
+    """The rules of the call's revision, tried again on its facts.
+
+    What was in use at the time is not known any more: `active_below` and `rate_below` hold here.
+    """
+
+    tried: list[Tried]
+    """In rule order, the deciding rule last."""
+
+    untried: int
+    """Rules before the deciding one that are about other calls, and are not listed."""
+
+    agrees: bool
+    """Whether this comes to the rule that decided the call."""
+
+
+class PlannedStep(Answer):
+    """One way to settle the call; the next is for the case that this one fails."""
+
+    kind: str
+    """accept, reject or refer; ignore for a call left alone."""
+
+    profile: str | None = None
+    """Whose session answers the call; null for the gateway's own silent one."""
+
+    status: int | None = None
+    """The SIP status of a reject."""
+
+    targets: list[str] = Field(default_factory=list)
+    """Where to transfer, in the order to try."""
+
+
+class CallDetail(Call):
+    """One call, with its explanation."""
+
+    explanation: Explained | None
+    """How the decision came about; null where this release cannot read the call's revision."""
+
+    plan: list[PlannedStep]
+    """What was planned when it was decided, in the order to try."""
+
+
+class TimelineEvent(Answer):
+    """One line of a call's timeline."""
+
+    at: Time
+    """When it happened."""
+
+    kind: Event
+    """What happened."""
+
+    state: State
+    """The state that it led to."""
+
+    detail: JsonValue
+    """What else is known of it."""
+
+
+class CallPage(Page[Call]):
+    """Calls, the newest first."""
+
+
+class Timeline(Page[TimelineEvent]):
+    """What happened to a call, the oldest first."""
+
+
+def call_of(call: RecordedCall) -> Call:
+    """A recorded call in the contract's words."""
+    return Call(
+        call_id=call.call_id,
+        endpoint=call.endpoint,
+        state=State(call.state),
+        confirmed=call.confirmed,
+        decision=Decided.model_validate(call),
+        called=call.called,
+        caller=call.caller,
+        caller_name=call.caller_name,
+        headers=[Header(name=name, value=value) for name, value in call.facts["headers"]],
+        media=call.media,
+        received_at=call.received_at,
+        decided_at=call.decided_at,
+        answered_at=call.answered_at,
+        ended_at=call.ended_at,
+        attempts=call.attempts,
+        error=call.error,
+    )
+
+
+def detail_of(call: RecordedCall, explanation: Explanation | None, plan: bytes) -> CallDetail:
+    """The same with how its decision came about and what was planned; `plan` is encoded."""
+    return CallDetail(**dict(call_of(call)), explanation=_explained(call, explanation), plan=_steps(plan))
+
+
+def event_of(event: RecordedEvent) -> TimelineEvent:
+    """A recorded event in the contract's words."""
+    detail = msgspec.json.decode(event.detail) if event.detail is not None else None
+    return TimelineEvent(at=event.at, kind=Event(event.kind), state=State(event.state), detail=detail)
+
+
+def _explained(call: RecordedCall, explanation: Explanation | None) -> Explained | None:
+    """An explanation of the recorded call in the contract's words."""
+    if explanation is None:
+        return None
+    return Explained(
+        tried=[Tried.model_validate(tried) for tried in explanation.tried],
+        untried=explanation.untried,
+        agrees=explanation.verdict.rule == call.rule,
+    )
+
+
+def _steps(document: bytes) -> list[PlannedStep]:
+    """An encoded plan in the contract's words, without the bytes that it sends."""
+    return [PlannedStep.model_validate(step) for step in msgspec.json.decode(document)["steps"]]

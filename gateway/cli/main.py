@@ -1,0 +1,65 @@
+"""The command line: `gateway`. stdout carries data, stderr messages; exit 0 ok, 1 failed, 2 usage or configuration.
+
+Each command lives in a module of its own that is imported when it is called for: help must not cost the import of a
+database library.
+"""
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from gateway.errors import ConfigurationError, GatewayError
+
+# Command → (module, what it is for). The order is that of the help page.
+COMMANDS = {
+    "demo": ("demo", "Watch calls being decided: a gateway, an upstream and callers, all on this machine."),
+    "serve": ("serve", "Run the gateway."),
+    "check": ("check", "Show the effective configuration and what is missing."),
+    "decide": ("decide", "Test a call: what would happen to it, and why."),
+    "calls": ("calls", "Look at calls."),
+    "keys": ("keys", "Create, list and revoke API keys."),
+    "db": ("db", "Look after the database's tables."),
+    "emulate": ("emulate", "Run an upstream to try and test against."),
+}
+
+
+class _Commands(click.Group):
+    """Imports a command when it is called for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"gateway.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, about) for name, (_, about) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ConfigurationError as error:
+            click.echo(f"gateway: {error}", err=True)
+            ctx.exit(2)
+        except GatewayError as error:
+            click.echo(f"gateway: {error}", err=True)
+            ctx.exit(1)
+        except BrokenPipeError:  # `gateway calls list | head`
+            sys.stderr.close()
+            ctx.exit(1)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--config", metavar="FILE", help="The configuration file; gateway.toml where there is one.")
+@click.version_option(package_name="sip-call-gateway", message="%(version)s")
+@click.pass_context
+def cli(ctx: click.Context, config: str | None) -> None:
+    """Decides what happens to a ringing phone call before an AI answers it."""
+    ctx.obj = {"config": config} if config else {}

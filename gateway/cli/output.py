@@ -1,0 +1,39 @@
+"""How commands print: tables for people, JSON for programs."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON; JSON Lines for lists.")
+
+
+def print_json(document: Any) -> None:
+    """One JSON value on one line."""
+    sys.stdout.write(msgspec.json.encode(document).decode() + "\n")
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Rows under bold headings, as wide as the terminal allows; control characters in them are shown, not obeyed."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(_printable(value)) for value in row))
+    Console(soft_wrap=not sys.stdout.isatty()).print(table)
+
+
+def say(text: str) -> None:
+    """A message for people, on stderr."""
+    click.echo(text, err=True)
+
+
+def _printable(value: object) -> str:
+    if value is None:
+        return ""
+    return "".join(sign if sign.isprintable() else f"\\u{ord(sign):04x}" for sign in str(value))

@@ -1,0 +1,51 @@
+"""`gateway serve`: run the gateway."""
+
+import signal
+
+import click
+
+from gateway.cli.configured import settings_of
+from gateway.cli.output import say
+
+
+@click.command("serve")
+@click.option("--host", metavar="ADDRESS", help="Where to listen; 127.0.0.1 unless configured.")
+@click.option("--port", type=int, metavar="PORT", help="8080 unless configured; 0 takes any free one.")
+@click.pass_context
+def command(ctx: click.Context, host: str | None, port: int | None) -> None:
+    """Run the gateway until it is told to stop (Ctrl-C or SIGTERM)."""
+    settings = settings_of(ctx, GATEWAY_HOST=host, GATEWAY_PORT=port)
+    from gateway.app import Gateway, create_app
+    from gateway.clock import SystemClock
+    from gateway.logs import configure_logging
+    from gateway.server import run_server
+    from gateway.settings import missing
+
+    configure_logging(settings)
+    for sentence in settings.warnings:
+        say(f"Warning: {sentence}")
+    died = []
+
+    def on_death() -> None:
+        died.append("the journal's writer")
+        signal.raise_signal(signal.SIGTERM)
+
+    def on_started(port: int) -> None:
+        base = f"http://{settings.host}:{port}"
+        say(f"Listening on {base}; webhooks go to {base}/webhooks/{{endpoint}}.")
+        for sentence in missing(settings):
+            say(f"Missing: {sentence}")
+
+    gateway = Gateway(settings, clock=SystemClock(), on_death=on_death)
+    for sentence in gateway.database.warnings():
+        say(f"Warning: {sentence}")
+    run_server(
+        create_app(gateway),
+        host=settings.host,
+        port=settings.port,
+        on_started=on_started,
+        on_cut=gateway.metrics.connection_cut,
+    )
+    if died:
+        say(f"gateway: stopped because {died[0]} died; see the log. Start it again: nothing acknowledged is lost.")
+        ctx.exit(1)

@@ -1,0 +1,187 @@
+"""What Prometheus may know, every name of it, on a registry of its own.
+
+Labels are closed sets: endpoints from the configuration, verdicts, states and results from enums, and the first
+`MOST_RULES` rules that decide a call. Nothing a caller sends becomes a label, least of all a number: a label lives as
+long as the process.
+
+Methods are named for what happened; they cost one to three microseconds each and may be called from any thread.
+"""
+
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from typing import Final
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+)
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+# Rules with a series of their own; a rulebook may hold 100,000, and Prometheus keeps a series per label value.
+MOST_RULES: Final = 200
+OTHER_RULES: Final = "(other)"
+NO_RULE: Final = "(default)"
+NO_ENDPOINT: Final = "(unknown)"
+
+# Acknowledging takes 1 to 2 ms and is promised within 50; the body may take 10 s to arrive.
+WEBHOOK_SECONDS: Final = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 3, 10)
+
+# From a round trip on the same continent up to the shipped time-out of an attempt, 3 s.
+ATTEMPT_SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3)
+
+# The caller hears ringing: a second goes unnoticed; 8 s is the shipped deadline, 20 s the age at which a call is late.
+RING_SECONDS: Final = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 8, 20)
+
+# One fsync: 0.2 ms on a local SSD, some milliseconds in a cloud, 2 s is PostgreSQL's statement time-out.
+COMMIT_SECONDS: Final = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2)
+
+# 1 is an idle gateway, 500 the journal's largest batch.
+BATCH_ENTRIES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 500)
+
+
+class Metrics:
+    """All metrics of one gateway."""
+
+    def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # time stamps that would double the page
+        self._registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)  # process_*: memory, CPU, descriptors, start time
+        PlatformCollector(registry=registry)  # python_info
+        Info("gateway_build", "The version of the gateway.", registry=registry).info({"version": _version()})
+        self._rules: set[str] = set()
+        self._deliveries = Counter(
+            "gateway_deliveries",
+            "Deliveries answered, by endpoint, verdict (new, duplicate, late, …, or why refused) and HTTP status.",
+            ("endpoint", "verdict", "status"),
+            registry=registry,
+        )
+        self._webhook_seconds = Histogram(
+            "gateway_webhook_seconds",
+            "From the head of a delivery to its answer, the commit included.",
+            registry=registry,
+            buckets=WEBHOOK_SECONDS,
+        )
+        self._decisions = Counter(
+            "gateway_decisions",
+            f"Calls decided, by kind and rule; beyond {MOST_RULES} rules under {OTHER_RULES}.",
+            ("kind", "rule"),
+            registry=registry,
+        )
+        self._ring_seconds = Histogram(
+            "gateway_ring_to_decision_seconds",
+            "From the arrival of a call to the upstream's answer to the command that carries its decision.",
+            registry=registry,
+            buckets=RING_SECONDS,
+        )
+        self._call_states = Counter(
+            "gateway_call_states",
+            "States entered by calls. `failed`, `lost` and `accept_unknown` deserve an alert.",
+            ("state",),
+            registry=registry,
+        )
+        self._attempts = Counter(
+            "gateway_upstream_attempts",
+            "Requests sent to the upstream, by endpoint, command (accept, reject, refer, hangup) and result.",
+            ("endpoint", "command", "result"),
+            registry=registry,
+        )
+        self._attempt_seconds = Histogram(
+            "gateway_upstream_attempt_seconds",
+            "How long one request to the upstream took, whatever became of it.",
+            ("command",),
+            registry=registry,
+            buckets=ATTEMPT_SECONDS,
+        )
+        self._actions_open = Gauge(
+            "gateway_actions_open",
+            "Upstream commands not yet settled; a number that grows means that the upstream cannot keep up.",
+            registry=registry,
+        )
+        self._batch_entries = Histogram(
+            "gateway_journal_batch_entries",
+            "Entries written by one commit of the journal.",
+            registry=registry,
+            buckets=BATCH_ENTRIES,
+        )
+        self._commit_seconds = Histogram(
+            "gateway_journal_commit_seconds",
+            "How long one transaction of the journal took, its commit to disk included.",
+            registry=registry,
+            buckets=COMMIT_SECONDS,
+        )
+        self._waiting = Gauge(
+            "gateway_journal_waiting",
+            "Entries that waited for the journal at its last commit; deliveries are answered 503 at 10,000.",
+            registry=registry,
+        )
+        self._cuts = Counter(
+            "gateway_connections_cut",
+            "Connections cut or refused by the server before the application could answer, by reason.",
+            ("reason",),
+            registry=registry,
+        )
+
+    def delivery_answered(self, endpoint: str, verdict: str, status: int, seconds: float) -> None:
+        """A delivery got its answer, `seconds` after its head arrived.
+
+        The endpoint of a 404 is what some client made up, so it becomes no label.
+        """
+        self._deliveries.labels(NO_ENDPOINT if status == 404 else endpoint, verdict, status).inc()
+        self._webhook_seconds.observe(seconds)
+
+    def call_decided(self, kind: str, rule: str | None) -> None:
+        """A call was decided by a rule, or by the default where `rule` is None."""
+        self._decisions.labels(kind, self._rule(rule)).inc()
+
+    def decision_sent(self, seconds: float) -> None:
+        """The upstream has answered the command that carries a call's decision, `seconds` after the call arrived."""
+        self._ring_seconds.observe(seconds)
+
+    def call_advanced(self, state: str) -> None:
+        """A call entered a state."""
+        self._call_states.labels(state).inc()
+
+    def upstream_attempted(self, endpoint: str, command: str, result: str, seconds: float) -> None:
+        """One request to the upstream ended."""
+        self._attempts.labels(endpoint, command, result).inc()
+        self._attempt_seconds.labels(command).observe(seconds)
+
+    def watch_actions(self, count: Callable[[], int]) -> None:
+        """Ask `count` for the number of open actions whenever metrics are read."""
+        self._actions_open.set_function(count)
+
+    def journal_committed(self, *, entries: int, seconds: float, waiting: int) -> None:
+        """The journal has committed a batch (see `gateway.journal.Gauge`)."""
+        self._batch_entries.observe(entries)
+        self._commit_seconds.observe(seconds)
+        self._waiting.set(waiting)
+
+    def connection_cut(self, reason: str) -> None:
+        """The server cut a connection (see `gateway.http_connection.Watch`)."""
+        self._cuts.labels(reason).inc()
+
+    def render(self) -> tuple[bytes, str]:
+        """All metrics in Prometheus' text format, and its content type."""
+        return generate_latest(self._registry), CONTENT_TYPE_LATEST
+
+    def _rule(self, rule: str | None) -> str:
+        if rule is None:
+            return NO_RULE
+        if rule not in self._rules:
+            if len(self._rules) >= MOST_RULES:
+                return OTHER_RULES
+            self._rules.add(rule)
+        return rule
+
+
+def _version() -> str:
+    try:
+        return version("sip-call-gateway")
+    except PackageNotFoundError:  # run from a source tree that was not installed
+        return "unknown"

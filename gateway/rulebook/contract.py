@@ -1,0 +1,254 @@
+"""The rulebook and trials as the API tells them and takes them."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, JsonValue, WithJsonSchema, model_validator
+
+from gateway.answering import Answer, Page, Time
+from gateway.calls.contract import Header, Tried
+from gateway.calls.facts import ReadCall
+from gateway.reading import Form, Line, Moment
+from routing_rules import ExpectedCall, Reason, Severity
+
+_Object = dict[str, Any]
+
+
+class Document(Answer):
+    """The rulebook: the document that decides. The first rule that matches a call wins."""
+
+    revision: int | None = None
+    """Its number; ignored in what is sent."""
+
+    rules: list[_Object] = Field(default_factory=list)
+    """`{id, when?, unless?, then, note?, enabled?}`, in the order in which they are tried."""
+
+    profiles: dict[str, _Object] = Field(default_factory=dict)
+    """By name: the upstream's session object, and `greeting`, `max_seconds`, `metadata`, `note`."""
+
+    calendars: dict[str, _Object] = Field(default_factory=dict)
+    """By name: `{zone, open?, closed_on?, holidays?, overrides?}`."""
+
+    lists: dict[str, list[str]] = Field(default_factory=dict)
+    """By name: numbers, prefixes (`+4420*`), user parts and addresses."""
+
+    default: _Object = Field(default_factory=lambda: {"reject": 603})
+    """The decision where no rule matches."""
+
+    expect: list[_Object] = Field(default_factory=list)
+    """Calls that must keep going where they go: `{name, call, then?, rule?}`."""
+
+
+class RulebookQuery(Form):
+    """Which revision is wanted."""
+
+    revision: int | None = Field(None, ge=0, lt=2**31)
+    """Its number; the current one if left out."""
+
+
+class PublishQuery(Form):
+    """How to publish."""
+
+    dry_run: bool = False
+    """Only check: nothing is published, and `If-Match` is not demanded."""
+
+    comment: Line = Field("", max_length=500)
+    """Why, for the list of revisions."""
+
+
+class ShownProblem(Answer):
+    """Something doubtful or wrong in a rulebook."""
+
+    severity: Severity
+    """A warning may be published, an error not."""
+
+    code: str
+    """For programs."""
+
+    pointer: str
+    """JSON pointer (RFC 6901) into the document."""
+
+    detail: str
+    """What is wrong and how to mend it."""
+
+
+class Publication(Answer):
+    """What was published, or would be."""
+
+    revision: int
+    """The number of the current revision now."""
+
+    problems: list[ShownProblem]
+    """The document's warnings."""
+
+
+class ProblemPage(Page[ShownProblem]):
+    """Warnings, in the order of the document."""
+
+
+class ShownRevision(Answer):
+    """One published state of the rulebook."""
+
+    revision: int
+    """Its number."""
+
+    author: str
+    """The name of the key that published it."""
+
+    comment: str
+    """Why, in its author's words."""
+
+    created_at: Time
+    """When it was published."""
+
+
+class RevisionPage(Page[ShownRevision]):
+    """Revisions, the newest first."""
+
+
+def _several(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+_OneOrMany = Annotated[
+    list[str],
+    BeforeValidator(_several),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+]
+
+
+class Question(Form):
+    """A call to try: described by its fields, or as the body of a webhook in `event`."""
+
+    called: str = Field("", max_length=500)
+    """The number or address called; read as if a header had brought it."""
+
+    caller: str = Field("", max_length=500)
+    """The caller, likewise; nothing, or `anonymous`, for one who withholds the number."""
+
+    headers: dict[str, _OneOrMany] = Field(default_factory=dict, max_length=200)
+    """SIP headers by name: a text, or several for a header that is repeated."""
+
+    at: Moment | None = None
+    """When the call comes in; now if left out."""
+
+    endpoint: str | None = None
+    """The endpoint that delivers it; the first one if left out."""
+
+    media: Line | None = Field(None, max_length=50)
+    """`rtp` or `srtp`."""
+
+    attestation: Literal["A", "B", "C", "failed", "none"] | None = None
+    """The STIR/SHAKEN result, in place of what the headers say."""
+
+    event: str | _Object | None = None
+    """The body of a webhook, as an object or as its raw text."""
+
+    rulebook: _Object | None = None
+    """A draft to ask in place of the current revision; nothing is in use there."""
+
+    @model_validator(mode="after")
+    def _one_description(self) -> Self:
+        described = self.model_fields_set & {"called", "caller", "headers", "media"}
+        if self.event is not None and described:
+            raise ValueError(f"describe the call by `event` or by its fields, not both: {', '.join(sorted(described))}")
+        return self
+
+    def call(self) -> ExpectedCall:
+        """The call that the fields describe."""
+        return ExpectedCall(
+            called=self.called,
+            caller=self.caller,
+            headers=tuple((name, value) for name, values in self.headers.items() for value in values),
+            at=self.at,
+            endpoint=self.endpoint,
+            media=self.media,
+            attestation=self.attestation,
+        )
+
+
+class ShownFacts(Answer):
+    """What the rules read of the call."""
+
+    called: str
+    """In E.164, else the user part as text; empty if there is none."""
+
+    caller: str
+    """Likewise; empty when withheld."""
+
+    called_uri: str
+    """user@host, the host in lower case; empty if there is none."""
+
+    caller_uri: str
+    """Likewise."""
+
+    called_header: str | None
+    """The header that `called` was read from; null where it was given, or in none."""
+
+    caller_header: str | None
+    """Likewise."""
+
+    caller_name: str | None
+    """The caller's display name, as claimed; no rule reads it."""
+
+    anonymous: bool
+    """Whether the caller withholds the number."""
+
+    country: str | None
+    """The region of the caller's number, ISO 3166-1 alpha-2."""
+
+    headers: list[Header]
+    """In order, repeats kept."""
+
+    media: str | None
+    """rtp, srtp or another word of the upstream's."""
+
+    endpoint: str
+    """The endpoint that delivers the call."""
+
+    attestation: str
+    """A, B, C, failed or none."""
+
+
+class Answered(Answer):
+    """What would happen to the call, and why."""
+
+    decision: dict[str, JsonValue]
+    """As in a rule's `then`, with its `kind`."""
+
+    rule: str | None
+    """The rule that decides; null for the default."""
+
+    revision: int | None
+    """The revision that was asked; null for a draft."""
+
+    reason: Reason
+    """Why it comes to that."""
+
+    tried: list[Tried]
+    """The rules tried, in order, the deciding one last."""
+
+    untried: int
+    """Rules before the deciding one that are about other calls, and are not listed."""
+
+    facts: ShownFacts
+    """What the rules read of the call."""
+
+
+def facts_of(read: ReadCall) -> ShownFacts:
+    """The facts of a call in the contract's words."""
+    facts = read.facts
+    return ShownFacts(
+        called=facts.called,
+        caller=facts.caller,
+        called_uri=facts.called_uri,
+        caller_uri=facts.caller_uri,
+        called_header=read.called_header,
+        caller_header=read.caller_header,
+        caller_name=read.caller_name,
+        anonymous=facts.anonymous,
+        country=facts.country,
+        headers=[Header(name=name, value=value) for name, value in facts.headers],
+        media=facts.media,
+        endpoint=facts.endpoint,
+        attestation=facts.attestation,
+    )

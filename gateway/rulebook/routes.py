@@ -1,0 +1,185 @@
+"""The API's operations on the rulebook, and its question what would happen to a call."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any, Final, Literal
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.access.guard import caller_of
+from gateway.answering import Place, answer, read_cursor, write_cursor
+from gateway.calls.contract import Tried
+from gateway.calls.expected import TRIAL
+from gateway.database import Database
+from gateway.errors import PayloadError, RequestError
+from gateway.preconditions import demand_match, etag, expect_match, has_already, stale
+from gateway.problem_details import Kind
+from gateway.reading import JSON, LARGEST_DOCUMENT, TOML, PageQuery, content_type, parse, prefers, read_body
+from gateway.rulebook.contract import (
+    Answered,
+    ProblemPage,
+    Publication,
+    PublishQuery,
+    Question,
+    RevisionPage,
+    RulebookQuery,
+    ShownProblem,
+    ShownRevision,
+    facts_of,
+)
+from gateway.rulebook.current import Current
+from gateway.rulebook.file_form import nulls, write_toml
+from gateway.rulebook.publish import Publisher, StaleBaseError
+from gateway.rulebook.store import find_text, list_revisions, newest_number
+from gateway.rulebook.trial import ReadEvent, Trial
+from routing_rules import DocumentError, ExpectedCall, Problem
+from routing_rules.writing import write_decision
+
+# Mistakes told at once: more than anybody mends in one go, and an answer of a megabyte at most.
+TOLD: Final = 1_000
+
+# What keeps an answer out of caches that are shared, and lets a client ask whether its own is still right.
+_REVALIDATED: Final = {"cache-control": "private, no-cache", "vary": "accept, authorization"}
+
+
+class RulebookRoutes:
+    """`/rulebook` and `/decide`."""
+
+    def __init__(
+        self, *, database: Database, current: Current, publisher: Publisher, trial: Trial, read_event: ReadEvent
+    ) -> None:
+        self._database = database
+        self._current = current
+        self._publisher = publisher
+        self._trial = trial
+        self._read_event = read_event
+
+    async def show_rulebook(self, request: Request, query: RulebookQuery) -> Response:
+        """Show the rulebook, as JSON or, with `Accept: application/toml`, as a file.
+
+        The `ETag` is the revision; `If-None-Match` is honoured.
+        """
+        number = query.revision if query.revision is not None else await self._database.read(newest_number)
+        headers = {**_REVALIDATED, "etag": etag(number)}
+        if has_already(request, number):
+            return Response(None, 304, headers)
+        text = await self._database.read(find_text, number)
+        if text is None:
+            raise Kind.NOT_FOUND.error(f"there is no revision {number}")
+        if prefers(request, TOML, over=JSON):
+            return Response(await asyncio.to_thread(_as_toml, text, number), 200, headers, media_type=TOML)
+        return Response(b'{"revision":%d,%b' % (number, text[1:]), 200, headers, media_type=JSON)
+
+    async def publish_rulebook(self, request: Request, query: PublishQuery) -> Response:
+        """Publish a rulebook in place of the current one.
+
+        The body is the whole document, as JSON or TOML; a `revision` in it is ignored. Nothing is published if it has
+        a mistake, or if `If-Match` does not name the current revision.
+        """
+        media = content_type(request, [JSON, TOML])
+        base = await self._database.read(newest_number)
+        if query.dry_run:
+            expect_match(request, base)
+        else:
+            demand_match(request, base)
+        document = await parse(await read_body(request, LARGEST_DOCUMENT), media)
+        if isinstance(document, dict):
+            document.pop("revision", None)
+        try:
+            if query.dry_run:
+                number, warnings = base, (await self._publisher.check(document)).warnings
+            else:
+                number, warnings = await self._publisher.publish(
+                    document, base=base, author=caller_of(request).name, comment=query.comment
+                )
+        except DocumentError as error:
+            raise _mistakes(error.problems) from None
+        except StaleBaseError as error:
+            raise stale(error.newest) from None
+        problems = [ShownProblem.model_validate(problem) for problem in warnings[:TOLD]]
+        return answer(Publication(revision=number, problems=problems), headers={"etag": etag(number)})
+
+    async def list_revisions(self, request: Request, query: PageQuery) -> Response:
+        """List what was published, the newest first."""
+        position = read_cursor(query.cursor, tuple[Literal["revisions"], Place])
+        before = position[1] if position else None
+        notes = await self._database.read(lambda c: list_revisions(c, limit=query.limit + 1, before=before))
+        shown = notes[: query.limit]
+        following = write_cursor(("revisions", shown[-1].number)) if len(notes) > len(shown) else None
+        items = [
+            ShownRevision(revision=note.number, author=note.author, comment=note.comment, created_at=note.created_at)
+            for note in shown
+        ]
+        return answer(RevisionPage(items=items, next=following))
+
+    async def list_problems(self, request: Request, query: PageQuery) -> Response:
+        """List what is doubtful in the current revision."""
+        revision, problems = await self._publisher.problems()
+        position = read_cursor(query.cursor, tuple[Literal["problems"], Place, Place])
+        if position and position[1] != revision:
+            raise Kind.INVALID.error("another revision was published meanwhile; begin at the first page")
+        begin = position[2] if position else 0
+        end = begin + query.limit
+        following = write_cursor(("problems", revision, end)) if end < len(problems) else None
+        items = [ShownProblem.model_validate(problem) for problem in problems[begin:end]]
+        return answer(ProblemPage(items=items, next=following))
+
+    async def decide(self, request: Request, body: Question) -> Response:
+        """Say what would happen to a call, and why. Nothing is sent, stored or counted."""
+        call_id, call = self._described(body)
+        if call.endpoint is not None and not self._trial.knows(call.endpoint):
+            raise _wrong("/endpoint", f"there is no endpoint {call.endpoint!r}")
+        draft = body.rulebook
+        if draft is not None:
+            draft.pop("revision", None)
+        try:
+            tried = await self._trial.decide(call, draft, call_id=call_id)
+        except DocumentError as error:
+            raise _mistakes(error.problems, "/rulebook") from None
+        verdict = tried.explanation.verdict
+        return answer(
+            Answered(
+                decision={"kind": verdict.decision.kind, **write_decision(verdict.decision)},
+                rule=verdict.rule,
+                revision=tried.revision,
+                reason=verdict.reason,
+                tried=[Tried.model_validate(rule) for rule in tried.explanation.tried],
+                untried=tried.explanation.untried,
+                facts=facts_of(tried.read),
+            )
+        )
+
+    def _described(self, body: Question) -> tuple[str, ExpectedCall]:
+        """The call to try and its id. Raises RequestError (422) for an event that announces none."""
+        call = body.call()
+        if body.event is None:
+            return TRIAL, call
+        text = body.event.encode(errors="replace") if isinstance(body.event, str) else msgspec.json.encode(body.event)
+        try:
+            ringing = self._read_event(text)
+        except PayloadError as error:
+            raise _wrong("/event", str(error)) from None
+        return ringing.call_id, replace(call, headers=ringing.headers, media=ringing.media)
+
+
+def _wrong(pointer: str, detail: str) -> RequestError:
+    return Kind.INVALID.error(f"{pointer[1:]}: {detail}", errors=[{"pointer": pointer, "detail": detail}])
+
+
+def _mistakes(problems: Iterable[Problem], root: str = "") -> RequestError:
+    """The refusal of a document with errors."""
+    errors = [{"pointer": root + p.pointer, "detail": p.detail, "code": p.code} for p in problems]
+    one = "one mistake" if len(errors) == 1 else f"{len(errors):,} mistakes"
+    more = f", the first {TOLD:,} of them below" if len(errors) > TOLD else ""
+    return Kind.MISTAKES.error(f"{one}{more}", errors=errors[:TOLD])
+
+
+def _as_toml(text: bytes, number: int) -> str:
+    """The file form of a document given as JSON. Raises RequestError (406) where there is none."""
+    document: Mapping[str, Any] = msgspec.json.decode(text)
+    if found := [{"pointer": pointer, "detail": "is null"} for pointer in nulls(document)]:
+        raise Kind.NOT_ACCEPTABLE.error("TOML has no null, and this revision has; ask for JSON", errors=found[:TOLD])
+    return write_toml(document, number)

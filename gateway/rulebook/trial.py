@@ -1,0 +1,66 @@
+"""A trial: what would happen to a call that nobody made, and why. Nothing is stored and nothing counted."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from gateway.calls.expected import TRIAL, read_expected
+from gateway.calls.facts import ReadCall
+from gateway.clock import Clock, to_datetime
+from gateway.rulebook.current import Compiled, Current, compile_rulebook
+from gateway.rulebook.publish import ReferGuard, examine
+from gateway.settings import Settings
+from routing_rules import NO_USAGE, ExpectedCall, Explanation, Usage, explain
+
+
+class Ringing(NamedTuple):
+    """What a webhook says of a call."""
+
+    call_id: str
+    headers: tuple[tuple[str, str], ...]  # as received
+    media: str | None
+
+
+ReadEvent = Callable[[bytes], Ringing]  # raises PayloadError for a body that announces no call
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tried:
+    """The outcome of a trial."""
+
+    read: ReadCall  # what was read of the call
+    explanation: Explanation
+    revision: int | None  # that was asked; None for a draft
+
+
+class Trial:
+    """Tries calls on the current revision, with what is in use now, or on a draft, with nothing in use."""
+
+    def __init__(
+        self, *, settings: Settings, current: Current, refer_guard: ReferGuard, usage: Usage, clock: Clock
+    ) -> None:
+        self._settings = settings
+        self._current = current
+        self._refer_guard = refer_guard
+        self._usage = usage
+        self._clock = clock
+
+    def knows(self, endpoint: str) -> bool:
+        """Whether calls can come from this endpoint."""
+        return endpoint in self._settings.endpoints
+
+    async def decide(
+        self, call: ExpectedCall, draft: Mapping[str, Any] | None = None, *, call_id: str = TRIAL
+    ) -> Tried:
+        """What happens to the call, at its own time or now. Raises DocumentError for a draft with errors."""
+        compiled, usage = self._current.compiled, self._usage
+        if draft is not None:
+            compiled, usage = await asyncio.to_thread(self._compile, draft), NO_USAGE
+        read = read_expected(call, self._settings, call_id=call_id)
+        moment = call.at or to_datetime(self._clock.now())
+        explanation = explain(compiled.table, read.facts, moment, usage)
+        return Tried(read=read, explanation=explanation, revision=compiled.number if draft is None else None)
+
+    def _compile(self, draft: Mapping[str, Any]) -> Compiled:
+        return compile_rulebook(examine(draft, self._refer_guard).rulebook, 0)

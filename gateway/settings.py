@@ -1,0 +1,361 @@
+"""The configuration as typed values (DESIGN 6.1).
+
+`load_settings` reads flags, environment, files and gateway.toml, in this order of precedence, and either returns
+`Settings` or raises one ConfigurationError that lists every mistake. What is merely missing for real calls is no
+mistake, since a gateway without keys can still be tried: `missing` says what, and what to do.
+
+Written by hand rather than with pydantic-settings, which takes 150 ms to import (the command line has 300 for all),
+wants lists as JSON, knows neither `*_FILE` nor `$CREDENTIALS_DIRECTORY`, and reports mistakes by field and not by
+variable.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final, Literal, NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from gateway import settings_syntax as syntax
+from gateway.errors import ConfigurationError
+from gateway.settings_sources import Found, Sources, open_sources, plain_text
+
+OPENAI: Final = "openai"
+OPENAI_BASE_URL: Final = "https://api.openai.com/v1"
+
+# Where a call was sent to, best first. On Twilio's Elastic trunks `To` holds the project's id and the number dialled
+# is in `Diversion` (FACTS section 10).
+CALLED_HEADERS: Final = ("To", "Diversion", "History-Info", "P-Called-Party-ID")
+
+
+class SecretStr:
+    """Text that does not print itself."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def get_secret_value(self) -> str:
+        """The text."""
+        return self._text
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SecretStr) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __repr__(self) -> str:
+        return "SecretStr('•••')"
+
+
+class Row(NamedTuple):
+    """One line of `gateway check`."""
+
+    name: str  # the variable, or the path in gateway.toml
+    value: str  # secrets redacted
+    source: str  # the layer it came from
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """One source of webhooks, and the upstream API that controls its calls."""
+
+    name: str  # as in /webhooks/NAME
+    base_url: str = OPENAI_BASE_URL  # without a slash at its end
+    api_key: SecretStr | None = None
+    webhook_secrets: tuple[SecretStr, ...] = ()  # all valid at the same time, for rotation
+    auth: Literal["bearer", "api-key"] = "bearer"  # how the key travels; Azure takes `api-key`
+    default_region: str | None = None  # of numbers without a country code, ISO 3166-1 alpha-2; None: the gateway's
+    attestation_header: str | None = None  # the trunk's header with the STIR/SHAKEN result; None: trust none
+    api_key_env: str | None = None  # the variable that holds, or should hold, the key
+    webhook_secret_env: str | None = None  # … the secrets
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The effective configuration."""
+
+    endpoints: Mapping[str, Endpoint]  # by name
+    database_url: str = "sqlite:///var/gateway.db"  # a SQLite path is relative to the working directory
+    host: str = "127.0.0.1"
+    port: int = 8080  # 0 takes any free one
+    admin_key: SecretStr | None = None  # an API key with role admin, for containers
+    max_event_age: float = 20.0  # seconds; older calls are recorded and not acted on
+    upstream_timeout: float = 3.0  # seconds for one attempt
+    decision_deadline: float = 8.0  # seconds for all attempts
+    refer_allow: tuple[str, ...] | None = None  # transfer targets; None: guarded mode
+    called_headers: tuple[str, ...] = CALLED_HEADERS  # the first that yields a number wins
+    caller_headers: tuple[str, ...] = ("From",)
+    default_region: str | None = None  # ISO 3166-1 alpha-2
+    sideband: bool = True  # watch accepted calls
+    log_format: Literal["console", "json"] | None = None  # None: console on a terminal, else json
+    warnings: tuple[str, ...] = ()  # what looks odd but works, in sentences
+    sources: Mapping[str, str] = field(default_factory=dict)  # variable or path → where it came from
+
+    def describe(self) -> tuple[Row, ...]:
+        """The effective configuration, secrets redacted, one row per variable."""
+        rows = [
+            self._row(variable.name, getattr(self, variable.field), unset=_UNSET.get(variable.field, ""))
+            for variable in _VARIABLES
+        ]
+        for endpoint in self.endpoints.values():
+            rows += [self._row(name, value) for name, value in _described(endpoint)]
+        return tuple(rows)
+
+    def _row(self, name: str, value: object, *, unset: str = "") -> Row:
+        source = self.sources.get(name, "default" if value is not None or unset else "not set")
+        return Row(name, unset if value is None else _shown(value), source)
+
+
+class _Variable(NamedTuple):
+    """A variable that stands for one field of Settings."""
+
+    name: str
+    field: str  # also the key in gateway.toml
+    read: Callable[[str], Any]
+    secret: bool = False
+
+
+_VARIABLES: Final = (
+    _Variable("GATEWAY_DATABASE_URL", "database_url", syntax.read_database_url),
+    _Variable("GATEWAY_HOST", "host", syntax.read_host),
+    _Variable("GATEWAY_PORT", "port", syntax.read_port),
+    _Variable("GATEWAY_ADMIN_KEY", "admin_key", lambda text: SecretStr(syntax.read_admin_key(text)), secret=True),
+    _Variable("GATEWAY_MAX_EVENT_AGE", "max_event_age", syntax.read_seconds),
+    _Variable("GATEWAY_UPSTREAM_TIMEOUT", "upstream_timeout", syntax.read_seconds),
+    _Variable("GATEWAY_DECISION_DEADLINE", "decision_deadline", syntax.read_seconds),
+    _Variable("GATEWAY_REFER_ALLOW", "refer_allow", syntax.read_list(syntax.read_refer_pattern)),
+    _Variable("GATEWAY_CALLED_HEADERS", "called_headers", syntax.read_headers),
+    _Variable("GATEWAY_CALLER_HEADERS", "caller_headers", syntax.read_headers),
+    _Variable("GATEWAY_DEFAULT_REGION", "default_region", syntax.read_region),
+    _Variable("GATEWAY_SIDEBAND", "sideband", syntax.read_switch),
+    _Variable("GATEWAY_LOG_FORMAT", "log_format", syntax.read_choice("console", "json")),
+)
+
+_UNSET: Final = {"refer_allow": "guarded", "log_format": "console on a terminal, else json"}
+
+_ENDPOINT_KEYS: Final[Mapping[str, Callable[[str], Any]]] = {
+    "name": syntax.read_name,
+    "base_url": syntax.read_base_url,
+    "api_key_env": syntax.read_variable_name,
+    "webhook_secret_env": syntax.read_variable_name,
+    "auth": syntax.read_choice("bearer", "api-key"),
+    "default_region": syntax.read_region,
+    "attestation_header": syntax.read_header,
+}
+
+
+def load_settings(flags: Mapping[str, object], environ: Mapping[str, str], directory: Path) -> Settings:
+    """The settings of one start.
+
+    `flags` are by variable (`GATEWAY_PORT`), None where not given; `config` names the configuration file. Relative
+    paths start at `directory`. Raises ConfigurationError listing every mistake with its variable and the remedy.
+    """
+    sources = open_sources(flags, environ, directory)
+    return _Loading(sources).finish()
+
+
+class _Loading:
+    """One run of `load_settings`: values and their sources as they come in."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+        self._mistakes = sources.mistakes
+        self._origins: dict[str, str] = {}
+
+    def finish(self) -> Settings:
+        values = {v.field: value for v in _VARIABLES if (value := self._variable(v)) is not None}
+        if self._sources.is_empty("GATEWAY_REFER_ALLOW") and "refer_allow" not in values:
+            values["refer_allow"] = ()  # "set" to nothing: the safe reading of an ambiguous wish
+            self._origins["GATEWAY_REFER_ALLOW"] = "environment"
+        endpoints = self._endpoints()
+        known = {variable.field for variable in _VARIABLES} | {"endpoints"}
+        self._sources.check_keys(self._sources.file, known, f"{self._sources.file_name}: ")
+        if self._mistakes:
+            raise ConfigurationError(_listed(self._mistakes))
+        settings = Settings(endpoints=endpoints, **values, sources=self._origins)
+        return replace(settings, warnings=(*_doubts(settings), *self._sources.unknown_variables()))
+
+    def _variable(self, variable: _Variable) -> Any:
+        if variable.secret and variable.field in self._sources.file:
+            self._mistakes.add(
+                f"{self._sources.file_name}: {variable.field}",
+                f"secrets do not belong into this file; set {variable.name} or {variable.name}_FILE",
+            )
+        return self._value(variable.name, None if variable.secret else variable.field, variable.read)
+
+    def _value(self, name: str, key: str | None, read: Callable[[str], Any]) -> Any:
+        found = self._sources.find(name, key)
+        if found is None:
+            return None
+        self._origins[name] = found.source
+        return self._read(found, read)
+
+    def _read(self, found: Found, read: Callable[[str], Any]) -> Any:
+        try:
+            return read(found.text)
+        except ValueError as error:
+            self._mistakes.add(found.place, str(error))
+            return None
+
+    # Endpoints
+
+    def _endpoints(self) -> dict[str, Endpoint]:
+        listed = self._sources.file.get("endpoints", [])
+        if not isinstance(listed, list) or not all(isinstance(table, dict) for table in listed):
+            self._mistakes.add(f"{self._sources.file_name}: endpoints", "must be written as [[endpoints]] tables")
+            return {}
+        endpoints: dict[str, Endpoint] = {}
+        for index, table in enumerate(listed):
+            place = f"{self._sources.file_name}: endpoints[{index}]"
+            endpoint = self._endpoint(table, f"{place}.")
+            if endpoint and endpoint.name in endpoints:
+                self._mistakes.add(f"{place}.name", f"{endpoint.name!r} is listed twice; names must differ")
+            elif endpoint:
+                endpoints[endpoint.name] = endpoint
+        if OPENAI not in endpoints:
+            openai = self._openai({})
+            # Whoever uses other endpoints only need not be told that this one lacks its keys.
+            if not endpoints or openai.api_key or openai.webhook_secrets:
+                endpoints = {OPENAI: openai, **endpoints}
+        return endpoints
+
+    def _endpoint(self, table: Mapping[str, Any], place: str) -> Endpoint | None:
+        self._sources.check_keys(table, _ENDPOINT_KEYS, place)
+        values = {key: self._endpoint_value(table, key, place) for key in _ENDPOINT_KEYS if key in table}
+        values = {key: value for key, value in values.items() if value is not None}
+        if "name" not in table:
+            self._mistakes.add(f"{place}name", "is missing; it stands in /webhooks/NAME")
+        if "name" not in values:
+            return None
+        if values["name"] == OPENAI:
+            return self._openai(values)
+        if "base_url" not in table:
+            self._mistakes.add(f"{place}base_url", "is missing; keys are sent there, so there is no default")
+        return self._with_secrets(values)
+
+    def _endpoint_value(self, table: Mapping[str, Any], key: str, place: str) -> Any:
+        try:
+            text = plain_text(table[key])
+        except ValueError as error:
+            self._mistakes.add(f"{place}{key}", str(error))
+            return None
+        self._origins[_row_name(str(table.get("name")), key)] = self._sources.file_name
+        return self._read(Found(text, f"{place}{key}", self._sources.file_name), _ENDPOINT_KEYS[key])
+
+    def _openai(self, values: dict[str, Any]) -> Endpoint:
+        """The endpoint that needs no file: its variables are those of OpenAI's own SDKs."""
+        if base_url := self._value("OPENAI_BASE_URL", None, syntax.read_base_url):
+            values = {**values, "base_url": base_url}
+        named = {"api_key_env": "OPENAI_API_KEY", "webhook_secret_env": "OPENAI_WEBHOOK_SECRET"}
+        return self._with_secrets({"name": OPENAI, **named, **values})
+
+    def _with_secrets(self, values: dict[str, Any]) -> Endpoint:
+        key = secrets = None
+        if variable := values.get("api_key_env"):
+            key = self._value(variable, None, syntax.read_secret)
+        if variable := values.get("webhook_secret_env"):
+            secrets = self._value(variable, None, syntax.read_webhook_secrets)
+        return Endpoint(
+            **values,
+            api_key=SecretStr(key) if key else None,
+            webhook_secrets=tuple(SecretStr(secret) for secret in secrets or ()),
+        )
+
+
+def missing(settings: Settings) -> tuple[str, ...]:
+    """What keeps this configuration from taking real calls, in sentences with the remedy."""
+    return tuple(sentence for endpoint in settings.endpoints.values() for sentence in _missing(endpoint))
+
+
+def _missing(endpoint: Endpoint) -> list[str]:
+    door = f"/webhooks/{endpoint.name}"
+    place = f"[[endpoints]] {endpoint.name}"
+    sentences = []
+    if not endpoint.webhook_secrets:
+        name = endpoint.webhook_secret_env
+        sentences.append(
+            f"{name or 'a webhook secret'}: without it every delivery to {door} is refused. Create a webhook for "
+            f"realtime.call.incoming that points to https://YOUR-HOST{door}, and "
+            f"{f'set {name} to' if name else f'name a variable in webhook_secret_env of {place} that holds'} "
+            "its signing secret (whsec_…)."
+        )
+    if not endpoint.api_key:
+        name = endpoint.api_key_env
+        sentences.append(
+            f"{name or 'an API key'}: without it {endpoint.base_url} refuses every decision. "
+            f"{f'Set {name} to' if name else f'Name a variable in api_key_env of {place} that holds'} "
+            "an API key of the project that owns the webhook."
+        )
+    return sentences
+
+
+def secrets_of(settings: Settings) -> tuple[str, ...]:
+    """Every secret in the configuration, for whoever must keep them out of what it prints."""
+    secrets = [settings.admin_key] if settings.admin_key else []
+    for endpoint in settings.endpoints.values():
+        secrets += [*endpoint.webhook_secrets, *([endpoint.api_key] if endpoint.api_key else [])]
+    password = urlsplit(settings.database_url).password or ""
+    texts = [*(secret.get_secret_value() for secret in secrets), password, unquote(password)]
+    return tuple(dict.fromkeys(text for text in texts if text))
+
+
+def _described(endpoint: Endpoint) -> list[tuple[str, object]]:
+    """The rows of one endpoint; what is seldom used appears only where it is used."""
+    name = endpoint.name
+    rows: list[tuple[str, object]] = [
+        (_row_name(name, "base_url"), endpoint.base_url),
+        (endpoint.api_key_env or _row_name(name, "api_key_env"), endpoint.api_key),
+        (endpoint.webhook_secret_env or _row_name(name, "webhook_secret_env"), endpoint.webhook_secrets or None),
+    ]
+    if endpoint.auth != "bearer":
+        rows.append((_row_name(name, "auth"), endpoint.auth))
+    seldom = {"default_region": endpoint.default_region, "attestation_header": endpoint.attestation_header}
+    return rows + [(_row_name(name, key), value) for key, value in seldom.items() if value is not None]
+
+
+def _row_name(endpoint: str, key: str) -> str:
+    """What `gateway check` calls a value of an endpoint."""
+    return "OPENAI_BASE_URL" if (endpoint, key) == (OPENAI, "base_url") else f"endpoints.{endpoint}.{key}"
+
+
+def _shown(value: object) -> str:
+    match value:
+        case SecretStr():
+            return "set"
+        case (SecretStr(), *_):
+            return "set" if len(value) == 1 else f"{len(value)} secrets"
+        case tuple():
+            return ", ".join(value) or "nothing"
+        case bool():
+            return "true" if value else "false"
+        case float():
+            return f"{value:g}"
+        case str():
+            return syntax.without_password(value)
+        case _:
+            return str(value)
+
+
+def _doubts(settings: Settings) -> list[str]:
+    """What is allowed, and probably not meant."""
+    doubts = []
+    if settings.refer_allow == ():
+        doubts.append("GATEWAY_REFER_ALLOW is empty, so every transfer is refused; unset it for guarded mode")
+    if settings.upstream_timeout > settings.decision_deadline:
+        doubts.append(
+            f"GATEWAY_UPSTREAM_TIMEOUT ({settings.upstream_timeout:g}) is longer than GATEWAY_DECISION_DEADLINE "
+            f"({settings.decision_deadline:g}), so a slow first attempt leaves no time for a second"
+        )
+    for endpoint in settings.endpoints.values():
+        url = urlsplit(endpoint.base_url)
+        if url.scheme == "http" and not syntax.is_loopback(url.hostname or ""):
+            doubts.append(f"{_row_name(endpoint.name, 'base_url')} is http, so the API key travels unencrypted")
+    return doubts
+
+
+def _listed(mistakes: list[str]) -> str:
+    if len(mistakes) == 1:
+        return mistakes[0]
+    return "\n  ".join((f"{len(mistakes)} mistakes in the configuration:", *mistakes))

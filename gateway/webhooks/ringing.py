@@ -1,0 +1,154 @@
+"""A ringing call between its decision and its commit: the rows to store and the job to begin.
+
+Pure: everything here follows from the event, the decision and the moment.
+"""
+
+from dataclasses import dataclass
+
+from gateway.actions.action import Job, Lease, NewAction
+from gateway.actions.plan import Plan
+from gateway.calls.call import Happened, NewCall
+from gateway.calls.facts import ReadCall
+from gateway.calls.lifecycle import BIRTHS, Event, State, advance
+from gateway.calls.store import pack_facts
+from gateway.upstream.wire import Command, IncomingCall
+from gateway.webhooks.inbox import NewCallRows, NewDelivery, Receipt
+from routing_rules import Verdict
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Planned:
+    """A plan with its stored form."""
+
+    plan: Plan
+    document: bytes
+    digest: bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ringing:
+    """A call that was decided and is about to be stored."""
+
+    delivery: NewDelivery
+    event: IncomingCall
+    read: ReadCall
+    revision: int
+    verdict: Verdict
+    planned: Planned
+    seconds_left: float  # until it is useless to act; negative for a call that is announced too late
+
+    @property
+    def birth(self) -> Event:
+        """How the call begins."""
+        if self.seconds_left < 0:
+            return Event.ARRIVED_LATE
+        return Event.LEFT_ALONE if self.verdict.decision.kind == "ignore" else Event.ARRIVED
+
+    @property
+    def command(self) -> Command:
+        """The first request to the upstream."""
+        return self.planned.plan.steps[0].command
+
+    @property
+    def under_way(self) -> State:
+        """The call's state once its first action is leased."""
+        return advance(State.DECIDED, self._started)
+
+    @property
+    def _started(self) -> Event:
+        return Event.REJECT_STARTED if self.command is Command.REJECT else Event.ACCEPT_STARTED
+
+    def rows(self, lease: Lease | None, *, with_plan: bool) -> NewCallRows:
+        """All rows of the call; `with_plan` where the database may not have its plan yet."""
+        return NewCallRows(
+            row=self._call(lease),
+            facts=self._facts(),
+            plan=self.planned.document if with_plan else None,
+            happened=self._timeline(lease),
+            action=self._action(lease) if self.birth is Event.ARRIVED else None,
+        )
+
+    def job(self, receipt: Receipt, *, received: float, deadline: float) -> Job:
+        """The first action as this node's worker carries it out; times are on the monotonic clock."""
+        return Job(
+            action=receipt.action,
+            epoch=1,
+            call=receipt.call,
+            call_id=self.event.call_id,
+            endpoint=self.delivery["endpoint"],
+            rule=self.verdict.rule,
+            plan=self.planned.plan,
+            command=self.command,
+            step=0,
+            target=0,
+            state=self.under_way,
+            attempts=1,
+            in_doubt=False,
+            after_server_error=False,
+            received=received,
+            useless_at=received + self.seconds_left,
+            deadline=deadline,
+        )
+
+    def _call(self, lease: Lease | None) -> NewCall:
+        step = self.planned.plan.steps[0]
+        facts = self.read.facts
+        at = self.delivery["received_at"]
+        return {
+            "call_id": self.event.call_id,
+            "endpoint": self.delivery["endpoint"],
+            "state": self.under_way if lease else BIRTHS[self.birth],
+            "confirmed": False,
+            "kind": self.verdict.decision.kind,
+            "rule": self.verdict.rule,
+            "revision": self.revision,
+            "reason": self.verdict.reason,
+            "profile": step.profile,
+            "status": step.status,
+            "target": step.targets[0] if step.targets else None,
+            "called": facts.called,
+            "caller": facts.caller,
+            "caller_name": self.read.caller_name,
+            "country": facts.country,
+            "media": facts.media,
+            "received_at": at,
+            "decided_at": at,
+            "ended_at": None if self.birth is Event.ARRIVED else at,
+            "plan": self.planned.digest,
+        }
+
+    def _facts(self) -> bytes:
+        facts = self.read.facts
+        return pack_facts(
+            {
+                "headers": list(facts.headers),
+                "called_uri": facts.called_uri,
+                "caller_uri": facts.caller_uri,
+                "anonymous": facts.anonymous,
+                "attestation": facts.attestation,
+            }
+        )
+
+    def _timeline(self, lease: Lease | None) -> list[Happened]:
+        at = self.delivery["received_at"]
+        lines = [Happened(call=0, at=at, kind=self.birth, state=BIRTHS[self.birth], detail=None)]
+        if lease:
+            lines.append(Happened(call=0, at=at, kind=self._started, state=self.under_way, detail=None))
+        return lines
+
+    def _action(self, lease: Lease | None) -> NewAction:
+        at = self.delivery["received_at"]
+        return {
+            "call": 0,
+            "command": self.command,
+            "step": 0,
+            "target": 0,
+            "opened_at": at,
+            "useless_after": at + int(self.seconds_left * 1e6),
+            "attempts": 1 if lease else 0,
+            "in_doubt": False,
+            "after_server_error": False,
+            "node": lease.node if lease else None,
+            "epoch": 1 if lease else 0,
+            "lease_until": lease.until if lease else 0,
+        }

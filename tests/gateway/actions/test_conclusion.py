@@ -1,0 +1,149 @@
+"""What the end of an action means for its call."""
+
+from typing import Any
+
+import pytest
+
+from gateway.actions.action import Job
+from gateway.actions.conclusion import Conclusion, Follow, conclude, conclude_unsent
+from gateway.actions.plan import Plan, Step
+from gateway.actions.retry import RetryDecision, Then
+from gateway.calls.lifecycle import Event, State
+from gateway.upstream.wire import Command
+
+ACCEPT = Plan(
+    (
+        Step(kind="accept", profile="sales"),
+        Step(kind="accept", only_if_refused=True),
+        Step(kind="reject", status=503),
+    )
+)
+REFER = Plan((Step(kind="refer", targets=("tel:+1", "tel:+2")), Step(kind="reject", status=503)))
+STAYING = Plan((Step(kind="refer", targets=("tel:+1",), profile="sales", stays=True),))
+
+SUCCESS = RetryDecision(then=Then.SETTLE, events=(Event.SUCCEEDED,))
+REFUSED = RetryDecision(then=Then.NEXT, refused=True)
+TROUBLE = RetryDecision(then=Then.NEXT)
+
+
+def a_job(plan: Plan, command: Command, **changes: Any) -> Job:
+    fields: dict[str, Any] = {
+        "action": 1,
+        "epoch": 1,
+        "call": 1,
+        "call_id": "rtc_1",
+        "endpoint": "openai",
+        "rule": "it",
+        "plan": plan,
+        "command": command,
+        "step": 0,
+        "target": 0,
+        "state": State.ACCEPTING,
+        "attempts": 1,
+        "in_doubt": False,
+        "after_server_error": False,
+        "received": 0.0,
+        "useless_at": 20.0,
+        "deadline": 8.0,
+    }
+    return Job(**(fields | changes))
+
+
+def open_to_all(target: str) -> str | None:
+    return None
+
+
+def closed_to_one(target: str) -> str | None:
+    return "it is expensive" if target == "tel:+1" else None
+
+
+CASES: dict[str, tuple[Job, RetryDecision, Conclusion]] = {
+    "an accepted call is done": (a_job(ACCEPT, Command.ACCEPT), SUCCESS, Conclusion(events=(Event.SUCCEEDED,))),
+    "a refused profile is followed by the silent session": (
+        a_job(ACCEPT, Command.ACCEPT),
+        REFUSED,
+        Conclusion(events=(Event.FELL_BACK,), follow=Follow(command=Command.ACCEPT, step=1)),
+    ),
+    "an upstream in trouble is followed by a reject": (
+        a_job(ACCEPT, Command.ACCEPT),
+        TROUBLE,
+        Conclusion(events=(Event.GAVE_WAY,), follow=Follow(command=Command.REJECT, step=2)),
+    ),
+    "a refused silent session is followed by a reject": (
+        a_job(ACCEPT, Command.ACCEPT, step=1),
+        REFUSED,
+        Conclusion(events=(Event.GAVE_WAY,), follow=Follow(command=Command.REJECT, step=2)),
+    ),
+    "an answered transfer goes on to its first target": (
+        a_job(REFER, Command.ACCEPT),
+        SUCCESS,
+        Conclusion(events=(Event.SUCCEEDED, Event.REFER_STARTED), follow=Follow(command=Command.REFER, step=0)),
+    ),
+    "a refused target is followed by the next": (
+        a_job(REFER, Command.REFER, state=State.REFERRING),
+        REFUSED,
+        Conclusion(events=(Event.REFER_STARTED,), follow=Follow(command=Command.REFER, step=0, target=1)),
+    ),
+    "the last refused target of a silent call is followed by a hangup": (
+        a_job(REFER, Command.REFER, state=State.REFERRING, target=1),
+        REFUSED,
+        Conclusion(events=(Event.HANGUP_STARTED,), follow=Follow(command=Command.HANGUP, step=0)),
+    ),
+    "the last refused target of a call with a profile lets the caller stay": (
+        a_job(STAYING, Command.REFER, state=State.REFERRING),
+        REFUSED,
+        Conclusion(events=(Event.STAYED,)),
+    ),
+    "a transfer without a sideband is settled without proof": (
+        a_job(REFER, Command.REFER, state=State.REFERRING),
+        SUCCESS,
+        Conclusion(events=(Event.SUCCEEDED, Event.UNWATCHED)),
+    ),
+    "a caller who hung up during a transfer is gone": (
+        a_job(REFER, Command.REFER, state=State.REFERRING),
+        RetryDecision(then=Then.SETTLE, events=(Event.CALLER_GONE,)),
+        Conclusion(events=(Event.CALLER_GONE,)),
+    ),
+    "an accept in doubt is followed by its transfer: the caller may be waiting in silence": (
+        a_job(REFER, Command.ACCEPT),
+        RetryDecision(then=Then.SETTLE, events=(Event.IN_DOUBT, Event.UNCLEAR), in_doubt=True),
+        Conclusion(
+            events=(Event.IN_DOUBT, Event.UNCLEAR, Event.REFER_STARTED), follow=Follow(command=Command.REFER, step=0)
+        ),
+    ),
+    "a call that is gone is not transferred": (
+        a_job(REFER, Command.ACCEPT),
+        RetryDecision(then=Then.SETTLE, events=(Event.CALLER_GONE,)),
+        Conclusion(events=(Event.CALLER_GONE,)),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_an_ended_action_is_concluded(name: str) -> None:
+    job, decision, expected = CASES[name]
+    assert conclude(job, decision, open_to_all) == expected
+
+
+def test_a_target_that_the_guard_has_closed_meanwhile_is_passed_over() -> None:
+    conclusion = conclude(a_job(REFER, Command.ACCEPT), SUCCESS, closed_to_one)
+    assert conclusion.follow == Follow(command=Command.REFER, step=0, target=1)
+
+
+def test_when_the_guard_lets_no_target_pass_a_silent_caller_is_hung_up() -> None:
+    conclusion = conclude(a_job(REFER, Command.ACCEPT), SUCCESS, lambda target: "closed")
+    assert conclusion.events == (Event.SUCCEEDED, Event.HANGUP_STARTED)
+    assert conclusion.follow == Follow(command=Command.HANGUP, step=0)
+
+
+@pytest.mark.parametrize(
+    ("job", "events"),
+    [
+        (a_job(ACCEPT, Command.ACCEPT, state=State.DECIDED), (Event.NEVER_SENT,)),
+        (a_job(ACCEPT, Command.ACCEPT, in_doubt=True), (Event.IN_DOUBT, Event.UNCLEAR)),
+        (a_job(ACCEPT, Command.REJECT, state=State.REJECTING, in_doubt=True), (Event.OUT_OF_TIME,)),
+        (a_job(REFER, Command.HANGUP, state=State.ENDING, in_doubt=True), (Event.OUT_OF_TIME,)),
+    ],
+)
+def test_what_is_found_too_late_is_settled_without_a_request(job: Job, events: tuple[Event, ...]) -> None:
+    assert conclude_unsent(job).events == events
