@@ -35,7 +35,12 @@ Time = Annotated[
 class Answer(BaseModel):
     """What a client is told. Every field is always there; null stands for what is not known."""
 
-    model_config = ConfigDict(frozen=True, from_attributes=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True,
+        from_attributes=True,
+        use_attribute_docstrings=True,
+        json_schema_serialization_defaults_required=True,
+    )
 
 
 class Page(Answer, Generic[Item]):

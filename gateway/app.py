@@ -19,16 +19,19 @@ from starlette.routing import Route
 from gateway.actions import outbox
 from gateway.actions.action import Job
 from gateway.actions.worker import Worker
+from gateway.api.routes import ApiContext, api_routes
 from gateway.calls.lifecycle import TERMINAL, State
+from gateway.calls.numbers import country
 from gateway.calls.usage import LiveUsage
 from gateway.clock import Clock
 from gateway.database import Database
 from gateway.errors import DatabaseUnavailable
 from gateway.health import health_routes
 from gateway.metrics import Metrics
-from gateway.rulebook.current import Current, compile_revision
+from gateway.rulebook.current import Current, compile_revision, years_around
 from gateway.rulebook.refer_guard import ReferGuard
 from gateway.rulebook.store import find_revision
+from gateway.rulebook.watch import Watch
 from gateway.settings import Endpoint, Settings
 from gateway.upstream.client import Upstream
 from gateway.upstream.outcome import Outcome, Result
@@ -36,6 +39,8 @@ from gateway.upstream.wire import Command
 from gateway.webhooks.intake import Intake
 from gateway.webhooks.routes import WebhookDoor
 from gateway.webhooks.signature import Verifier
+
+_A_NUMBER = "+14155550100"
 
 # How long a stopping gateway waits for requests to the upstream that are under way.
 PATIENCE = 5.0
@@ -75,6 +80,7 @@ class Gateway:
             clock=clock,
         )
         self.metrics.watch_actions(lambda: self.worker.in_hand)
+        self._watching: asyncio.Task[None] | None = None
         self.started = False
 
     async def start(self) -> None:
@@ -82,16 +88,19 @@ class Gateway:
         lease_now = await asyncio.to_thread(self._prepare)
         self.journal.start()
         self.worker.start(lease_now)
+        watch = Watch(database=self.database, current=self.current, clock=self.clock)
+        self._watching = asyncio.create_task(watch.run())
         gc.collect()
         gc.freeze()  # what lives until the end need not be looked at again: halves the slowest answers
         self.started = True
 
     def _prepare(self) -> int:
+        country(_A_NUMBER)  # loads the numbering plans, so that the first call does not wait for them
         self.database.take()
         self.database.upgrade()
         with self.database.transaction() as connection:
             if (revision := find_revision(connection)) is not None:
-                self.current.swap(compile_revision(revision))
+                self.current.swap(compile_revision(revision, years_around(self.clock.now())))
             if self.database.is_sqlite:
                 outbox.release_all(connection)
             return outbox.database_now(connection)
@@ -99,10 +108,29 @@ class Gateway:
     async def stop(self) -> None:
         """Finish what is under way, then close everything in the opposite order."""
         self.started = False
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
         await self.worker.stop(PATIENCE)
         await self.upstream.close()
         await self.journal.stop()
         self.database.close()
+
+    def api_context(self) -> ApiContext:
+        """What the API needs of this gateway."""
+        return ApiContext(
+            settings=self.settings,
+            database=self.database,
+            journal=self.journal,
+            current=self.current,
+            refer_guard=self.refer_guard,
+            usage=self.usage,
+            clock=self.clock,
+        )
+
+    def concerns(self) -> dict[str, str]:
+        """What someone should look at although calls are taken, by part."""
+        return {"rulebook": self.current.failure} if self.current.failure else {}
 
     async def troubles(self) -> dict[str, str]:
         """What keeps this gateway from taking calls, by part; empty when it is ready."""
@@ -164,7 +192,8 @@ def create_app(gateway: Gateway) -> Starlette:
     return Starlette(
         routes=[
             Route("/webhooks/{endpoint}", door),
-            *health_routes(gateway.troubles, gateway.metrics),
+            *health_routes(gateway.troubles, gateway.concerns, gateway.metrics),
+            *api_routes(gateway.api_context()),
         ],
         lifespan=lifespan,
     )

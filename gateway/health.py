@@ -13,8 +13,12 @@ from gateway.metrics import Metrics
 _NEVER_CACHED: Final = {"cache-control": "no-store"}
 
 
-def health_routes(troubles: Callable[[], Awaitable[Mapping[str, str]]], metrics: Metrics) -> list[Route]:
-    """`troubles` says what keeps the gateway from taking calls, by part; nothing when it is ready."""
+def health_routes(
+    troubles: Callable[[], Awaitable[Mapping[str, str]]],
+    concerns: Callable[[], Mapping[str, str]],
+    metrics: Metrics,
+) -> list[Route]:
+    """`troubles` says what keeps the gateway from taking calls, by part; `concerns` what does not, but should be seen."""
 
     async def healthz(request: Request) -> Response:
         """The process answers. Restart it when this fails."""
@@ -23,9 +27,8 @@ def health_routes(troubles: Callable[[], Awaitable[Mapping[str, str]]], metrics:
     async def readyz(request: Request) -> Response:
         """The gateway can take calls. Send it no traffic while this fails."""
         found = await troubles()
-        if found:
-            return _json({"status": "not ready", "troubles": dict(found)}, status=503)
-        return _json({"status": "ready"})
+        status = "not ready" if found else "ready"
+        return _json({"status": status, "troubles": found, "concerns": concerns()}, status=503 if found else 200)
 
     async def show_metrics(request: Request) -> Response:
         content, media_type = metrics.render()

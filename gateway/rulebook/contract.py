@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, JsonValue, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, JsonValue, WithJsonSchema, model_validator
 
 from gateway.answering import Answer, Page, Time
 from gateway.calls.contract import Header, Tried
@@ -15,6 +15,8 @@ _Object = dict[str, Any]
 
 class Document(Answer):
     """The rulebook: the document that decides. The first rule that matches a call wins."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
 
     revision: int | None = None
     """Its number; ignored in what is sent."""

@@ -114,8 +114,8 @@ def _publish(connection: Connection, publication: Publication) -> Published:
         "document": publication.packed,
     }
     # On PostgreSQL another node may be publishing this number; the skip waits for its commit.
-    done = connection.execute(insert_or_skip(connection, revisions), row).rowcount == 1
-    return Published(done=done, newest=publication.number)
+    stored = connection.execute(insert_or_skip(connection, revisions).returning(revisions.c.number), row)
+    return Published(done=stored.one_or_none() is not None, newest=publication.number)
 
 
 def find_text(connection: Connection, number: int) -> bytes | None:

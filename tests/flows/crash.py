@@ -76,7 +76,7 @@ class Victim:
     def __init__(self, database_url: str, upstream_url: str, directory: Path) -> None:
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.key = "an admin key for the crash test"
+        self.key = "an-admin-key-for-the-crash-test"
         self._log = directory / "gateway.log"
         self._environment = {
             **os.environ,

@@ -18,7 +18,7 @@ from gateway.server import running
 from gateway.settings import load_settings
 
 SECRET = "whsec_dGhlIHNlY3JldCBvZiB0aGUgZmxvd3M="
-ADMIN_KEY = "an admin key for the flows"
+ADMIN_KEY = "an-admin-key-for-the-flows"
 STILL_WORKING = frozenset(
     {"decided", "accepting", "accept_unknown", "rejecting", "referring", "refer_wait", "refer_unknown", "ending"}
 )

@@ -103,7 +103,7 @@ async def test_a_transfer_is_sent_once_whatever_happens_to_it(database_url: str,
 async def test_a_thousand_duplicate_deliveries_of_a_hundred_calls_make_a_hundred_decisions(
     database_url: str, tmp_path: Path
 ) -> None:
-    async with running_gateway(database_url, tmp_path) as running:
+    async with running_gateway(database_url, tmp_path, GATEWAY_UPSTREAM_TIMEOUT="5") as running:
         await running.publish(DEMO)
         random = Random(11)
         ids = [new_call_id(random) for _ in range(100)]

@@ -1,0 +1,135 @@
+"""The API under `/api/v1`: what it needs, and the flat list of everything that it does."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from starlette.routing import BaseRoute
+
+from gateway.access.guard import Guard
+from gateway.access.roles import Permission
+from gateway.access.routes import CreatedKey, KeyPage, KeyRoutes
+from gateway.api.openapi import openapi_route
+from gateway.api.operations import Operation, routes
+from gateway.calls.contract import CallDetail, CallPage, Timeline
+from gateway.calls.routes import CallRoutes
+from gateway.clock import Clock
+from gateway.database import Database
+from gateway.errors import PayloadError
+from gateway.journal import Journal
+from gateway.problem_details import Kind
+from gateway.reading import JSON, LARGEST_DOCUMENT, TOML
+from gateway.rulebook.contract import Answered, Document, ProblemPage, Publication, RevisionPage
+from gateway.rulebook.current import Current
+from gateway.rulebook.hindsight import Hindsight
+from gateway.rulebook.publish import Publisher
+from gateway.rulebook.routes import RulebookRoutes
+from gateway.rulebook.trial import Ringing, Trial
+from gateway.settings import Settings
+from gateway.upstream.wire import IncomingCall, read_event
+from routing_rules import Usage
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ApiContext:
+    """What the API needs of the gateway."""
+
+    settings: Settings
+    database: Database
+    journal: Journal
+    current: Current  # the revision in force
+    refer_guard: Callable[[str], str | None]  # why a transfer target is refused
+    usage: Usage  # what is in use now
+    clock: Clock
+
+
+def api_routes(context: ApiContext) -> list[BaseRoute]:
+    """The routes of the API and of its description."""
+    admin_key = context.settings.admin_key
+    guard = Guard(
+        database=context.database,
+        journal=context.journal,
+        clock=context.clock,
+        admin_key=admin_key.get_secret_value() if admin_key else None,
+    )
+    listed = operations(context, guard)
+    return [openapi_route(listed), *routes(guard, listed)]
+
+
+def operations(context: ApiContext, guard: Guard) -> list[Operation]:
+    """Everything that the API does."""
+    rulebook = _rulebook_routes(context)
+    hindsight = Hindsight(database=context.database, current=context.current)
+    calls = CallRoutes(database=context.database, explain=hindsight.explain)
+    keys = KeyRoutes(database=context.database, journal=context.journal, guard=guard, clock=context.clock)
+    read_rules, read_calls, manage = Permission.READ_RULEBOOK, Permission.READ_CALLS, Permission.MANAGE_KEYS
+    file = (JSON, TOML)
+    return [
+        Operation(
+            "GET",
+            "/rulebook",
+            read_rules,
+            rulebook.show_rulebook,
+            answer=Document,
+            media=file,
+            has_etag=True,
+            problems=(Kind.NOT_FOUND, Kind.NOT_ACCEPTABLE),
+        ),
+        Operation(
+            "PUT",
+            "/rulebook",
+            Permission.PUBLISH,
+            rulebook.publish_rulebook,
+            reads=Document,
+            largest=LARGEST_DOCUMENT,
+            media=file,
+            answer=Publication,
+            has_etag=True,
+            problems=(Kind.STALE, Kind.MISTAKES, Kind.UNCONDITIONAL),
+        ),
+        Operation("GET", "/rulebook/problems", read_rules, rulebook.list_problems, answer=ProblemPage),
+        Operation("GET", "/rulebook/revisions", read_rules, rulebook.list_revisions, answer=RevisionPage),
+        Operation(
+            "POST",
+            "/decide",
+            Permission.TRY_CALLS,
+            rulebook.decide,
+            largest=LARGEST_DOCUMENT,  # a draft may be part of the question
+            answer=Answered,
+            problems=(Kind.MISTAKES,),
+        ),
+        Operation("GET", "/calls", read_calls, calls.list_calls, answer=CallPage),
+        Operation("GET", "/calls/{call_id}", read_calls, calls.show_call, answer=CallDetail),
+        Operation("GET", "/calls/{call_id}/events", read_calls, calls.list_call_events, answer=Timeline),
+        Operation("GET", "/keys", manage, keys.list_keys, answer=KeyPage),
+        Operation("POST", "/keys", manage, keys.create_key, answer=CreatedKey, status=201),
+        Operation("DELETE", "/keys/{key_id}", manage, keys.revoke_key, status=204),
+    ]
+
+
+def _rulebook_routes(context: ApiContext) -> RulebookRoutes:
+    return RulebookRoutes(
+        database=context.database,
+        current=context.current,
+        publisher=Publisher(
+            journal=context.journal,
+            current=context.current,
+            refer_guard=context.refer_guard,
+            clock=context.clock,
+        ),
+        trial=Trial(
+            settings=context.settings,
+            current=context.current,
+            refer_guard=context.refer_guard,
+            usage=context.usage,
+            clock=context.clock,
+        ),
+        read_event=_ringing,
+    )
+
+
+def _ringing(body: bytes) -> Ringing:
+    """What a webhook's body says of a call. Raises PayloadError."""
+    event = read_event(body)
+    if not isinstance(event, IncomingCall):
+        raise PayloadError(f"an event of type {event.type!r} announces no incoming call")
+    return Ringing(event.call_id, event.headers, event.media)

@@ -1,0 +1,47 @@
+"""Hindsight: why a call went where it went, by the revision that decided it.
+
+The decision itself is never computed again; this tries the rules of that revision on the facts as they were read, to
+show which were passed over and why. What was in use at the time is not known any more.
+"""
+
+import asyncio
+
+from gateway.calls.history import RecordedCall
+from gateway.clock import to_datetime
+from gateway.database import Database
+from gateway.rulebook.current import Compiled, Current, compile_revision
+from gateway.rulebook.store import Revision, find_revision
+from routing_rules import DocumentError, Explanation, explain
+
+
+class Hindsight:
+    """Explains recorded calls. Keeps the last old revision that it needed, since calls are looked at in runs."""
+
+    def __init__(self, *, database: Database, current: Current) -> None:
+        self._database = database
+        self._current = current
+        self._past: Compiled | None = None
+
+    async def explain(self, call: RecordedCall) -> Explanation | None:
+        """How the call's revision comes to its decision; None where this release cannot read that revision."""
+        compiled = await self._compiled(call.revision)
+        if compiled is None:
+            return None
+        return explain(compiled.table, call.facts_as_read(), to_datetime(call.decided_at))
+
+    async def _compiled(self, number: int) -> Compiled | None:
+        for compiled in (self._current.compiled, self._past):
+            if compiled is not None and compiled.number == number:
+                return compiled
+        revision = await self._database.read(find_revision, number)
+        if revision is not None and (compiled := await asyncio.to_thread(_compile, revision)) is not None:
+            self._past = compiled
+            return compiled
+        return None
+
+
+def _compile(revision: Revision) -> Compiled | None:
+    try:
+        return compile_revision(revision)
+    except DocumentError:
+        return None

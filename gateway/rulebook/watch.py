@@ -1,0 +1,67 @@
+"""Noticing what others publish: other nodes on PostgreSQL, command lines on SQLite.
+
+The newest revision's number is asked for again and again, which costs some fifty microseconds on a reading connection.
+(SQLite's `PRAGMA data_version` would tell that *something* was written, but our own journal writes all the time.) A
+newer revision is compiled in a thread and put in force; one that this release cannot read is not, and `Current.failure`
+says so until another one can be.
+"""
+
+import asyncio
+from typing import Final
+
+import structlog
+
+from gateway.clock import Clock
+from gateway.database import Database
+from gateway.errors import DatabaseUnavailable
+from gateway.rulebook.current import Compiled, Current, compile_revision, years_around
+from gateway.rulebook.store import Revision, find_revision, newest_number
+from routing_rules import DocumentError
+
+# Seconds between two looks: an admin who publishes elsewhere and then dials must find the new rules in force.
+PAUSE: Final = 0.5
+
+log = structlog.get_logger(__name__)
+
+
+class Watch:
+    """Keeps `current` at the newest revision of the database."""
+
+    def __init__(self, *, database: Database, current: Current, clock: Clock) -> None:
+        self._database = database
+        self._current = current
+        self._clock = clock
+        self._unreadable = 0  # the newest revision that could not be compiled
+
+    async def run(self, pause: float = PAUSE) -> None:
+        """Look for ever; ends by being cancelled."""
+        while True:
+            try:
+                await self.look()
+            except DatabaseUnavailable as error:
+                log.warning("cannot look for newer revisions", error=str(error))
+            await asyncio.sleep(pause)
+
+    async def look(self) -> None:
+        """Put the newest revision in force if it is not. Raises DatabaseUnavailable."""
+        newest = await self._database.read(newest_number)
+        if newest <= max(self._current.compiled.number, self._unreadable):
+            return
+        revision = await self._database.read(find_revision)
+        if revision is None:
+            return
+        compiled = await asyncio.to_thread(self._compile, revision)
+        if isinstance(compiled, str):
+            self._unreadable = revision.number
+            self._current.failure = compiled
+            log.error("a newer revision cannot be used", revision=revision.number, error=compiled)
+        else:
+            self._current.swap(compiled)
+            log.info("revision in force", revision=revision.number, author=revision.author)
+
+    def _compile(self, revision: Revision) -> Compiled | str:
+        """The compiled revision, or why it cannot be."""
+        try:
+            return compile_revision(revision, years_around(self._clock.now()))
+        except DocumentError as error:
+            return f"revision {revision.number} cannot be used by this release: {error}"

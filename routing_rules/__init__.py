@@ -1,0 +1,52 @@
+"""Deciding what happens to a call: facts in, verdict out. Pure: no I/O, no clock, no logging.
+
+rulebook = read_document(tomllib.load(file))
+table = compile_table(rulebook)
+verdict = decide(table, facts, now)
+"""
+
+from routing_rules.calendars import Calendar, no_holidays
+from routing_rules.decide import FAILURES, decide, explain
+from routing_rules.document import read_document
+from routing_rules.facts import NO_USAGE, CallFacts, Usage
+from routing_rules.problem import DocumentError, Problem, Severity
+from routing_rules.problems import find_problems
+from routing_rules.rule import Accept, Decision, Ignore, Refer, Reject, Rule
+from routing_rules.rulebook import Expectation, ExpectedCall, Rulebook
+from routing_rules.table import CompiledTable, compile_table
+from routing_rules.targets import target_mistake
+from routing_rules.verdict import Explanation, Reason, Tried, Verdict
+from routing_rules.writing import write_document
+
+__all__ = [
+    "FAILURES",
+    "NO_USAGE",
+    "Accept",
+    "Calendar",
+    "CallFacts",
+    "CompiledTable",
+    "Decision",
+    "DocumentError",
+    "Expectation",
+    "ExpectedCall",
+    "Explanation",
+    "Ignore",
+    "Problem",
+    "Reason",
+    "Refer",
+    "Reject",
+    "Rule",
+    "Rulebook",
+    "Severity",
+    "Tried",
+    "Usage",
+    "Verdict",
+    "compile_table",
+    "decide",
+    "explain",
+    "find_problems",
+    "no_holidays",
+    "read_document",
+    "target_mistake",
+    "write_document",
+]

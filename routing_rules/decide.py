@@ -1,0 +1,129 @@
+"""Deciding a call, and explaining the decision.
+
+Theory of operation
+-------------------
+Rules stand in an order, and the first whose `when` all hold and whose `unless` none hold decides; if none does, the
+default. The index (see `index`) narrows the rules to a few postings. Each is walked in rule order and only up to the
+best match found so far, checking what being filed there does not already prove. Nothing is remembered between calls,
+and the clock and the usage are arguments, so the same question always gets the same answer.
+
+If the default decides, we look once more at the rules that the index found, for one that failed by circumstance alone:
+its hours, its live calls or its rate. Such a rule was meant for this call, and that is the better answer to "why?".
+The first of them gives the reason. The second look is complete, since circumstances are no keys of the index: a rule
+that fails by nothing else was found.
+
+`explain` is the slow twin. It asks every rule in turn by the plain meaning of its conditions, without the index, and
+so tells for each which condition failed first. Tests hold the two against each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import islice, takewhile
+
+from routing_rules.conditions import ORDER, Condition, NumberIs
+from routing_rules.facts import NO_USAGE, CallFacts, Usage
+from routing_rules.index import Posting
+from routing_rules.question import Question
+from routing_rules.rule import Rule
+from routing_rules.table import CompiledTable
+from routing_rules.verdict import Explanation, Reason, Tried, Verdict
+
+# What `Tried.failed` may say: a condition that did not hold, an exception that did, or a rule that is switched off.
+FAILURES = (*ORDER, *(f"unless.{name}" for name in ORDER), "disabled")
+# So many rules are listed whole; beyond that, only those about the same called or caller.
+MOST_LISTED = 100
+
+_CIRCUMSTANCES = {
+    "during": Reason.OUTSIDE_HOURS,
+    "active_below": Reason.FULL,
+    "rate_below": Reason.RATE_EXCEEDED,
+}
+
+
+def decide(table: CompiledTable, facts: CallFacts, now: datetime, usage: Usage = NO_USAGE) -> Verdict:
+    """What happens to the call, and why. `now` must be aware."""
+    if now.tzinfo is None:
+        raise ValueError("decide needs an aware datetime")
+    question = Question(table.resources, facts, now, usage)
+    rules, residues = table.rulebook.rules, table.index.residues
+    postings = table.index.postings(question)
+    best = nobody = len(rules)
+    for posting in postings:
+        for position in posting:
+            if position >= best:
+                break
+            for condition, wanted in residues[position]:
+                if condition.holds(question, rules[position].id) is not wanted:
+                    break
+            else:
+                best = position
+                break
+    if best < nobody:
+        return table.verdicts[best]
+    return _default(table, question, postings)
+
+
+def _default(table: CompiledTable, question: Question, postings: Iterable[Posting]) -> Verdict:
+    """The default's verdict, with what kept the first rule that is meant for the call from it."""
+    reason = Reason.NONE_MATCHED if table.has_enabled_rules else Reason.NO_RULES
+    for position in sorted(set().union(*postings)):
+        circumstance = _circumstance(table.rulebook.rules[position], question)
+        if circumstance is not None:
+            reason = circumstance
+            break
+    return Verdict(decision=table.rulebook.default, rule=None, reason=reason)
+
+
+def _circumstance(rule: Rule, question: Question) -> Reason | None:
+    """The first circumstance by which a rule fails, if it fails by nothing else."""
+    first = None
+    for name, _ in _failures(rule, question):
+        reason = _CIRCUMSTANCES.get(name.removeprefix("unless."))
+        if reason is None:
+            return None
+        first = first or reason
+    return first
+
+
+def _failures(rule: Rule, question: Question) -> Iterator[tuple[str, Condition]]:
+    """Everything by which an enabled rule fails, as `FAILURES` names it."""
+    for condition in rule.when:
+        if not condition.holds(question, rule.id):
+            yield condition.name, condition
+    for condition in rule.unless:
+        if condition.holds(question, rule.id):
+            yield f"unless.{condition.name}", condition
+
+
+def explain(table: CompiledTable, facts: CallFacts, now: datetime, usage: Usage = NO_USAGE) -> Explanation:
+    """The verdict of `decide` with the rules before it, each with its first failure.
+
+    Of more than `MOST_LISTED` rules only those are listed, up to that number, of which a condition on `called` or
+    `caller` holds; the others are counted.
+    """
+    verdict = decide(table, facts, now, usage)
+    question = Question(table.resources, facts, now, usage)
+    before = list(takewhile(lambda rule: rule.id != verdict.rule, table.rulebook.rules))
+    listed = before
+    if len(before) > MOST_LISTED:
+        listed = list(islice((rule for rule in before if _is_about(rule, question)), MOST_LISTED))
+    tried = [_tried(rule, question) for rule in listed]
+    if verdict.rule is not None:
+        tried.append(Tried(rule=verdict.rule, matched=True))
+    return Explanation(verdict=verdict, tried=tuple(tried), untried=len(before) - len(listed))
+
+
+def _is_about(rule: Rule, question: Question) -> bool:
+    """Whether the rule names the call's called or caller."""
+    return any(isinstance(condition, NumberIs) and condition.holds(question, rule.id) for condition in rule.when)
+
+
+def _tried(rule: Rule, question: Question) -> Tried:
+    """A rule that did not decide."""
+    if not rule.enabled:
+        return Tried(rule=rule.id, matched=False, failed="disabled", detail="the rule is switched off")
+    name, condition = next(_failures(rule, question))
+    detail = condition.why(question, rule.id, name.startswith("unless."))
+    return Tried(rule=rule.id, matched=False, failed=name, detail=detail)

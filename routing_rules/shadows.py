@@ -1,0 +1,130 @@
+"""Rules that can never decide, because a rule before them matches every call that they match.
+
+Theory of operation
+-------------------
+Rule A shadows a later rule B if A matches whenever B does: each condition of A's `when` is implied by one of B's, and
+each exception of A, if it held, would imply one of B's exceptions. `implies` compares two conditions value by value: a
+number by a prefix or a list that holds it, an address by its host, anything by itself. It errs on the side of silence:
+regexes are only equal or not, and a rule covered by several others together is not found. What depends on A's own
+id or usage (a share, live calls, a rate) is implied by nothing.
+
+Comparing each rule with all before it would take hours for 100,000. So rules are filed as in `index`, each under its
+rarest condition, and B asks only for the keys that its own conditions imply. The first value of a condition is enough
+for that, since A's condition must cover all of them. Shadowed rules are not filed: whatever they cover, the rule before
+covers too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from routing_rules.conditions import ActiveBelow, Condition, During, FactIs, HeaderIs, Key, NumberIs, RateBelow, Share
+from routing_rules.lists import ListIndex
+from routing_rules.patterns import Kind, Pattern
+from routing_rules.rule import Rule
+
+# So many earlier rules are compared at most; more share a key only where rules are drawn by machine.
+MOST_COMPARED = 200
+
+
+class Shadows:
+    """The rules seen so far, as far as they can shadow others."""
+
+    def __init__(self, lists: ListIndex) -> None:
+        self._lists = lists
+        self._filed: dict[Key, list[Rule]] = {}
+        self._lengths: set[int] = set()  # of the prefixes filed
+
+    def add(self, rule: Rule) -> Rule | None:
+        """Take the next enabled rule; an earlier one that shadows it is returned."""
+        for earlier in islice(self._candidates(rule), MOST_COMPARED):
+            if self._shadows(earlier, rule):
+                return earlier
+        self._file(rule)
+        return None
+
+    def _file(self, rule: Rule) -> None:
+        if any(isinstance(condition, (Share, ActiveBelow, RateBelow)) for condition in rule.when):
+            return  # such a rule lets some calls pass, so it shadows none
+        choices = [keys for condition in rule.when if (keys := _keys(condition))]
+        if choices:
+            for key in min(choices, key=lambda keys: sum(len(self._filed.get(key, ())) for key in keys)):
+                self._filed.setdefault(key, []).append(rule)
+                if key.kind is Kind.PREFIX:
+                    self._lengths.add(len(key.text))
+
+    def _candidates(self, rule: Rule) -> Iterator[Rule]:
+        for condition in rule.when:
+            for key in self._implied(condition):
+                yield from self._filed.get(key, ())
+
+    def _implied(self, condition: Condition) -> Iterator[Key]:
+        """The keys of every condition that this one may imply."""
+        for key in _keys(condition)[:1]:
+            yield key
+            if key.kind in (Kind.EXACT, Kind.PREFIX):
+                for length in self._lengths:
+                    if length <= len(key.text):
+                        yield Key(key.subject, Kind.PREFIX, key.text[:length])
+            if isinstance(condition, NumberIs):
+                yield from self._implied_by_number(condition.name, condition.patterns[0])
+
+    def _implied_by_number(self, party: str, pattern: Pattern) -> Iterator[Key]:
+        address = pattern.text if pattern.kind is Kind.ADDRESS else ""
+        for name in self._lists.holding(pattern.text, address):
+            yield Key(f"{party}_list", Kind.EXACT, name)
+        if address:
+            user, _, host = address.rpartition("@")
+            yield Key(f"{party}_user", Kind.EXACT, user)
+            yield Key(f"{party}_host", Kind.EXACT, host)
+
+    def _shadows(self, earlier: Rule, later: Rule) -> bool:
+        return all(any(self._implies(special, general) for special in later.when) for general in earlier.when) and all(
+            any(self._implies(special, general) for general in later.unless) for special in earlier.unless
+        )
+
+    def _implies(self, special: Condition, general: Condition) -> bool:
+        if special.name != general.name:
+            return False
+        if isinstance(special, NumberIs) and isinstance(general, NumberIs):
+            return all(any(self._covers(wide, narrow) for wide in general.patterns) for narrow in special.patterns)
+        if isinstance(special, HeaderIs) and isinstance(general, HeaderIs):
+            return special.header == general.header and all(
+                any(_covers_value(wide, narrow) for wide in general.patterns) for narrow in special.patterns
+            )
+        if isinstance(special, FactIs) and isinstance(general, FactIs):
+            return set(special.values) <= set(general.values)
+        if isinstance(special, During) and isinstance(general, During):
+            return set(special.calendars) <= set(general.calendars)
+        return False
+
+    def _covers(self, wide: Pattern, narrow: Pattern) -> bool:
+        if wide == narrow:
+            return True
+        if wide.kind is Kind.PREFIX:
+            return narrow.kind in (Kind.EXACT, Kind.PREFIX) and narrow.text.startswith(wide.text)
+        if wide.kind is Kind.LIST:
+            return self._list_covers(wide.text, narrow)
+        if narrow.kind is Kind.ADDRESS:
+            user, _, host = narrow.text.rpartition("@")
+            return wide in (Pattern(Kind.USER, user), Pattern(Kind.HOST, host))
+        return False
+
+    def _list_covers(self, name: str, narrow: Pattern) -> bool:
+        if narrow.kind is Kind.EXACT:
+            return name in self._lists.holding(narrow.text, "")
+        return narrow.kind is Kind.ADDRESS and name in self._lists.holding("", narrow.text)
+
+
+def _covers_value(wide: Pattern, narrow: Pattern) -> bool:
+    if wide.kind is Kind.PREFIX:
+        return narrow.kind in (Kind.EXACT, Kind.PREFIX) and narrow.text.startswith(wide.text)
+    return wide == narrow or (wide.kind is Kind.PRESENT and narrow.kind is not Kind.ABSENT)
+
+
+def _keys(condition: Condition) -> Sequence[Key]:
+    """The condition's keys, made up for hours, which the index of calls cannot find."""
+    if isinstance(condition, During):
+        return [Key("during", Kind.EXACT, name) for name in condition.calendars]
+    return condition.keys()

@@ -1,0 +1,69 @@
+"""The compiled table: a rulebook, what its conditions refer to made ready, and the index over its rules."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from routing_rules.calendars import Holidays, OpeningTimes, no_holidays
+from routing_rules.collector import paused
+from routing_rules.conditions import HeaderIs
+from routing_rules.index import Index
+from routing_rules.lists import ListIndex
+from routing_rules.patterns import RegexSet
+from routing_rules.problem import DocumentError
+from routing_rules.problems import missing_names
+from routing_rules.question import Resources
+from routing_rules.rule import Rule
+from routing_rules.rulebook import Rulebook
+from routing_rules.verdict import Reason, Verdict
+
+
+class CompiledTable:
+    """A rulebook ready to decide. Nothing that can be seen of it changes any more, so threads may share it."""
+
+    __slots__ = ("has_enabled_rules", "index", "resources", "rulebook", "verdicts")
+
+    def __init__(self, rulebook: Rulebook, resources: Resources) -> None:
+        self.rulebook = rulebook
+        self.resources = resources
+        self.index = Index(rulebook.rules)
+        self.has_enabled_rules = any(rule.enabled for rule in rulebook.rules)
+        # By position: a rule always gives the same verdict, so it is made once.
+        self.verdicts = [
+            Verdict(decision=rule.then, rule=rule.id, reason=Reason.RULE_MATCHED) for rule in rulebook.rules
+        ]
+
+
+def compile_table(
+    rulebook: Rulebook, *, holidays: Holidays = no_holidays, years: Collection[int] = ()
+) -> CompiledTable:
+    """Build the table that `decide` reads.
+
+    `holidays` gives the days of a holiday calendar's code in a year. It is asked for `years` at once and for any other
+    year when a call first needs it, so it must not fail for a code that `find_problems` accepted. Raises
+    `DocumentError` if a rule names a list or calendar that is not there.
+    """
+    with paused():
+        if missing := missing_names(rulebook):
+            raise DocumentError(missing)
+        headers, regexes = _read_by(rulebook.rules)
+        resources = Resources(
+            calendars={name: OpeningTimes(calendar, holidays, years) for name, calendar in rulebook.calendars.items()},
+            lists=ListIndex(rulebook.lists),
+            headers=headers,
+            regexes={subject: RegexSet(sources) for subject, sources in regexes.items()},
+        )
+        return CompiledTable(rulebook, resources)
+
+
+def _read_by(rules: Iterable[Rule]) -> tuple[frozenset[str], dict[str, list[str]]]:
+    """The headers that the rules read, and the regexes by what they are compared with."""
+    headers: set[str] = set()
+    regexes: dict[str, dict[str, None]] = {}
+    for rule in rules:
+        for condition in (*rule.when, *rule.unless):
+            if isinstance(condition, HeaderIs):
+                headers.add(condition.header)
+            for subject, source in condition.regexes():
+                regexes.setdefault(subject, {})[source] = None
+    return frozenset(headers), {subject: list(sources) for subject, sources in regexes.items()}

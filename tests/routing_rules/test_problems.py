@@ -1,0 +1,144 @@
+"""Problems: names of nothing, refused targets, doubtful calendars and expectations."""
+
+from typing import Any
+
+import pytest
+
+from routing_rules import Refer, Reject, Rule, Rulebook, Severity, find_problems, read_document
+from routing_rules.problems import missing_names
+
+PROFILES = {"agent": {"model": "gpt-realtime-2.1"}}
+OPEN = {"zone": "UTC", "open": "Mon 09:00-10:00"}
+
+
+def rule(**fields: Any) -> dict[str, Any]:
+    return {"profiles": PROFILES, "rules": [{"id": "r", "then": {"reject": 603}} | fields]}
+
+
+def found(document: dict[str, Any], **guards: Any) -> list[tuple[str, str, str]]:
+    problems = find_problems(read_document(document), **guards)
+    return [(problem.severity, problem.code, problem.pointer) for problem in problems]
+
+
+CASES = {
+    "nothing to say": (rule(then={"accept": "agent"}), []),
+    "a missing profile": (rule(then={"accept": "agnt"}), [("error", "missing_profile", "/rules/0/then/accept")]),
+    "a missing profile to refer with": (
+        rule(then={"refer": {"to": "tel:+493023125042", "profile": "x"}}),
+        [("error", "missing_profile", "/rules/0/then/refer")],
+    ),
+    "a missing profile in a fallback": (
+        rule(then={"reject": 603, "fallback": {"accept": "x"}}),
+        [("error", "missing_profile", "/rules/0/then/fallback/accept")],
+    ),
+    "a missing profile by default": (
+        {"default": {"accept": "x"}},
+        [("error", "missing_profile", "/default/accept")],
+    ),
+    "a missing list": (rule(when={"called": ["+1*", "list:x"]}), [("error", "missing_list", "/rules/0/when/called")]),
+    "a missing list in an exception": (
+        rule(unless={"caller": "list:x"}),
+        [("error", "missing_list", "/rules/0/unless/caller")],
+    ),
+    "a missing calendar": (rule(when={"during": "x"}), [("error", "missing_calendar", "/rules/0/when/during")]),
+    "a calendar that is never open": (
+        {"calendars": {"c": {"zone": "UTC"}}},
+        [("warning", "never_open", "/calendars/c")],
+    ),
+    "a calendar open by override": (
+        {
+            "calendars": {
+                "c": {
+                    "zone": "UTC",
+                    "overrides": [{"from": "2026-12-01T00:00", "until": "2026-12-02T00:00", "open": True}],
+                }
+            }
+        },
+        [],
+    ),
+    "an empty list": ({"lists": {"l": []}}, [("warning", "empty_list", "/lists/l")]),
+    "an expectation of a missing rule": (
+        {"expect": [{"name": "n", "call": {}, "rule": "x"}]},
+        [("error", "missing_rule", "/expect/0/rule")],
+    ),
+    "an expectation without a time beside calendars": (
+        {"calendars": {"c": OPEN}, "expect": [{"name": "n", "call": {}, "then": {"ignore": True}}]},
+        [("warning", "no_time", "/expect/0/call")],
+    ),
+    "an expectation of a missing profile": (
+        {"expect": [{"name": "n", "call": {}, "then": {"accept": "x"}}]},
+        [("error", "missing_profile", "/expect/0/then/accept")],
+    ),
+}
+
+
+@pytest.mark.parametrize(("document", "expected"), CASES.values(), ids=CASES.keys())
+def test_a_problem_is_found_at_its_place(document: dict[str, Any], expected: list[tuple[str, str, str]]) -> None:
+    assert found(document) == expected
+
+
+def test_the_refer_guard_is_asked_about_every_target_once() -> None:
+    asked: list[str] = []
+
+    def guard(target: str) -> str | None:
+        asked.append(target)
+        return "premium rate" if "900" in target else None
+
+    premium = {"refer": {"to": ["tel:+493023125042", "tel:+19001234567"]}}
+    document = {
+        "rules": [
+            {"id": "a", "when": {"called": "1"}, "then": premium},
+            {"id": "b", "then": {"refer": "sip:a@b.example"}},
+        ],
+        "default": {"reject": 603, "fallback": premium},
+    }
+    assert found(document, refer_guard=guard) == [
+        ("error", "refused_target", "/rules/0/then/refer"),
+        ("error", "refused_target", "/default/fallback/refer"),
+    ]
+    assert sorted(asked) == ["sip:a@b.example", "tel:+19001234567", "tel:+493023125042"]
+    assert "premium rate" in find_problems(read_document(document), refer_guard=guard)[0].detail
+
+
+def test_the_holiday_guard_is_asked_about_codes() -> None:
+    document = {"calendars": {"c": OPEN | {"holidays": "DE-XX"}, "d": OPEN | {"holidays": "DE"}, "e": OPEN}}
+    guard = {"DE-XX": "there are no holidays DE-XX", "DE": None}.__getitem__
+    assert found(document, holiday_guard=guard) == [("error", "unknown_holidays", "/calendars/c/holidays")]
+    assert found(document) == []
+
+
+def test_a_rulebook_made_by_hand_is_checked_as_a_document_is() -> None:
+    rules = (
+        Rule(id="a", then=Reject(status=200)),
+        Rule(id="a", then=Reject(status=407)),
+        Rule(id="b", then=Refer(to=("tel:911",))),
+    )
+    problems = find_problems(Rulebook(rules=rules))
+    assert [(problem.code, problem.pointer) for problem in problems if problem.severity is Severity.ERROR] == [
+        ("out_of_range", "/rules/0/then/reject"),
+        ("duplicate_rule", "/rules/1/id"),
+        ("out_of_range", "/rules/1/then/reject"),
+        ("malformed_target", "/rules/2/then/refer"),
+    ]
+
+
+def test_missing_names_are_only_those_that_compiling_needs() -> None:
+    rulebook = read_document(rule(when={"called": "list:x"}, then={"accept": "gone"}))
+    assert [problem.code for problem in missing_names(rulebook)] == ["missing_list"]
+
+
+def test_after_a_rule_that_matches_every_call_the_next_enabled_one_is_told() -> None:
+    rules = [{"id": f"r{index}", "then": {"reject": 603}} for index in range(5)]
+    rules[0]["when"] = {"called": "+1*"}
+    rules[2]["enabled"] = False
+    problems = find_problems(read_document({"rules": rules}))
+    assert [(problem.code, problem.pointer, problem.detail) for problem in problems] == [
+        ("unreachable_rule", "/rules/3", "never decides, nor does any rule after it: 'r1' before it matches every call")
+    ]
+
+
+def test_nothing_after_a_rule_that_matches_every_call_is_nothing_to_tell() -> None:
+    rules = [{"id": f"r{index}", "then": {"reject": 603}} for index in range(2)]
+    assert find_problems(read_document({"rules": rules[:1]})) == ()
+    (problem,) = find_problems(read_document({"rules": rules}))
+    assert problem.detail == "never decides: 'r0' before it matches every call"
