@@ -69,7 +69,7 @@ def judge(command: Command, outcome: Outcome, progress: Progress) -> RetryDecisi
         return _judge_refer(outcome)
     if outcome.result is Result.DONE:
         return RetryDecision(then=Then.SETTLE, events=(Event.SUCCEEDED,))
-    in_doubt = progress.in_doubt or outcome.result is Result.AMBIGUOUS
+    in_doubt = progress.in_doubt or outcome.result in _DOUBTFUL[command]
     pause = _pause(outcome, progress)
     if pause is not None:
         events: tuple[Event, ...] = (Event.RETRYING,)
@@ -81,6 +81,15 @@ def judge(command: Command, outcome: Outcome, progress: Progress) -> RetryDecisi
     if command is Command.REJECT:
         return _judge_reject(outcome, in_doubt=in_doubt, after_server_error=progress.after_server_error)
     return _judge_hangup(outcome)
+
+
+# After which results the command itself may have been applied. A 5xx may hide an applied accept too, but an accept that
+# is then refused must still be able to fall back; `after_server_error` keeps that weaker doubt.
+_DOUBTFUL: Final = {
+    Command.ACCEPT: frozenset({Result.AMBIGUOUS}),
+    Command.REJECT: frozenset({Result.AMBIGUOUS, Result.SERVER_ERROR}),
+    Command.HANGUP: frozenset({Result.AMBIGUOUS}),
+}
 
 
 def _pause(outcome: Outcome, progress: Progress) -> float | None:

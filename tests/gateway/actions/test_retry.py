@@ -68,7 +68,8 @@ CASES: list[tuple[Command, Result, Progress, RetryDecision]] = [
     (Command.ACCEPT, Result.RATE_LIMITED, SHED, following(refused=False)),
     # A reject.
     (Command.REJECT, Result.DONE, FRESH, settled(Event.SUCCEEDED)),
-    (Command.REJECT, Result.SERVER_ERROR, FRESH, again(Event.RETRYING)),
+    (Command.REJECT, Result.NOT_SENT, FRESH, again(Event.RETRYING)),
+    (Command.REJECT, Result.SERVER_ERROR, FRESH, again(Event.RETRYING, in_doubt=True)),
     (Command.REJECT, Result.AMBIGUOUS, FRESH, again(Event.RETRYING, in_doubt=True)),
     (Command.REJECT, Result.GONE, FRESH, settled(Event.CALLER_GONE)),
     (Command.REJECT, Result.REFUSED, FRESH, settled(Event.CALLER_GONE)),
