@@ -23,7 +23,7 @@ Item = TypeVar("Item")
 Position = TypeVar("Position")
 
 # What a 64-bit column can be compared with; SQLite's driver cannot even take a larger number.
-Place = Annotated[int, msgspec.Meta(ge=0, lt=2**63)]
+Place = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
 Time = Annotated[

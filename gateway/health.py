@@ -18,7 +18,7 @@ def health_routes(
     concerns: Callable[[], Mapping[str, str]],
     metrics: Metrics,
 ) -> list[Route]:
-    """`troubles` says what keeps the gateway from taking calls, by part; `concerns` what does not, but should be seen."""
+    """`troubles` says what keeps the gateway from taking calls, by part; `concerns` what else should be seen."""
 
     async def healthz(request: Request) -> Response:
         """The process answers. Restart it when this fails."""

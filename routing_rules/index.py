@@ -11,8 +11,8 @@ asks.
 
 A key is a subject (what is read of the call), a way to compare, and a text. Per subject there is a dict of whole
 texts, one dict of prefixes for each length (see `prefixes`), and one `re2.Set` for all regexes. A regex whose matches
-all begin alike is filed under that prefix instead, and only matched if a call gets there. Lists are not unrolled into
-their entries: `ListIndex` tells which lists hold a number, and a list's name is a key.
+all begin with the same rare literal is filed under that prefix instead, and only matched if a call gets there. Lists
+are not unrolled into their entries: `ListIndex` tells which lists hold a number, and a list's name is a key.
 
 Every posting (the rules filed under one key) is a list of positions in rule order. There is no merging: each posting
 is walked only as far as the best match so far, so the walk ends at the first match in it and the least of these wins.
@@ -28,7 +28,7 @@ from collections.abc import Callable, Sequence
 from operator import attrgetter
 
 from routing_rules.conditions import Condition, Key
-from routing_rules.patterns import Kind, literal_prefix
+from routing_rules.patterns import Kind, RegexSet, literal_prefix
 from routing_rules.prefixes import levels
 from routing_rules.question import Question
 from routing_rules.rule import Rule
@@ -56,7 +56,7 @@ _WEIGHTS = {
     "media": 5_000,
     "endpoint": 10_000,
 }
-# A regex may match anything.
+# A regex that must be asked of every call costs about as much as a prefix of three characters leads astray.
 _REGEX_WEIGHT = 50
 
 
@@ -96,7 +96,7 @@ _TEXTS: dict[str, Callable[[Question], Sequence[str]]] = {
 class _Subject:
     """All rules filed under keys of one subject."""
 
-    __slots__ = ("_levels", "exact", "name", "prefixes", "regexes")
+    __slots__ = ("_levels", "_regexes", "exact", "name", "prefixes", "regexes")
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -113,8 +113,9 @@ class _Subject:
     def seal(self) -> None:
         """Make ready for `find`; nothing is filed any more."""
         self._levels = levels(self.prefixes, [])
+        self._regexes = RegexSet(self.regexes) if self.regexes else None
 
-    def find(self, text: str, question: Question, found: list[Posting]) -> None:
+    def find(self, text: str, found: list[Posting]) -> None:
         """Add the postings of every key that the text satisfies."""
         posting = self.exact.get(text)
         if posting:
@@ -125,11 +126,8 @@ class _Subject:
                 break
             if posting:
                 found.append(posting)
-        if self.regexes:
-            for source in question.matching(self.name, text):
-                posting = self.regexes.get(source)
-                if posting:
-                    found.append(posting)
+        if self._regexes is not None:
+            found.extend([self.regexes[source] for source in self._regexes.matching(text)])
 
 
 class Index:
@@ -167,13 +165,13 @@ class Index:
         if chosen is None:
             self._rest.append(position)
             return None
-        settled: Condition | None = chosen  # unless it is only led to by the beginning of a regex
+        settled: Condition | None = chosen
         for key in filed:
-            prefix = literal_prefix(key.text) if key.kind is Kind.REGEX else ""
-            if prefix:
-                key, settled = Key(key.subject, Kind.PREFIX, prefix), None
-            subject = subjects.get(key.subject) or subjects.setdefault(key.subject, _Subject(key.subject))
-            subject.place(key.kind).setdefault(key.text, []).append(position)
+            found_by = _findable(subjects, key)
+            if found_by is not key:
+                settled = None  # being led there proves only how the text begins
+            subject = subjects.get(found_by.subject) or subjects.setdefault(key.subject, _Subject(key.subject))
+            subject.place(found_by.kind).setdefault(found_by.text, []).append(position)
         return settled
 
     def postings(self, question: Question) -> list[Posting]:
@@ -183,19 +181,27 @@ class Index:
         for read, subject in self._facts:
             text = read(facts)
             if text is not None:
-                subject.find(text, question, found)
+                subject.find(text, found)
         if self._headers:
             for name, values in question.headers().items():
                 header = self._headers.get(name)
                 if header is not None:
                     for text in values:
-                        header.find(text, question, found)
+                        header.find(text, found)
         for texts, subject in self._texts:
             for text in texts(question):
-                subject.find(text, question, found)
+                subject.find(text, found)
         if self._rest:
             found.append(self._rest)
         return found
+
+
+def _findable(subjects: dict[str, _Subject], key: Key) -> Key:
+    """The key, or for a regex the literal with which all of its matches begin, if that leads to it more rarely."""
+    if key.kind is not Kind.REGEX:
+        return key
+    beginning = Key(key.subject, Kind.PREFIX, literal_prefix(key.text))
+    return min(beginning, key, key=lambda choice: _cost(subjects, choice))
 
 
 def _cost(subjects: dict[str, _Subject], key: Key) -> int:

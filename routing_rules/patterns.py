@@ -226,24 +226,27 @@ class RegexSet:
 
     def __init__(self, sources: Iterable[str]) -> None:
         """Compile patterns that `number_pattern` or `header_pattern` accepted before."""
-        self._sets: list[tuple[re2.Set, list[str]]] = []
+        sets: list[tuple[re2.Set, list[str]]] = []
         room = 0
         for source in sources:
             size = re2.compile(_bytes(source), _options()).programsize
-            if size > room or not self._sets:
-                self._sets.append((re2.Set.FullMatchSet(_options(SET_MEMORY)), []))
+            if size > room or not sets:
+                sets.append((re2.Set.FullMatchSet(_options(SET_MEMORY)), []))
                 room = SET_PROGRAM
             room -= size
-            compiled, members = self._sets[-1]
+            compiled, members = sets[-1]
             compiled.Add(_bytes(source))
             members.append(source)
-        for compiled, _ in self._sets:
+        for compiled, _ in sets:
             compiled.Compile()
+        self._sets = [(compiled.Match, members) for compiled, members in sets]
 
     def matching(self, text: str) -> Sequence[str]:
         """The patterns that match the whole text."""
-        subject = _bytes(text)
-        found: list[str] = []
-        for compiled, members in self._sets:
-            found.extend(members[index] for index in compiled.Match(subject) or ())
+        subject = text.encode("utf-8", "surrogatepass")
+        found: Sequence[str] = ()
+        for match, members in self._sets:
+            hits = match(subject)
+            if hits:  # hardly ever, and every call asks
+                found = [*found, *(members[index] for index in hits)]
         return found

@@ -15,10 +15,10 @@ def levels(stored: Mapping[str, Value], nothing: Value) -> Levels[Value]:
     early. One dict per length, since the short ones are small and stay in the processor's cache.
     """
     by_length: dict[int, dict[str, Value]] = {length: {} for length in sorted({len(prefix) for prefix in stored})}
-    for prefix, value in stored.items():
+    for prefix in stored:
         for length, level in by_length.items():
-            if length >= len(prefix):
-                break
-            level.setdefault(prefix[:length], nothing)
+            if length < len(prefix):
+                level.setdefault(prefix[:length], nothing)
+    for prefix, value in stored.items():
         by_length[len(prefix)][prefix] = value
     return tuple(by_length.items())

@@ -13,7 +13,7 @@ from functools import cache
 from routing_rules.collector import paused
 from routing_rules.lists import ListIndex
 from routing_rules.problem import Problem, Severity, pointer_to
-from routing_rules.rule import Accept, Decision, Ignore, Refer, Reject, Rule
+from routing_rules.rule import Accept, Decision, Ignore, Refer, Rule
 from routing_rules.rulebook import Rulebook
 from routing_rules.shadows import Shadows
 from routing_rules.targets import target_mistake
@@ -108,17 +108,15 @@ class _Search:
                 return
 
     def _decision(self, decision: Decision, here: str) -> Iterator[Problem]:
+        if isinstance(decision, Ignore):
+            return
         place = f"{here}/{decision.kind}"
-        match decision:
-            case Accept():
-                yield from self._profile(decision.profile, place)
-            case Reject():
-                if not 400 <= decision.status <= 699 or decision.status in {401, 407}:
-                    yield _error("out_of_range", place, "a call is rejected with 400 to 699, without 401 and 407")
-            case Refer():
-                yield from self._refer(decision, place)
-            case Ignore():
-                return
+        if isinstance(decision, Accept):
+            yield from self._profile(decision.profile, place)
+        elif isinstance(decision, Refer):
+            yield from self._refer(decision, place)
+        elif not 400 <= decision.status <= 699 or decision.status in {401, 407}:
+            yield _error("out_of_range", place, "a call is rejected with 400 to 699, without 401 and 407")
         if decision.fallback is not None:
             yield from self._decision(decision.fallback, f"{here}/fallback")
 

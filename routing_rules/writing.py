@@ -16,7 +16,7 @@ from routing_rules.conditions import (
     RateBelow,
     Share,
 )
-from routing_rules.rule import Accept, Decision, Ignore, Refer, Reject, Rule
+from routing_rules.rule import Accept, Decision, Ignore, Refer, Rule
 from routing_rules.rulebook import Expectation, ExpectedCall, Rulebook
 
 
@@ -50,15 +50,14 @@ def write_rule(rule: Rule) -> dict[str, Any]:
 
 def write_decision(decision: Decision) -> dict[str, Any]:
     """One decision as in a rule's `then`."""
-    match decision:
-        case Accept():
-            written: dict[str, Any] = {"accept": _accept(decision)}
-        case Reject():
-            written = {"reject": decision.status}
-        case Refer():
-            written = {"refer": _refer(decision)}
-        case Ignore():
-            return {"ignore": True}
+    if isinstance(decision, Ignore):
+        return {"ignore": True}
+    if isinstance(decision, Accept):
+        written: dict[str, Any] = {"accept": _accept(decision)}
+    elif isinstance(decision, Refer):
+        written = {"refer": _refer(decision)}
+    else:
+        written = {"reject": decision.status}
     if decision.fallback is not None:
         written["fallback"] = write_decision(decision.fallback)
     return written
@@ -99,27 +98,25 @@ def _refer(refer: Refer) -> str | list[str] | dict[str, Any]:
 def _conditions(conditions: Iterable[Condition]) -> dict[str, Any]:
     written: dict[str, Any] = {}
     for condition in conditions:
-        match condition:
-            case NumberIs():
-                written[condition.name] = _one_or_many(condition.patterns)
-            case FactIs():
-                written[condition.name] = _one_or_many(condition.values)
-            case HeaderIs():
-                written.setdefault("header", {})[condition.header] = _one_or_many(condition.patterns)
-            case During():
-                written["during"] = _one_or_many(condition.calendars)
-            case Share():
-                percent = condition.percent
-                written["share"] = int(percent) if percent == int(percent) else percent
-            case ActiveBelow():
-                written["active_below"] = condition.calls
-            case RateBelow():
-                written["rate_below"] = {
-                    "per": condition.per,
-                    "calls": condition.calls,
-                    "seconds": condition.seconds,
-                }
+        if isinstance(condition, HeaderIs):
+            written.setdefault("header", {})[condition.header] = _one_or_many(condition.patterns)
+        else:
+            written[condition.name] = _condition(condition)
     return written
+
+
+def _condition(condition: NumberIs | FactIs | During | Share | ActiveBelow | RateBelow) -> Any:
+    if isinstance(condition, NumberIs):
+        return _one_or_many(condition.patterns)
+    if isinstance(condition, FactIs):
+        return _one_or_many(condition.values)
+    if isinstance(condition, During):
+        return _one_or_many(condition.calendars)
+    if isinstance(condition, Share):
+        return int(condition.percent) if condition.percent == int(condition.percent) else condition.percent
+    if isinstance(condition, ActiveBelow):
+        return condition.calls
+    return {"per": condition.per, "calls": condition.calls, "seconds": condition.seconds}
 
 
 def _expectation(expectation: Expectation) -> dict[str, Any]:

@@ -96,7 +96,7 @@ def test_nouns_import_only_to_the_left_and_nothing_imports_a_door() -> None:
 
 
 def test_only_the_wire_speaks_openai() -> None:
-    spoken = ("realtime.call", 'status_code"', "target_uri", "call_id_not_found")
+    spoken = ("/realtime/calls", '"status_code', "target_uri", "call_id_not_found")
     for path in modules():
         relative = path.relative_to(ROOT).as_posix()
         if relative == "gateway/upstream/wire.py" or relative.startswith("gateway/emulator/"):

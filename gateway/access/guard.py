@@ -45,7 +45,16 @@ class Caller:
 class Guard:
     """Admits requests. `admin_key` is the bootstrap key of GATEWAY_ADMIN_KEY, which is in no database."""
 
-    def __init__(self, *, database: Database, journal: Journal, clock: Clock, admin_key: str | None) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        journal: Journal,
+        clock: Clock,
+        admin_key: str | None,
+        remembered: int = REMEMBERED,
+    ) -> None:
+        self._remembered = remembered
         self._database = database
         self._journal = journal
         self._clock = clock
@@ -88,7 +97,7 @@ class Guard:
         if now - read_at < BELIEVED:
             return key
         key = await self._database.read(find_by_digest, digest)
-        if len(self._known) >= REMEMBERED:
+        if len(self._known) >= self._remembered:
             self._known.clear()
         self._known[digest] = (now, key)
         return key

@@ -87,7 +87,10 @@ class KeyRoutes:
         return answer(KeyPage(items=[ShownKey.model_validate(key) for key in shown], next=following))
 
     async def create_key(self, request: Request, body: NewKey) -> Response:
-        """Make a key. Its token is in this answer and nowhere else."""
+        """Make a key.
+
+        Its token is in this answer and nowhere else.
+        """
         key, token = make_key(token_bytes(ENTROPY), name=body.name, role=body.role, now=self._clock.now())
         await self._journal.write(insert_keys, key)
         log.info("key created", key=key.id, role=key.role, by=caller_of(request).key_id)

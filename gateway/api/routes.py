@@ -123,11 +123,11 @@ def _rulebook_routes(context: ApiContext) -> RulebookRoutes:
             usage=context.usage,
             clock=context.clock,
         ),
-        read_event=_ringing,
+        read_event=read_ringing,
     )
 
 
-def _ringing(body: bytes) -> Ringing:
+def read_ringing(body: bytes) -> Ringing:
     """What a webhook's body says of a call. Raises PayloadError."""
     event = read_event(body)
     if not isinstance(event, IncomingCall):

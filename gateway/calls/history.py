@@ -118,10 +118,16 @@ class RecordedEvent:
 
 
 def find_calls(
-    connection: Connection, wanted: Wanted, *, limit: int, after: Position | None = None, window: int = WINDOW
+    connection: Connection,
+    wanted: Wanted,
+    *,
+    limit: int,
+    after: Position | None = None,
+    window: int = WINDOW,
+    few: int = FEW,
 ) -> tuple[list[RecordedCall], Position | None]:
     """Calls behind `after`, the newest first, and where to go on; None when history is exhausted."""
-    way, along = _conditions(connection, wanted)
+    way, along = _conditions(connection, wanted, few)
     if after is not None:
         way.append(after > _POSITION)
     end = _end_of_window(connection, way, window) if along else None
@@ -185,7 +191,7 @@ def _recorded(row: Row[Any]) -> RecordedCall:
     return RecordedCall(**{name: columns[name] for name in _COLUMNS}, facts=unpack_facts(row.content))
 
 
-def _conditions(connection: Connection, wanted: Wanted) -> tuple[list[Condition], list[Condition]]:
+def _conditions(connection: Connection, wanted: Wanted, few: int) -> tuple[list[Condition], list[Condition]]:
     """The conditions that choose the way, and those that are checked along it."""
     exact = {name: value for name in _EXACT if (value := getattr(wanted, name)) is not None}
     prefixes = {name: exact.pop(name)[:-1] for name in _NUMBERS if exact.get(name, "").endswith("*")}
@@ -198,7 +204,7 @@ def _conditions(connection: Connection, wanted: Wanted) -> tuple[list[Condition]
         way.append(_EXACT[chosen] == exact.pop(chosen))
     else:
         for name, prefix in prefixes.items():
-            if _few(connection, _EXACT[name], prefix):
+            if _count(connection, _EXACT[name], prefix, few + 1) <= few:
                 way.append(calls.c.id.in_(_with_prefix(connection, _EXACT[name], prefix)))
                 del prefixes[name]
                 break
@@ -218,9 +224,10 @@ def _with_prefix(connection: Connection, column: ColumnElement[str], prefix: str
     return select(calls.c.id).where(ordered >= prefix, ordered < prefix + "\U0010ffff")
 
 
-def _few(connection: Connection, column: ColumnElement[str], prefix: str) -> bool:
-    found = _with_prefix(connection, column, prefix).limit(FEW + 1).subquery()
-    return connection.execute(select(func.count()).select_from(found)).scalar_one() <= FEW
+def _count(connection: Connection, column: ColumnElement[str], prefix: str, most: int) -> int:
+    """How many calls have a number that begins so; `most` of them are counted."""
+    found = _with_prefix(connection, column, prefix).limit(most).subquery()
+    return connection.execute(select(func.count()).select_from(found)).scalar_one()
 
 
 def _mentions(text: str) -> Condition:

@@ -1,14 +1,19 @@
 """The rulebook and trials as the API tells them and takes them."""
 
+from dataclasses import replace
 from typing import Annotated, Any, Literal, Self
 
+import msgspec
 from pydantic import BeforeValidator, ConfigDict, Field, JsonValue, WithJsonSchema, model_validator
 
 from gateway.answering import Answer, Page, Time
 from gateway.calls.contract import Header, Tried
+from gateway.calls.expected import TRIAL
 from gateway.calls.facts import ReadCall
 from gateway.reading import Form, Line, Moment
+from gateway.rulebook.trial import Outcome, ReadEvent
 from routing_rules import ExpectedCall, Reason, Severity
+from routing_rules.writing import write_decision
 
 _Object = dict[str, Any]
 
@@ -155,8 +160,15 @@ class Question(Form):
             raise ValueError(f"describe the call by `event` or by its fields, not both: {', '.join(sorted(described))}")
         return self
 
-    def call(self) -> ExpectedCall:
-        """The call that the fields describe."""
+    def described(self, read_event: ReadEvent) -> tuple[str, ExpectedCall]:
+        """The id of the call to try, and the call. Raises PayloadError for an event that announces none."""
+        if self.event is None:
+            return TRIAL, self._call()
+        text = self.event.encode(errors="replace") if isinstance(self.event, str) else msgspec.json.encode(self.event)
+        ringing = read_event(text)
+        return ringing.call_id, replace(self._call(), headers=ringing.headers, media=ringing.media)
+
+    def _call(self) -> ExpectedCall:
         return ExpectedCall(
             called=self.called,
             caller=self.caller,
@@ -234,6 +246,20 @@ class Answered(Answer):
 
     facts: ShownFacts
     """What the rules read of the call."""
+
+
+def answered_of(outcome: Outcome) -> Answered:
+    """The outcome of a trial in the contract's words."""
+    verdict = outcome.explanation.verdict
+    return Answered(
+        decision={"kind": verdict.decision.kind, **write_decision(verdict.decision)},
+        rule=verdict.rule,
+        revision=outcome.revision,
+        reason=verdict.reason,
+        tried=[Tried.model_validate(rule) for rule in outcome.explanation.tried],
+        untried=outcome.explanation.untried,
+        facts=facts_of(outcome.read),
+    )
 
 
 def facts_of(read: ReadCall) -> ShownFacts:

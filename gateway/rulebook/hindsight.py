@@ -25,9 +25,7 @@ class Hindsight:
     async def explain(self, call: RecordedCall) -> Explanation | None:
         """How the call's revision comes to its decision; None where this release cannot read that revision."""
         compiled = await self._compiled(call.revision)
-        if compiled is None:
-            return None
-        return explain(compiled.table, call.facts_as_read(), to_datetime(call.decided_at))
+        return None if compiled is None else _explain(compiled, call)
 
     async def _compiled(self, number: int) -> Compiled | None:
         for compiled in (self._current.compiled, self._past):
@@ -38,6 +36,16 @@ class Hindsight:
             self._past = compiled
             return compiled
         return None
+
+
+def explain_by(revision: Revision, call: RecordedCall) -> Explanation | None:
+    """The same for one call by a revision at hand."""
+    compiled = _compile(revision)
+    return None if compiled is None else _explain(compiled, call)
+
+
+def _explain(compiled: Compiled, call: RecordedCall) -> Explanation:
+    return explain(compiled.table, call.facts_as_read(), to_datetime(call.decided_at))
 
 
 def _compile(revision: Revision) -> Compiled | None:

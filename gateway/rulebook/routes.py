@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any, Final, Literal
 
 import msgspec
@@ -11,15 +10,12 @@ from starlette.responses import Response
 
 from gateway.access.guard import caller_of
 from gateway.answering import Place, answer, read_cursor, write_cursor
-from gateway.calls.contract import Tried
-from gateway.calls.expected import TRIAL
 from gateway.database import Database
 from gateway.errors import PayloadError, RequestError
 from gateway.preconditions import demand_match, etag, expect_match, has_already, stale
 from gateway.problem_details import Kind
 from gateway.reading import JSON, LARGEST_DOCUMENT, TOML, PageQuery, content_type, parse, prefers, read_body
 from gateway.rulebook.contract import (
-    Answered,
     ProblemPage,
     Publication,
     PublishQuery,
@@ -28,15 +24,14 @@ from gateway.rulebook.contract import (
     RulebookQuery,
     ShownProblem,
     ShownRevision,
-    facts_of,
+    answered_of,
 )
 from gateway.rulebook.current import Current
 from gateway.rulebook.file_form import nulls, write_toml
 from gateway.rulebook.publish import Publisher, StaleBaseError
 from gateway.rulebook.store import find_text, list_revisions, newest_number
 from gateway.rulebook.trial import ReadEvent, Trial
-from routing_rules import DocumentError, ExpectedCall, Problem
-from routing_rules.writing import write_decision
+from routing_rules import DocumentError, Problem
 
 # Mistakes told at once: more than anybody mends in one go, and an answer of a megabyte at most.
 TOLD: Final = 1_000
@@ -128,41 +123,24 @@ class RulebookRoutes:
         return answer(ProblemPage(items=items, next=following))
 
     async def decide(self, request: Request, body: Question) -> Response:
-        """Say what would happen to a call, and why. Nothing is sent, stored or counted."""
-        call_id, call = self._described(body)
+        """Say what would happen to a call, and why.
+
+        Nothing is sent, stored or counted.
+        """
+        try:
+            call_id, call = body.described(self._read_event)
+        except PayloadError as error:
+            raise _wrong("/event", str(error)) from None
         if call.endpoint is not None and not self._trial.knows(call.endpoint):
             raise _wrong("/endpoint", f"there is no endpoint {call.endpoint!r}")
         draft = body.rulebook
         if draft is not None:
             draft.pop("revision", None)
         try:
-            tried = await self._trial.decide(call, draft, call_id=call_id)
+            outcome = await self._trial.decide(call, draft, call_id=call_id)
         except DocumentError as error:
             raise _mistakes(error.problems, "/rulebook") from None
-        verdict = tried.explanation.verdict
-        return answer(
-            Answered(
-                decision={"kind": verdict.decision.kind, **write_decision(verdict.decision)},
-                rule=verdict.rule,
-                revision=tried.revision,
-                reason=verdict.reason,
-                tried=[Tried.model_validate(rule) for rule in tried.explanation.tried],
-                untried=tried.explanation.untried,
-                facts=facts_of(tried.read),
-            )
-        )
-
-    def _described(self, body: Question) -> tuple[str, ExpectedCall]:
-        """The call to try and its id. Raises RequestError (422) for an event that announces none."""
-        call = body.call()
-        if body.event is None:
-            return TRIAL, call
-        text = body.event.encode(errors="replace") if isinstance(body.event, str) else msgspec.json.encode(body.event)
-        try:
-            ringing = self._read_event(text)
-        except PayloadError as error:
-            raise _wrong("/event", str(error)) from None
-        return ringing.call_id, replace(call, headers=ringing.headers, media=ringing.media)
+        return answer(answered_of(outcome))
 
 
 def _wrong(pointer: str, detail: str) -> RequestError:

@@ -26,7 +26,7 @@ ReadEvent = Callable[[bytes], Ringing]  # raises PayloadError for a body that an
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Tried:
+class Outcome:
     """The outcome of a trial."""
 
     read: ReadCall  # what was read of the call
@@ -52,7 +52,7 @@ class Trial:
 
     async def decide(
         self, call: ExpectedCall, draft: Mapping[str, Any] | None = None, *, call_id: str = TRIAL
-    ) -> Tried:
+    ) -> Outcome:
         """What happens to the call, at its own time or now. Raises DocumentError for a draft with errors."""
         compiled, usage = self._current.compiled, self._usage
         if draft is not None:
@@ -60,7 +60,7 @@ class Trial:
         read = read_expected(call, self._settings, call_id=call_id)
         moment = call.at or to_datetime(self._clock.now())
         explanation = explain(compiled.table, read.facts, moment, usage)
-        return Tried(read=read, explanation=explanation, revision=compiled.number if draft is None else None)
+        return Outcome(read=read, explanation=explanation, revision=compiled.number if draft is None else None)
 
     def _compile(self, draft: Mapping[str, Any]) -> Compiled:
         return compile_rulebook(examine(draft, self._refer_guard).rulebook, 0)

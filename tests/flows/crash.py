@@ -33,7 +33,7 @@ from gateway.emulator.server import EmulatorServer
 from gateway.emulator.upstream import EmulatedUpstream
 from gateway.tables import calls
 
-SECRET = "the secret of the crash test"
+SECRET = "whsec_dGhlIHNlY3JldCBvZiB0aGUgY3Jhc2ggdGVzdA=="
 SETTLED = frozenset(TERMINAL) | {State.ACCEPTED}
 LINES = (SALES, SALES, SUPPORT, RECEPTION, RECEPTION, BILLING, MUNICH, UNASSIGNED)
 

@@ -44,12 +44,18 @@ class Api:
     journal: Journal
     current: Current
 
-    def key(self, role: Role, name: str = "test") -> tuple[Key, dict[str, str]]:
-        """A new key, as another process would store it, and the header that carries its token."""
-        key, token = make_key(token_bytes(ENTROPY), name=name, role=role, now=NOW)
-        with self.database.transaction() as connection:
-            insert_keys(connection, [key])
-        return key, {"authorization": f"Bearer {token}"}
+    def as_(self, role: Role, name: str = "test") -> dict[str, str]:
+        """The header of a new key with this role."""
+        _, token = store_key(self.database, role, name)
+        return {"authorization": f"Bearer {token}"}
+
+
+def store_key(database: Database, role: Role, name: str = "test", key: Key | None = None) -> tuple[Key, str]:
+    """Store a key, a new one unless it is given, as another process would; the key and a new one's token."""
+    new, token = make_key(token_bytes(ENTROPY), name=name, role=role, now=NOW)
+    with database.transaction() as connection:
+        insert_keys(connection, [key or new])
+    return key or new, token
 
 
 @asynccontextmanager

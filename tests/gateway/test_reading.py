@@ -88,7 +88,12 @@ def test_broken_json_is_refused_with_the_place(body: bytes, place: str) -> None:
 
 @pytest.mark.parametrize(
     ("body", "place"),
-    [(b"a = ", "line 1"), (b"a = 1\na = 2\n", "line 2"), (b"\xff", "utf-8"), (b"a = " + b"[" * 5_000, "nested")],
+    [
+        (b"a = ", "end of document"),
+        (b"a = 1\na = 2\n", "line 2"),
+        (b"\xff", "utf-8"),
+        (b"a = " + b"[" * 5_000, "nested"),
+    ],
 )
 def test_broken_toml_is_refused_with_the_place(body: bytes, place: str) -> None:
     with pytest.raises(RequestError) as refused:

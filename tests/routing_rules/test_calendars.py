@@ -256,3 +256,7 @@ def test_holidays_close_and_are_fetched_once_a_year_when_first_needed() -> None:
     assert office.is_open(berlin("2027-12-27T10:00"))
     assert not office.is_open(berlin("2030-01-01T20:00"))
     assert asked == [("DE-BE", 2026), ("DE-BE", 2027)]
+
+
+def test_without_a_source_of_holidays_there_are_none() -> None:
+    assert opening("Mon-Sun 00:00-24:00", holidays="DE-BE").is_open(berlin("2026-12-25T12:00"))

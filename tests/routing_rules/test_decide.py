@@ -33,6 +33,14 @@ def test_the_first_rule_that_matches_decides() -> None:
     )
 
 
+def test_the_first_rule_decides_whichever_way_the_index_finds_it() -> None:
+    conditions = [{"called": "+1*"}, {"caller": "+1*"}, {"header": {"X-A": "1"}}, {"country": "US"}, {"share": 100}]
+    facts = call(headers=(("X-A", "1"),), country="US")
+    for first in range(len(conditions)):
+        turned = conditions[first:] + conditions[:first]
+        assert decide(table(*({"when": when} for when in turned)), facts, TUESDAY).rule == "r0"
+
+
 def test_a_rule_without_conditions_matches_every_call() -> None:
     assert decide(table({}), call(called="", caller=""), TUESDAY).rule == "r0"
 
@@ -100,7 +108,7 @@ def test_the_call_after_the_last_free_place_goes_to_the_next_rule() -> None:
     assert ways == ["r0", "r0", "r1", "r1"]
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(documents(), QUESTIONS)
 def test_the_index_decides_as_asking_every_rule_in_turn_does(document, questions) -> None:
     compiled = compile_table(read_document(document))
@@ -117,7 +125,7 @@ def test_the_index_decides_as_asking_every_rule_in_turn_does(document, questions
 CIRCUMSTANCES = {"during": "outside_hours", "active_below": "full", "rate_below": "rate_exceeded"}
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(documents(), QUESTIONS)
 def test_the_reason_is_what_a_look_at_every_rule_gives(document, questions) -> None:
     compiled = compile_table(read_document(document))
@@ -137,7 +145,7 @@ def test_the_reason_is_what_a_look_at_every_rule_gives(document, questions) -> N
         assert verdict.reason == expected
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(documents(), QUESTIONS)
 def test_an_explanation_agrees_with_the_decision(document, questions) -> None:
     compiled = compile_table(read_document(document))

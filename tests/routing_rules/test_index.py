@@ -60,6 +60,18 @@ def test_a_call_is_led_only_to_rules_filed_under_what_it_carries(conditions, oth
     assert led_to(compiled, call(**(EVERYTHING | other))) == set()
 
 
+def test_a_header_that_no_rule_is_filed_under_leads_nowhere() -> None:
+    compiled = table(
+        {"when": {"called": "+1*"}, "unless": {"header": {"X-A": "1"}}}, {"when": {"header": {"X-B": "1"}}}
+    )
+    assert led_to(compiled, call(called="", headers=(("X-A", "1"), ("X-B", "1")))) == {1}
+
+
+def test_what_is_not_known_of_a_call_leads_nowhere() -> None:
+    compiled = table({"when": {"country": "US"}}, {"when": {"media": "srtp"}})
+    assert led_to(compiled, call(country=None, media=None)) == set()
+
+
 NOT_INDEXABLE: dict[str, dict[str, Any]] = {
     "hours": {"when": {"during": "never"}},
     "a share": {"when": {"share": 0}},
@@ -84,3 +96,9 @@ def test_what_led_to_a_rule_is_not_asked_again() -> None:
     settled, by_beginning = compiled.index.residues
     assert settled == ()
     assert by_beginning == ((compiled.rulebook.rules[1].when[0], True),)
+
+
+def test_a_regex_leads_only_to_rules_that_are_filed_under_it() -> None:
+    compiled = table({"when": {"called": "re:.*0"}}, {"when": {"called": "re:.*00", "caller": "+1415*"}})
+    assert led_to(compiled, call(caller="+44")) == {0}
+    assert led_to(compiled, call()) == {0, 1}

@@ -175,7 +175,7 @@ REGEXES = st.recursive(
 TEXTS = st.text(alphabet="ab+1éAB\ud800", max_size=8)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(REGEXES, TEXTS)
 def test_whatever_a_regex_matches_begins_with_its_literal_prefix(source: str, text: str) -> None:
     assume(RegexSet([source]).matching(text))
@@ -183,8 +183,8 @@ def test_whatever_a_regex_matches_begins_with_its_literal_prefix(source: str, te
 
 
 def test_a_literal_prefix_is_found_where_there_is_one() -> None:
-    sources = ["\\+1555[0-4]\\d*", "\\+1555|\\+1666", "special-7-.*", "ééé.*", ".*0", "(?i)ab", ""]
-    assert [literal_prefix(source) for source in sources] == ["+1555", "+1", "special-7-", "ééé", "", "", ""]
+    sources = ["\\+1555[0-4]\\d*", "\\+1555|\\+1666", "special-7-.*", "ééé.*", ".*0", "(?i)ab", "", "\\C*"]
+    assert [literal_prefix(source) for source in sources] == ["+1555", "+1", "special-7-", "ééé", "", "", "", ""]
 
 
 @settings(max_examples=100, deadline=None)

@@ -35,11 +35,11 @@ def test_callers_without_a_number_draw_by_the_call() -> None:
 
 
 def test_a_share_is_that_share_of_many_callers() -> None:
-    draws = [draw(call(caller=f"+1415{number:07}")) for number in range(20_000)]
+    draws = [draw(call(caller=f"+1415{number:07}")) for number in range(5_000)]
     for percent in (1, 10, 50, 90):
         # Four standard deviations of a fair draw.
-        allowed = 4 * (20_000 * percent / 100 * (1 - percent / 100)) ** 0.5
-        assert abs(sum(each < percent for each in draws) - 20_000 * percent / 100) < allowed
+        allowed = 4 * (5_000 * percent / 100 * (1 - percent / 100)) ** 0.5
+        assert abs(sum(each < percent for each in draws) - 5_000 * percent / 100) < allowed
 
 
 def test_the_shares_of_two_rules_are_independent() -> None:
@@ -60,3 +60,17 @@ def test_a_calendar_is_asked_once_in_a_question() -> None:
     assert [asked.is_open("day"), asked.is_open("night"), asked.is_open("day")] == [True, False, True]
     del asked.resources.calendars["day"]
     assert asked.is_open("day")
+
+
+def test_the_lists_of_a_side_are_looked_up_once_in_a_question() -> None:
+    asked = question(table(lists={"a": ["+1555*"], "b": ["+1415*"]}), call())
+    assert (asked.lists("called"), asked.lists("caller")) == (("a",), ("b",))
+    assert asked.lists("called") is asked.lists("called")
+
+
+def test_a_text_is_matched_with_the_regexes_of_a_subject_once_in_a_question() -> None:
+    compiled = table({"when": {"called": "re:.*0", "caller": "re:.*1"}})
+    asked = question(compiled, call())
+    assert list(asked.matching("called", "+10")) == [".*0"]
+    assert asked.matching("called", "+10") is asked.matching("called", "+10")
+    assert list(asked.matching("caller", "+10")) == []

@@ -89,6 +89,8 @@ def test_an_exception_leaves_calls_to_the_next_rule_unless_that_makes_it_too() -
     assert shadowed(rule("a", number, night), rule("b", number, night | us)) == ["/rules/1"]
     assert shadowed(rule("a", number, night | us), rule("b", number, night)) == []
     assert shadowed(rule("a", number, {"caller": "+4420*"}), rule("b", number, {"caller": "+44*"})) == ["/rules/1"]
+    # Each rule draws its own share.
+    assert shadowed(rule("a", number, {"share": 50}), rule("b", number, {"share": 50})) == []
 
 
 def test_disabled_rules_neither_shadow_nor_are_shadowed() -> None:
@@ -112,7 +114,7 @@ def test_only_so_many_rules_under_one_key_are_compared() -> None:
     assert shadowed(*grid, rule("again", {"called": "+15551230021", "caller": "+14155550021"})) == ["/rules/484"]
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(documents(), QUESTIONS)
 def test_a_shadowed_rule_never_decides(document, questions) -> None:
     rulebook = read_document(document)

@@ -1,0 +1,135 @@
+"""`gateway calls`: look at calls."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gateway.cli.configured import database_of, settings_of
+from gateway.cli.output import json_option, print_json, print_table, say
+from gateway.clock import to_rfc3339
+from gateway.errors import GatewayError
+
+if TYPE_CHECKING:
+    from gateway.calls.history import RecordedCall
+
+
+@click.group("calls")
+def command() -> None:
+    """Look at calls."""
+
+
+@command.command("list")
+@click.option("--state", metavar="STATE", help="Only calls that stand there.")
+@click.option("--decision", type=click.Choice(["accept", "reject", "refer", "ignore"]))
+@click.option("--rule", metavar="ID", help="Only calls that this rule decided.")
+@click.option("--called", metavar="NUMBER", help="The called number, or its beginning: '+1555*'.")
+@click.option("--caller", metavar="NUMBER", help="The caller, likewise.")
+@click.option("--since", type=click.DateTime(), help="Received then or later, UTC.")
+@click.option("--until", type=click.DateTime(), help="Received before then, UTC.")
+@click.option("-q", "q", metavar="TEXT", help="Part of a number or a name, or the beginning of a call id.")
+@click.option("--limit", type=click.IntRange(1, 100_000), default=20, show_default=True)
+@json_option
+@click.pass_context
+def list_(
+    ctx: click.Context,
+    /,
+    limit: int,
+    as_json: bool,
+    since: datetime | None,
+    until: datetime | None,
+    **filters: str | None,
+) -> None:
+    """List calls, the newest first."""
+    from gateway.calls.contract import call_of
+    from gateway.calls.history import Wanted, find_calls
+    from gateway.calls.lifecycle import State
+
+    if filters["state"] is not None and filters["state"] not in set(State):
+        raise click.BadParameter(f"there are {', '.join(State)}", param_hint="--state")
+    wanted = Wanted(**filters, since=_micros(since), until=_micros(until))
+    found: list[RecordedCall] = []
+    with database_of(settings_of(ctx)) as database, database.reader.connect() as connection:
+        position = None
+        while len(found) < limit:
+            page, position = find_calls(connection, wanted, limit=min(500, limit - len(found)), after=position)
+            found += page
+            if position is None:
+                break
+    if as_json:
+        for call in found:
+            print_json(call_of(call).model_dump(mode="json"))
+    elif found:
+        columns = ("received", "call", "called", "caller", "decision", "rule", "state")
+        print_table(columns, [_row(call) for call in found])
+    else:
+        say("No such calls.")
+
+
+@command.command()
+@click.argument("call_id")
+@json_option
+@click.pass_context
+def show(ctx: click.Context, call_id: str, as_json: bool) -> None:
+    """Show the call CALL_ID: what was decided, why, and what happened."""
+    from gateway.calls.contract import detail_of, event_of
+    from gateway.calls.history import find_call, find_events, find_plan_of
+    from gateway.rulebook.hindsight import explain_by
+    from gateway.rulebook.store import find_revision
+
+    with database_of(settings_of(ctx)) as database, database.reader.connect() as connection:
+        call = find_call(connection, call_id)
+        if call is None:
+            raise GatewayError(f"there is no call {call_id!r}; `gateway calls list` shows their ids")
+        plan = find_plan_of(connection, call.id)
+        events = [event_of(event) for event in find_events(connection, call.id, limit=1_000)]
+        revision = find_revision(connection, call.revision)
+        explanation = explain_by(revision, call) if revision else None
+    detail = detail_of(call, explanation, plan).model_dump(mode="json")
+    timeline = [event.model_dump(mode="json") for event in events]
+    if as_json:
+        print_json({**detail, "events": timeline})
+        return
+    _print_call(detail)
+    start = call.received_at
+    click.echo("\nWhat happened")
+    rows = [(f"+{(event.at - start) / 1e3:.0f} ms", event.kind, event.state, _words(event.detail)) for event in events]
+    print_table(("after", "what", "state", ""), rows)
+
+
+def _print_call(detail: dict[str, Any]) -> None:
+    decision = {name: value for name, value in detail.pop("decision").items() if value is not None}
+    explanation = detail.pop("explanation")
+    plan = detail.pop("plan")
+    headers = detail.pop("headers")
+    rows = [(name.replace("_", " "), value) for name, value in detail.items() if value is not None]
+    print_table(("", ""), [*rows, ("decision", _words(decision))])
+    click.echo("\nRules tried")
+    tried = explanation["tried"] if explanation else []
+    print_table(("rule", "", "why not"), [(t["rule"], "✓" if t["matched"] else "", t["detail"]) for t in tried])
+    click.echo("\nPlan")
+    print_table(("", ""), [(number, _words(step)) for number, step in enumerate(plan, 1)])
+    click.echo("\nHeaders")
+    print_table(("name", "value"), [(header["name"], header["value"]) for header in headers])
+
+
+def _row(call: "RecordedCall") -> tuple[object, ...]:
+    return (
+        to_rfc3339(call.received_at),
+        call.call_id,
+        call.called,
+        call.caller or "anonymous",
+        call.kind,
+        call.rule or "default",
+        call.state,
+    )
+
+
+def _words(detail: Any) -> str:
+    if not isinstance(detail, dict):
+        return "" if detail is None else str(detail)
+    return ", ".join(f"{name} {value}" for name, value in detail.items() if value not in (None, [], ""))
+
+
+def _micros(moment: datetime | None) -> int | None:
+    return None if moment is None else int(moment.replace(tzinfo=UTC).timestamp() * 1e6)

@@ -1,0 +1,198 @@
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gateway.calls.history import (
+    Position,
+    RecordedCall,
+    Wanted,
+    find_call,
+    find_calls,
+    find_events,
+    find_plan_of,
+)
+from gateway.database import Database
+from tests.gateway.api_fixtures import NOW, PLAN, a_call, given_calls, given_events
+
+STATES = ("accepted", "rejected", "failed")
+CALLED = ("+15551230000", "+15551230001", "+4930901820", "sales", "")
+CALLERS = ("+14155550100", "+14155550199", "")
+RULES = ("sales-open", "blocked", None)
+
+
+def a_history() -> Iterator[Any]:
+    """Sixty calls that differ in everything, several in each microsecond."""
+    for number in range(60):
+        yield a_call(
+            f"rtc_{number:02}",
+            received_at=NOW + number // 3,
+            state=STATES[number % 3],
+            called=CALLED[number % 5],
+            caller=CALLERS[number % 3 - number % 2],
+            rule=RULES[number % 7 % 3],
+            kind=("accept", "reject")[number % 2],
+            profile=(None, "sales", "support")[number % 4 % 3],
+            endpoint=("openai", "berlin")[number % 11 % 2],
+            caller_name=(None, "Ann", "Bob_100%", "Zoë")[number % 13 % 4],
+        )
+
+
+def matches(call: RecordedCall, wanted: Wanted) -> bool:
+    """What `find_calls` promises, without a database."""
+    exact = {
+        "state": call.state,
+        "decision": call.kind,
+        "rule": call.rule,
+        "profile": call.profile,
+        "endpoint": call.endpoint,
+    }
+    if any(getattr(wanted, name) not in (None, value) for name, value in exact.items()):
+        return False
+    for number, pattern in ((call.called, wanted.called), (call.caller, wanted.caller)):
+        if pattern is not None and pattern.endswith("*") and not number.startswith(pattern[:-1]):
+            return False
+        if pattern is not None and not pattern.endswith("*") and number != pattern:
+            return False
+    if wanted.since is not None and call.received_at < wanted.since:
+        return False
+    if wanted.until is not None and call.received_at >= wanted.until:
+        return False
+    places = (call.called, call.caller, call.caller_name or "")
+    return (
+        wanted.q is None
+        or call.call_id.startswith(wanted.q)
+        or any(wanted.q.lower() in place.lower() for place in places)
+    )
+
+
+def all_pages(
+    database: Database, wanted: Wanted, *, limit: int, window: int = 50_000, few: int = 10_000
+) -> list[RecordedCall]:
+    found: list[RecordedCall] = []
+    after: Position | None = None
+    with database.reader.connect() as connection:
+        for _ in range(200):
+            page, after = find_calls(connection, wanted, limit=limit, after=after, window=window, few=few)
+            assert len(page) <= limit
+            found += page
+            if after is None:
+                return found
+    raise AssertionError("the pages never end")
+
+
+@pytest.fixture
+def history(database: Database) -> Database:
+    given_calls(database, *a_history())
+    return database
+
+
+def newest_first(calls: list[RecordedCall]) -> list[RecordedCall]:
+    return sorted(calls, key=lambda call: call.position, reverse=True)
+
+
+wishes = st.builds(
+    Wanted,
+    state=st.none() | st.sampled_from(STATES),
+    decision=st.none() | st.sampled_from(["accept", "reject", "refer"]),
+    rule=st.none() | st.sampled_from(["sales-open", "blocked", "nothing"]),
+    profile=st.none() | st.sampled_from(["sales", "support", "x"]),
+    endpoint=st.none() | st.sampled_from(["openai", "berlin"]),
+    called=st.none() | st.sampled_from([*CALLED, "+1555*", "+*", "*", "+4930*", "s*", "+9*"]),
+    caller=st.none() | st.sampled_from([*CALLERS, "+1415555*", "+14155550199*"]),
+    since=st.none() | st.integers(NOW - 1, NOW + 21),
+    until=st.none() | st.integers(NOW - 1, NOW + 21),
+    q=st.none() | st.sampled_from(["rtc_1", "rtc_11", "ann", "NN", "555", "_", "%", "0%", "\\", "zoë", "tc_1"]),
+)
+
+
+@pytest.mark.parametrize(
+    ("limit", "window", "few"), [(7, 50_000, 10_000), (7, 5, 0), (1, 3, 10), (100, 50_000, 15), (20, 60, 0)]
+)
+def test_pages_together_are_exactly_the_calls_wanted(history: Database, limit: int, window: int, few: int) -> None:
+    everything = all_pages(history, Wanted(), limit=500)
+    assert len(everything) == 60
+
+    @given(wishes)
+    @settings(
+        max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
+    )
+    def law(wanted: Wanted) -> None:
+        expected = [call for call in newest_first(everything) if matches(call, wanted)]
+        assert all_pages(history, wanted, limit=limit, window=window, few=few) == expected
+
+    law()
+
+
+def test_a_call_that_arrives_between_two_pages_moves_nothing(history: Database) -> None:
+    with history.reader.connect() as connection:
+        first, after = find_calls(connection, Wanted(), limit=10)
+    given_calls(history, a_call("rtc_new", received_at=NOW + 100))
+    with history.reader.connect() as connection:
+        second, _ = find_calls(connection, Wanted(), limit=10, after=after)
+    assert [call.call_id for call in [*first, *second]] == [f"rtc_{number:02}" for number in range(59, 39, -1)]
+
+
+def test_a_search_that_finds_nothing_stops_and_goes_on(history: Database) -> None:
+    with history.reader.connect() as connection:
+        found, after = find_calls(connection, Wanted(q="nowhere"), limit=10, window=20)
+        assert (found, after is None) == ([], False)
+        found, after = find_calls(connection, Wanted(q="nowhere"), limit=10, window=20, after=after)
+        assert (found, after is None) == ([], False)
+        found, after = find_calls(connection, Wanted(q="nowhere"), limit=10, window=21, after=after)
+        assert (found, after) == ([], None)
+
+
+def test_a_call_is_found_with_its_facts_and_plan(database: Database) -> None:
+    given_calls(database, a_call("rtc_1"), a_call("rtc_2"))
+    with database.reader.connect() as connection:
+        call = find_call(connection, "rtc_1")
+        assert call is not None
+        assert find_plan_of(connection, call.id) == PLAN.encode()
+        assert find_call(connection, "rtc_3") is None
+    facts = call.facts_as_read()
+    assert (facts.call_id, facts.called, facts.attestation) == ("rtc_1", "+15551230000", "A")
+    assert facts.headers == (("To", "<sip:+15551230000@example.com>"), ("X-Tenant", "acme"), ("X-Tenant", "beta"))
+
+
+def test_a_timeline_is_paged_the_oldest_first(database: Database) -> None:
+    ids = given_calls(database, a_call("rtc_1"), a_call("rtc_2"))
+    steps = [("arrived", "decided"), ("accept_started", "accepting"), ("succeeded", "accepted")]
+    given_events(database, ids["rtc_2"], *steps)
+    given_events(database, ids["rtc_1"], *steps)
+    with database.reader.connect() as connection:
+        first = find_events(connection, ids["rtc_1"], limit=2)
+        rest = find_events(connection, ids["rtc_1"], limit=2, after=first[-1].id)
+    assert [(event.kind, event.state) for event in [*first, *rest]] == steps
+    assert [event.at for event in [*first, *rest]] == [NOW, NOW + 1, NOW + 2]
+    assert [event.detail for event in first] == [None, '{"attempt": 1}']
+
+
+@pytest.mark.parametrize(
+    ("wanted", "index"),
+    [
+        (Wanted(), "ix_calls_received_at"),
+        (Wanted(q="x", endpoint="openai", profile="sales", decision="accept"), "ix_calls_received_at"),
+        (Wanted(state="failed"), "ix_calls_state_received_at"),
+        (Wanted(rule="blocked", state="accepted"), "ix_calls_rule_received_at"),
+        (Wanted(called="+1", state="accepted"), "ix_calls_called_received_at"),
+        (Wanted(caller="+1", rule="blocked", q="x"), "ix_calls_caller_received_at"),
+    ],
+)
+def test_every_way_through_history_is_an_index_that_needs_no_sorting(
+    sqlite: Database, wanted: Wanted, index: str
+) -> None:
+    given_calls(sqlite, *a_history())
+    statements: list[str] = []
+    with sqlite.reader.connect() as connection:
+        raw = connection.connection.driver_connection
+        assert raw is not None
+        raw.set_trace_callback(statements.append)
+        find_calls(connection, wanted, limit=5, after=Position(NOW + 15, 40), window=10)
+        raw.set_trace_callback(None)
+        for statement in statements[1:]:  # the first is BEGIN
+            plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}")]
+            assert any(index in line for line in plan), plan
+            assert not any("TEMP B-TREE" in line or line.startswith("SCAN calls ") for line in plan), plan

@@ -1,0 +1,182 @@
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from gateway.access.roles import Role
+from gateway.rulebook.store import Revision, insert_revision
+from tests.gateway.api_fixtures import NOW, Api, a_call, given_calls, given_events
+
+CALLS = "/api/v1/calls"
+
+CALL = {
+    "call_id": "rtc_1",
+    "endpoint": "openai",
+    "state": "accepting",
+    "confirmed": False,
+    "decision": {
+        "kind": "accept",
+        "profile": "sales",
+        "status": None,
+        "target": None,
+        "rule": "sales-open",
+        "revision": 0,
+        "reason": "rule_matched",
+    },
+    "called": "+15551230000",
+    "caller": "+14155550100",
+    "caller_name": "Ann",
+    "headers": [
+        {"name": "To", "value": "<sip:+15551230000@example.com>"},
+        {"name": "X-Tenant", "value": "acme"},
+        {"name": "X-Tenant", "value": "beta"},
+    ],
+    "media": "rtp",
+    "received_at": "2026-09-21T14:13:20.000Z",
+    "decided_at": "2026-09-21T14:13:20.000Z",
+    "answered_at": None,
+    "ended_at": None,
+    "attempts": 0,
+    "error": None,
+    "usage": None,
+}
+
+
+async def ids(api: Api, query: str) -> list[str]:
+    answer = await api.client.get(f"{CALLS}?{query}")
+    assert answer.status_code == 200, answer.text
+    return [call["call_id"] for call in answer.json()["items"]]
+
+
+async def test_a_call_is_told_in_the_contracts_words(api: Api) -> None:
+    given_calls(api.database, a_call("rtc_1"))
+    assert (await api.client.get(CALLS)).json() == {"items": [CALL], "next": None}
+    one = (await api.client.get(f"{CALLS}/rtc_1")).json()
+    assert {name: one[name] for name in CALL} == CALL
+    assert set(one) - set(CALL) == {"explanation", "plan"}
+    assert one["plan"] == [
+        {"kind": "accept", "profile": "sales", "status": None, "targets": []},
+        {"kind": "reject", "profile": None, "status": 503, "targets": []},
+    ]
+
+
+async def test_a_call_is_explained_by_the_revision_that_decided_it(api: Api) -> None:
+    rules = [
+        {"id": "later", "when": {"called": "+15559990000"}, "then": {"reject": 486}},
+        {"id": "sales-open", "when": {"called": "+15551230000"}, "then": {"accept": "sales"}},
+    ]
+    document = {"profiles": {"sales": {"model": "m"}}, "rules": rules}
+    with api.database.transaction() as connection:
+        insert_revision(connection, Revision(number=1, document=document))
+        insert_revision(connection, Revision(number=2, document={"rules": []}))
+        insert_revision(connection, Revision(number=3, document={"rules": "unreadable"}))
+    for number in (1, 2, 3, 4):
+        given_calls(api.database, a_call(f"rtc_{number}", revision=number))
+    explained = (await api.client.get(f"{CALLS}/rtc_1")).json()["explanation"]
+    assert [(tried["rule"], tried["matched"], tried["failed"]) for tried in explained["tried"]] == [
+        ("later", False, "called"),
+        ("sales-open", True, None),
+    ]
+    assert (explained["untried"], explained["agrees"]) == (0, True)
+    other = (await api.client.get(f"{CALLS}/rtc_2")).json()["explanation"]
+    assert other == {"tried": [], "untried": 0, "agrees": False}
+    for unreadable in ("rtc_3", "rtc_4"):
+        assert (await api.client.get(f"{CALLS}/{unreadable}")).json()["explanation"] is None
+
+
+async def test_each_filter_filters(api: Api) -> None:
+    hour = 3_600_000_000
+    given_calls(
+        api.database,
+        a_call("rtc_1", state="failed", received_at=NOW),
+        a_call("rtc_2", kind="reject", received_at=NOW + hour),
+        a_call("rtc_3", rule=None, received_at=NOW + 2 * hour),
+        a_call("rtc_4", profile="support", endpoint="berlin", received_at=NOW + 3 * hour),
+        a_call("rtc_5", called="+4930901820", caller="", caller_name=None, received_at=NOW + 4 * hour),
+    )
+    assert await ids(api, "state=failed") == ["rtc_1"]
+    assert await ids(api, "decision=reject") == ["rtc_2"]
+    assert await ids(api, "rule=sales-open") == ["rtc_5", "rtc_4", "rtc_2", "rtc_1"]
+    assert await ids(api, "profile=support&endpoint=berlin") == ["rtc_4"]
+    assert await ids(api, "called=%2B4930901820") == ["rtc_5"]
+    assert await ids(api, "called=+4930*") == ["rtc_5"]  # a plus that nobody escaped
+    assert await ids(api, "caller=%2B1415*&limit=1") == ["rtc_4"]
+    assert await ids(api, "caller=") == ["rtc_5"]
+    assert await ids(api, "since=2026-09-21T17:13:20Z") == ["rtc_5", "rtc_4"]
+    assert await ids(api, "since=2026-09-21T17:13:20%2B02:00&until=2026-09-21T16:13:20Z") == ["rtc_2"]
+    assert await ids(api, "q=ann&state=failed") == ["rtc_1"]
+    assert await ids(api, "q=rtc_5") == ["rtc_5"]
+
+
+@pytest.mark.parametrize(
+    ("query", "pointer"),
+    [
+        ("state=ringing", "/state"),
+        ("decision=hangup", "/decision"),
+        ("since=yesterday", "/since"),
+        ("until=2026-09-21", "/until"),
+        ("q=", "/q"),
+        ("q=" + "x" * 101, "/q"),
+        ("q=%00", "/q"),
+        ("called=%00", "/called"),
+        ("rule=%00", "/rule"),
+        ("limit=501", "/limit"),
+        ("offset=10", "/offset"),
+        ("state=failed&state=gone", "/state"),
+        ("cursor=abc", "/cursor"),
+        ("cursor=%00", "/cursor"),
+    ],
+)
+async def test_a_search_that_makes_no_sense_is_told_why(api: Api, query: str, pointer: str) -> None:
+    refused = await api.client.get(f"{CALLS}?{query}")
+    assert refused.status_code == 422
+    assert [(error["pointer"], error["in"]) for error in refused.json()["errors"]] == [(pointer, "query")]
+
+
+async def test_pages_together_are_the_whole_history(api: Api) -> None:
+    given_calls(api.database, *[a_call(f"rtc_{number:02}", received_at=NOW + number // 4) for number in range(23)])
+    found: list[str] = []
+    query: dict[str, Any] = {"limit": 5}
+    while True:
+        page = (await api.client.get(CALLS, params=query)).json()
+        found += [call["call_id"] for call in page["items"]]
+        if page["next"] is None:
+            break
+        query["cursor"] = page["next"]
+    assert found == [f"rtc_{number:02}" for number in reversed(range(23))]
+
+
+async def test_the_cursor_of_another_list_is_refused(api: Api) -> None:
+    for name in ("a", "b"):
+        await api.client.post("/api/v1/keys", json={"name": name, "role": "viewer"})
+    cursor = (await api.client.get("/api/v1/keys?limit=1")).json()["next"]
+    assert (await api.client.get(CALLS, params={"cursor": cursor})).status_code == 422
+
+
+async def test_a_timeline_tells_what_happened(api: Api) -> None:
+    call = given_calls(api.database, a_call("rtc_1"))["rtc_1"]
+    given_events(
+        api.database, call, ("arrived", "decided"), ("accept_started", "accepting"), ("in_doubt", "accept_unknown")
+    )
+    first = (await api.client.get(f"{CALLS}/rtc_1/events?limit=2")).json()
+    rest = (await api.client.get(f"{CALLS}/rtc_1/events", params={"cursor": first["next"]})).json()
+    assert rest["next"] is None
+    at = "2026-09-21T14:13:20.000Z"
+    assert first["items"] + rest["items"] == [
+        {"at": at, "kind": "arrived", "state": "decided", "detail": None},
+        {"at": at, "kind": "accept_started", "state": "accepting", "detail": {"attempt": 1}},
+        {"at": at, "kind": "in_doubt", "state": "accept_unknown", "detail": {"attempt": 1}},
+    ]
+
+
+@pytest.mark.parametrize("call_id", ["rtc_2", "..", "a b", "x" * 300, "é", "\x00", "RTC_1"])
+async def test_a_call_that_does_not_exist_is_not_found(api: Api, call_id: str) -> None:
+    given_calls(api.database, a_call("rtc_1"))
+    for path in (f"{CALLS}/{quote(call_id, safe='')}", f"{CALLS}/{quote(call_id, safe='')}/events"):
+        missing = await api.client.get(path)
+        assert (missing.status_code, missing.json()["title"]) == (404, "not found")
+
+
+async def test_every_role_reads_history(api: Api) -> None:
+    for role in Role:
+        assert (await api.client.get(CALLS, headers=api.as_(role))).status_code == 200

@@ -1,0 +1,252 @@
+"""The command line: data on stdout, messages on stderr, exit codes that scripts can rely on."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+from click.testing import CliRunner, Result
+
+from gateway.cli.main import COMMANDS, cli
+from gateway.emulator.callers import DEMO_RULEBOOK
+from tests.flows.harness import SECRET, running_gateway
+from tests.flows.test_calls import DEMO, RECEPTION_CALL, SALES_CALL, ring
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs `gateway …` in an empty directory and environment."""
+    monkeypatch.chdir(tmp_path)
+
+    def invoke(*arguments: str, code: int = 0, stdin: str | None = None, **environment: str) -> Result:
+        kept = {"PATH": os.environ["PATH"], "COLUMNS": "200"}
+        with monkeypatch.context() as patched:
+            for name in set(os.environ) - kept.keys():
+                patched.delenv(name)
+            for name, value in {**kept, **environment}.items():
+                patched.setenv(name, value)
+            result = CliRunner().invoke(cli, arguments, input=stdin)
+        assert result.exit_code == code, result.output
+        return result
+
+    return invoke
+
+
+def test_help_lists_every_command_without_importing_a_database_library() -> None:
+    code = (
+        "import sys; from click.testing import CliRunner; from gateway.cli.main import cli\n"
+        "result = CliRunner().invoke(cli, ['--help'])\n"
+        "assert result.exit_code == 0\n"
+        "print(result.stdout)\n"
+        "sys.exit(bool({'sqlalchemy', 'starlette', 'httpx', 'pydantic'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stderr
+    for name in COMMANDS:
+        assert f"  {name} " in done.stdout
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself(run: Run, name: str) -> None:
+    assert run(name, "--help").stdout.startswith("Usage: ")
+
+
+def test_an_unknown_command_is_a_usage_error(run: Run) -> None:
+    assert "No such command" in run("dmo", code=2).stderr
+
+
+def test_check_shows_the_configuration_without_its_secrets(run: Run) -> None:
+    result = run("check", OPENAI_API_KEY="sk-canary", OPENAI_WEBHOOK_SECRET="whsec_Y2FuYXJ5Y2FuYXJ5")
+    assert "GATEWAY_DATABASE_URL" in result.stdout
+    assert "canary" not in result.output
+    assert "Y2FuYXJ5" not in result.output
+    assert "Nothing is missing." in result.stderr
+
+
+def test_check_says_what_is_missing_and_what_to_do(run: Run) -> None:
+    messages = run("check").stderr
+    assert "OPENAI_API_KEY" in messages
+    assert "OPENAI_WEBHOOK_SECRET" in messages
+
+
+@pytest.mark.parametrize("command", ["check", "serve", "keys list", "calls list", "db upgrade"])
+def test_a_wrong_setting_is_told_with_its_name_and_exit_code_two(run: Run, command: str) -> None:
+    assert "GATEWAY_PORT" in run(*command.split(), code=2, GATEWAY_PORT="eighty").stderr
+
+
+def test_the_database_is_upgraded_once(run: Run) -> None:
+    assert "gateway db upgrade" in run("db", "current", code=1).stderr
+    assert "now at" in run("db", "upgrade").stderr
+    assert "already" in run("db", "upgrade").stderr
+    assert run("db", "current").stdout == "0001\n"
+
+
+def test_a_key_is_shown_once_listed_and_revoked(run: Run) -> None:
+    made = json.loads(run("keys", "create", "ann", "--role", "editor", "--json").stdout)
+    listed = json.loads(run("keys", "list", "--json").stdout)
+    assert listed["id"] == made["id"]
+    assert listed["revoked_at"] is None
+    assert made["token"] not in json.dumps(listed)
+    run("keys", "revoke", made["id"])
+    assert json.loads(run("keys", "list", "--json").stdout)["revoked_at"] is not None
+    assert "keys list" in run("keys", "revoke", "key_none", code=1).stderr
+
+
+def test_a_call_is_tested_with_the_published_rulebook_and_with_a_draft(run: Run) -> None:
+    published = json.loads(run("decide", "--called", "+493023125100", "--caller", "+442079460123", "--json").stdout)
+    assert (published["revision"], published["decision"]["kind"]) == (0, "reject")
+    draft = run("decide", "--called", "030 23125100", "--rulebook", str(DEMO_RULEBOOK), GATEWAY_DEFAULT_REGION="DE")
+    assert draft.stdout.startswith("reject by rule no-number-no-sales of the draft")
+    assert "caller anonymous" in draft.stdout
+
+
+def test_a_webhook_body_can_be_tested_from_stdin(run: Run) -> None:
+    event = {
+        "type": "realtime.call.incoming",
+        "created_at": 1,
+        "data": {"call_id": "rtc_1", "sip_headers": [{"name": "To", "value": "sip:+493023125400@example.com"}]},
+    }
+    result = run("decide", "--event", "-", "--rulebook", str(DEMO_RULEBOOK), "--json", stdin=json.dumps(event))
+    assert json.loads(result.stdout)["rule"] == "billing"
+    other = json.dumps({"type": "batch.completed", "created_at": 1})
+    assert "batch.completed" in run("decide", "--event", "-", stdin=other, code=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--at", "yesterday"], "--at"),
+        (["--header", "no colon"], "--header"),
+        (["--endpoint", "nowhere"], "nowhere"),
+        (["--rulebook", "missing.toml"], "missing.toml"),
+        (["--media", "x" * 100], "--media"),
+    ],
+)
+def test_a_mistake_in_a_test_call_is_told_by_its_option(run: Run, arguments: list[str], told: str) -> None:
+    assert told in run("decide", "--called", "1001", *arguments, code=2).stderr
+
+
+def test_a_draft_with_mistakes_is_told_with_their_places(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "draft.toml").write_text('[[rules]]\nid = "x"\nthen = { accept = "nobody" }\n')
+    assert "/rules/0/then/accept" in run("decide", "--rulebook", "draft.toml", code=1).stderr
+
+
+async def test_calls_are_listed_and_shown(run: Run, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/gateway.db"
+    async with running_gateway(url, tmp_path) as running:
+        await running.publish(DEMO)
+        sold, referred = await ring(running, "accept-500"), await ring(running, "plain", RECEPTION_CALL)
+        for call_id in (sold, referred):
+            await running.settled(call_id)
+    environment = {"GATEWAY_DATABASE_URL": url}
+    listed = [json.loads(line) for line in run("calls", "list", "--json", **environment).stdout.splitlines()]
+    assert [call["call_id"] for call in listed] == [referred, sold]
+    table = run("calls", "list", "--state", "referred", "--called", "+49302312*", **environment).stdout
+    assert referred in table
+    assert sold not in table
+    shown = run("calls", "show", sold, **environment).stdout
+    for part in ("accepted", "retrying", "sales", SALES_CALL.caller, "accept"):
+        assert part in shown
+    whole = json.loads(run("calls", "show", referred, "--json", **environment).stdout)
+    assert [event["kind"] for event in whole["events"]][-1] == "unwatched"
+    assert whole["explanation"]["agrees"] is True
+    assert "--state" in run("calls", "list", "--state", "done", code=2, **environment).stderr
+    assert "calls list" in run("calls", "show", "rtc_none", code=1, **environment).stderr
+
+
+def test_the_demo_places_every_kind_of_call_and_exits_zero() -> None:
+    demo = [sys.executable, "-m", "gateway", "demo", "--calls", "36", "--exit", "--seed", "3", "--json"]
+    done = subprocess.run(demo, capture_output=True, text=True, timeout=90)
+    assert done.returncode == 0, done.stderr
+    played = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(played) == 36
+    decided = {one["call"]["decision"]["kind"] for one in played if one["call"]}
+    assert decided == {"accept", "reject", "refer", "ignore"}
+    assert "36 of 36 calls ended as expected; 0 forbidden requests." in done.stderr
+
+
+def test_the_demo_ends_cleanly_on_an_interrupt() -> None:
+    demo = [sys.executable, "-m", "gateway", "demo"]
+    process = subprocess.Popen(demo, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("✓")
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 0, errors
+    assert "Traceback" not in errors
+
+
+class Serving:
+    """A `gateway serve` process."""
+
+    def __init__(self, directory: Path, **environment: str) -> None:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("GATEWAY_", "OPENAI_"))}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "gateway", "serve", "--port", "0"],
+            cwd=directory,
+            env={**kept, **environment},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.lines: list[str] = []
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.lines.append(line)
+            if line.startswith("Listening on "):
+                break
+        self.url = line.split()[2].rstrip(";")
+
+    def stop(self) -> tuple[int, str]:
+        self.process.send_signal(signal.SIGTERM)
+        _, rest = self.process.communicate(timeout=20)
+        return self.process.returncode, rest
+
+
+def test_serve_on_a_fresh_directory_makes_its_database_and_says_what_is_missing(tmp_path: Path) -> None:
+    serving = Serving(tmp_path)
+    ready = httpx.get(f"{serving.url}/readyz", trust_env=False)
+    answer = httpx.post(f"{serving.url}/webhooks/openai", content=b"{}", trust_env=False)
+    code, rest = serving.stop()
+    assert (ready.status_code, ready.json()["status"]) == (200, "ready")
+    assert answer.status_code == 503, "without a secret nothing can be verified, and nothing may be lost"
+    assert code == 0
+    assert (tmp_path / "var" / "gateway.db").exists()
+    assert "OPENAI_WEBHOOK_SECRET" in rest
+    assert "OPENAI_API_KEY" in rest
+    assert len([line for line in serving.lines + rest.splitlines() if not line.startswith("{")]) <= 5
+
+
+def test_a_second_serve_on_the_same_file_is_refused(tmp_path: Path) -> None:
+    serving = Serving(tmp_path, OPENAI_API_KEY="sk-1", OPENAI_WEBHOOK_SECRET=SECRET)
+    second = subprocess.run(
+        [sys.executable, "-m", "gateway", "serve", "--port", "0"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    serving.stop()
+    assert second.returncode == 1
+    assert "another gateway serves" in second.stderr
+    assert "Traceback" not in second.stderr
+
+
+def test_a_port_that_is_taken_is_told_with_the_remedy(run: Run) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        assert port in run("serve", "--port", port, code=2).stderr
+
+
+def test_a_database_that_cannot_be_reached_is_told(run: Run) -> None:
+    result = run("calls", "list", code=1, GATEWAY_DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
+    assert "127.0.0.1" in result.stderr

@@ -1,0 +1,44 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from gateway.rulebook.current import Current, compile_revision, years_around
+from gateway.rulebook.store import Revision, starter
+from routing_rules import DocumentError
+
+
+def a_revision(number: int) -> Revision:
+    return Revision(number=number, document={"rules": [{"id": "all", "then": {"reject": 486}}]})
+
+
+def test_before_the_first_publish_the_starter_is_in_force() -> None:
+    current = Current()
+    assert current.compiled.number == 0
+    assert [rule.id for rule in current.compiled.rulebook.rules] == [rule["id"] for rule in starter().document["rules"]]
+
+
+def test_a_newer_revision_replaces_an_older_one_and_not_the_other_way_round() -> None:
+    current = Current()
+    current.swap(compile_revision(a_revision(2)))
+    current.swap(compile_revision(a_revision(1)))
+    assert current.compiled.number == 2
+
+
+def test_a_revision_that_comes_into_force_ends_a_failure() -> None:
+    current = Current()
+    current.swap(compile_revision(a_revision(2)))
+    current.failure = "revision 3 cannot be used"
+    current.swap(compile_revision(a_revision(1)))
+    assert current.failure is not None
+    current.swap(compile_revision(a_revision(4)))
+    assert current.failure is None
+
+
+def test_a_document_that_cannot_be_read_is_not_compiled() -> None:
+    with pytest.raises(DocumentError):
+        compile_revision(Revision(number=1, document={"rulez": []}))
+
+
+def test_holidays_are_looked_up_for_the_years_around_now() -> None:
+    new_year = int(datetime(2026, 12, 31, 23, tzinfo=UTC).timestamp() * 1e6)
+    assert years_around(new_year) == (2025, 2026, 2027)

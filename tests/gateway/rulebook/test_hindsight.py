@@ -1,0 +1,62 @@
+import pytest
+
+from gateway.calls.history import find_call
+from gateway.rulebook.hindsight import Hindsight
+from gateway.rulebook.store import Revision, insert_revision
+from routing_rules import Explanation
+from tests.gateway.api_fixtures import NOW, Api, a_call, given_calls
+
+# The clock of the tests begins on a Monday at 16:13 in Berlin.
+HOURS = {"zone": "Europe/Berlin", "open": ["Mon 16:00-17:00"]}
+
+
+@pytest.fixture
+def hindsight(api: Api) -> Hindsight:
+    return Hindsight(database=api.database, current=api.current)
+
+
+async def explained(api: Api, hindsight: Hindsight, revision: int, decided_at: int = NOW) -> Explanation | None:
+    call_id = f"rtc_{revision}_{decided_at}"
+    given_calls(api.database, a_call(call_id, revision=revision, decided_at=decided_at))
+    call = await api.database.read(find_call, call_id)
+    assert call is not None
+    return await hindsight.explain(call)
+
+
+def publish(api: Api, number: int, *rules: str) -> None:
+    document = {
+        "calendars": {"office": HOURS},
+        "rules": [{"id": rule, "when": {"during": "office"}, "then": {"reject": 486}} for rule in rules],
+    }
+    with api.database.transaction() as connection:
+        insert_revision(connection, Revision(number=number, document=document))
+
+
+async def test_a_call_is_explained_by_the_revision_that_decided_it(api: Api, hindsight: Hindsight) -> None:
+    publish(api, 1, "first")
+    publish(api, 2, "second")
+    for step, (number, rule) in enumerate([(1, "first"), (2, "second"), (2, "second"), (1, "first")]):
+        explanation = await explained(api, hindsight, number, NOW + step)
+        assert explanation is not None
+        assert explanation.verdict.rule == rule
+
+
+async def test_a_call_is_explained_at_its_own_time(api: Api, hindsight: Hindsight) -> None:
+    publish(api, 1, "open")
+    explanation = await explained(api, hindsight, 1, NOW + 3_600_000_000)
+    assert explanation is not None
+    assert explanation.verdict.rule is None
+    assert [tried.failed for tried in explanation.tried] == ["during"]
+
+
+async def test_the_revision_in_force_is_not_read_again(api: Api, hindsight: Hindsight) -> None:
+    explanation = await explained(api, hindsight, 0)
+    assert explanation is not None
+    assert explanation.verdict.rule == "office-open"
+
+
+async def test_a_revision_that_cannot_be_had_explains_nothing(api: Api, hindsight: Hindsight) -> None:
+    with api.database.transaction() as connection:
+        insert_revision(connection, Revision(number=1, document={"rulez": []}))
+    assert await explained(api, hindsight, 1) is None
+    assert await explained(api, hindsight, 2) is None

@@ -1,0 +1,108 @@
+import asyncio
+from typing import Any
+
+import pytest
+
+from gateway.database import Database
+from gateway.errors import DatabaseUnavailable
+from gateway.rulebook.current import Compiled, Current
+from gateway.rulebook.store import Revision, insert_revision
+from gateway.rulebook.watch import Watch
+from tests.conftest import SettableClock
+
+
+def publish_elsewhere(database: Database, number: int, **document: Any) -> None:
+    """As another process does."""
+    with database.transaction() as connection:
+        insert_revision(connection, Revision(number=number, document=document))
+
+
+@pytest.fixture
+def current() -> Current:
+    return Current()
+
+
+@pytest.fixture
+def watch(database: Database, current: Current, clock: SettableClock) -> Watch:
+    return Watch(database=database, current=current, clock=clock)
+
+
+async def test_what_others_publish_comes_into_force(database: Database, current: Current, watch: Watch) -> None:
+    await watch.look()
+    assert current.compiled.number == 0
+    publish_elsewhere(database, 1)
+    publish_elsewhere(database, 2, rules=[{"id": "all", "then": {"reject": 486}}])
+    await watch.look()
+    assert current.compiled.number == 2
+    assert [rule.id for rule in current.compiled.rulebook.rules] == ["all"]
+
+
+async def test_a_revision_that_cannot_be_read_leaves_the_old_one_in_force_and_is_reported(
+    database: Database, current: Current, watch: Watch
+) -> None:
+    publish_elsewhere(database, 1)
+    await watch.look()
+    publish_elsewhere(database, 2, rules=[{"id": "all", "then": {"teleport": True}}])
+    for _ in range(2):
+        await watch.look()
+        assert current.compiled.number == 1
+        assert "revision 2" in (current.failure or "")
+        assert "teleport" in (current.failure or "")
+    publish_elsewhere(database, 3)
+    await watch.look()
+    assert (current.compiled.number, current.failure) == (3, None)
+
+
+class Noticed(Current):
+    """Says when a revision comes into force."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.swapped = asyncio.Event()
+
+    def swap(self, compiled: Compiled) -> None:
+        super().swap(compiled)
+        self.swapped.set()
+
+
+class Failing(Watch):
+    """Says when it could not look."""
+
+    failed: asyncio.Event
+
+    async def look(self) -> None:
+        try:
+            await super().look()
+        except DatabaseUnavailable:
+            self.failed.set()
+            raise
+
+
+async def test_the_watch_goes_on_looking(database: Database, clock: SettableClock) -> None:
+    current = Noticed()
+    looking = asyncio.create_task(Watch(database=database, current=current, clock=clock).run(pause=0.001))
+    for number in (1, 2):
+        publish_elsewhere(database, number)
+        await asyncio.wait_for(current.swapped.wait(), 10)
+        current.swapped.clear()
+        assert current.compiled.number == number
+    looking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await looking
+
+
+async def test_the_watch_outlives_a_database_that_is_away(sqlite: Database, clock: SettableClock) -> None:
+    current = Noticed()
+    watch = Failing(database=sqlite, current=current, clock=clock)
+    watch.failed = asyncio.Event()
+    with sqlite.transaction() as connection:
+        connection.exec_driver_sql("ALTER TABLE revisions RENAME TO away")
+    looking = asyncio.create_task(watch.run(pause=0.001))
+    await asyncio.wait_for(watch.failed.wait(), 10)
+    with sqlite.transaction() as connection:
+        connection.exec_driver_sql("ALTER TABLE away RENAME TO revisions")
+    publish_elsewhere(sqlite, 1)
+    await asyncio.wait_for(current.swapped.wait(), 10)
+    looking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await looking
