@@ -189,7 +189,7 @@ def create_app(gateway: Gateway) -> Starlette:
         clock=gateway.clock,
         on_answer=gateway.metrics.delivery_answered,
     )
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/webhooks/{endpoint}", door),
             *health_routes(gateway.troubles, gateway.concerns, gateway.metrics),
@@ -197,6 +197,8 @@ def create_app(gateway: Gateway) -> Starlette:
         ],
         lifespan=lifespan,
     )
+    app.router.redirect_slashes = False  # a sender of webhooks takes a redirect for a failure
+    return app
 
 
 def _verifier(endpoint: Endpoint) -> Verifier | None:

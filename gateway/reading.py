@@ -18,6 +18,7 @@ from typing import Annotated, Any, Final, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 from starlette.requests import Request
 
+from gateway.collector import uncollected
 from gateway.problem_details import Kind
 
 # A form has a few hundred bytes; this leaves room for a raw webhook body (256 KiB) and for long instructions.
@@ -67,10 +68,8 @@ def _read_moment(value: object) -> datetime:
     return moment
 
 
-def _with_plus(value: object) -> object:
+def _with_plus(value: str) -> str:
     """The parameter with the plus that a query turns into a space unless it is written %2B."""
-    if not isinstance(value, str):
-        return value
     return f"{value[:19]}{value[19:].replace(' ', '+')}" if value[:1].isdigit() else re.sub("^ ", "+", value)
 
 
@@ -180,10 +179,14 @@ async def read_body(request: Request, largest: int, deadline: float = BODY_DEADL
 
 async def parse(body: bytes, media: str) -> Any:
     """What the body holds; a large one is parsed in a thread. Raises RequestError (400) with the place."""
-    reader = parse_toml if media == TOML else parse_json
     if len(body) <= PARSED_AT_ONCE:
-        return reader(body)
-    return await asyncio.to_thread(reader, body)
+        return _parse(body, media)
+    return await asyncio.to_thread(_parse, body, media)
+
+
+def _parse(body: bytes, media: str) -> Any:
+    with uncollected():
+        return parse_toml(body) if media == TOML else parse_json(body)
 
 
 def parse_json(body: bytes) -> Any:

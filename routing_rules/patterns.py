@@ -170,7 +170,7 @@ def _address(text: str) -> Pattern:
     host = host.lower()
     if user == "*" and host == "*":
         raise ReadingError("malformed_pattern", "*@* would match every address; leave the condition off")
-    if (user != "*" and "*" in user) or (host != "*" and not _HOST.fullmatch(host)):
+    if not user or (user != "*" and "*" in user) or (host != "*" and not _HOST.fullmatch(host)):
         raise ReadingError(
             "malformed_pattern",
             "write user@*, *@host or user@host: a * stands for the whole user or host; for a part write re:…",
@@ -186,7 +186,7 @@ def _regex_source(source: str) -> str:
     if not source.isprintable():
         raise ReadingError("malformed_regex", "write control characters as escapes, such as \\t")
     try:
-        re2.compile(_bytes(source), _options())
+        re2.compile(source.encode(), _options())
     except re2.error as error:
         reason = error.args[0].decode(errors="replace")
         raise ReadingError(
@@ -203,16 +203,11 @@ def _options(memory: int = REGEX_MEMORY) -> re2.Options:
     return options
 
 
-def _bytes(text: str) -> bytes:
-    """UTF-8 for RE2, with the lone surrogates that JSON can smuggle into a header."""
-    return text.encode("utf-8", "surrogatepass")
-
-
 def literal_prefix(source: str) -> str:
     """What every text that the regex matches begins with; "" if that differs or is not known."""
     # Every match lies between these two in byte order, so it begins as both do.
     try:
-        least, greatest = re2.compile(_bytes(source), _options()).possiblematchrange(_LITERAL)
+        least, greatest = re2.compile(source.encode(), _options()).possiblematchrange(_LITERAL)
     except re2.error:  # it matches from anything on
         return ""
     same = bytes(a for a, _ in takewhile(lambda pair: pair[0] == pair[1], zip(least, greatest, strict=False)))
@@ -229,13 +224,13 @@ class RegexSet:
         sets: list[tuple[re2.Set, list[str]]] = []
         room = 0
         for source in sources:
-            size = re2.compile(_bytes(source), _options()).programsize
+            size = re2.compile(source.encode(), _options()).programsize
             if size > room or not sets:
                 sets.append((re2.Set.FullMatchSet(_options(SET_MEMORY)), []))
                 room = SET_PROGRAM
             room -= size
             compiled, members = sets[-1]
-            compiled.Add(_bytes(source))
+            compiled.Add(source.encode())
             members.append(source)
         for compiled, _ in sets:
             compiled.Compile()
@@ -243,7 +238,7 @@ class RegexSet:
 
     def matching(self, text: str) -> Sequence[str]:
         """The patterns that match the whole text."""
-        subject = text.encode("utf-8", "surrogatepass")
+        subject = text.encode("utf-8", "surrogatepass")  # JSON can smuggle lone surrogates into a header
         found: Sequence[str] = ()
         for match, members in self._sets:
             hits = match(subject)

@@ -8,24 +8,28 @@ number by a prefix or a list that holds it, an address by its host, anything by 
 regexes are only equal or not, and a rule covered by several others together is not found. What depends on A's own
 id or usage (a share, live calls, a rate) is implied by nothing.
 
-Comparing each rule with all before it would take hours for 100,000. So rules are filed as in `index`, each under its
-rarest condition, and B asks only for the keys that its own conditions imply. The first value of a condition is enough
-for that, since A's condition must cover all of them. Shadowed rules are not filed: whatever they cover, the rule before
-covers too.
+Comparing each rule with all before it would take hours for 100,000. So rules are filed much as in `index`, but each
+under its two rarest conditions together (tables that cross many numbers with many callers are common), and B asks only
+for the keys that its own conditions imply. The first value of a condition is enough for that, since A's condition must
+cover all of them. Shadowed rules are not filed: whatever they cover, the rule before covers too.
 """
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import chain, combinations, islice, product
+from math import prod
 
 from routing_rules.conditions import ActiveBelow, Condition, During, FactIs, HeaderIs, Key, NumberIs, RateBelow, Share
 from routing_rules.lists import ListIndex
 from routing_rules.patterns import Kind, Pattern
 from routing_rules.rule import Rule
 
-# So many earlier rules are compared at most; more share a key only where rules are drawn by machine.
+# So many earlier rules are compared at most; more share both keys only where rules are drawn by machine.
 MOST_COMPARED = 200
+# A rule of many values by many values is filed under one of the two conditions only, to spare the memory.
+MOST_PLACES = 400
 
 
 class Shadows:
@@ -33,8 +37,9 @@ class Shadows:
 
     def __init__(self, lists: ListIndex) -> None:
         self._lists = lists
-        self._filed: dict[Key, list[Rule]] = {}
-        self._lengths: set[int] = set()  # of the prefixes filed
+        self._filed: dict[tuple[Key, ...], list[Rule]] = {}  # by one key or two
+        self._met: Counter[Key] = Counter()  # how many filed rules have the key
+        self._lengths: defaultdict[str, set[int]] = defaultdict(set)  # of the prefixes filed, by subject
 
     def add(self, rule: Rule) -> Rule | None:
         """Take the next enabled rule; an earlier one that shadows it is returned."""
@@ -48,23 +53,31 @@ class Shadows:
         if any(isinstance(condition, (Share, ActiveBelow, RateBelow)) for condition in rule.when):
             return  # such a rule lets some calls pass, so it shadows none
         choices = [keys for condition in rule.when if (keys := _keys(condition))]
-        if choices:
-            for key in min(choices, key=lambda keys: sum(len(self._filed.get(key, ())) for key in keys)):
-                self._filed.setdefault(key, []).append(rule)
+        for keys in choices:
+            for key in keys:
+                self._met[key] += 1
                 if key.kind is Kind.PREFIX:
-                    self._lengths.add(len(key.text))
+                    self._lengths[key.subject].add(len(key.text))
+        rarest = sorted(choices, key=lambda keys: sum(self._met[key] for key in keys))[:2]
+        if prod(map(len, rarest)) > MOST_PLACES:
+            rarest = rarest[:1]
+        for keys in product(*(keys for keys in choices if keys in rarest)) if rarest else ():
+            self._filed.setdefault(keys, []).append(rule)
 
     def _candidates(self, rule: Rule) -> Iterator[Rule]:
-        for condition in rule.when:
-            for key in self._implied(condition):
-                yield from self._filed.get(key, ())
+        implied = [tuple(self._implied(condition)) for condition in rule.when]
+        for key in chain(*implied):
+            yield from self._filed.get((key,), ())
+        for one, other in combinations(implied, 2):
+            for keys in product(one, other):
+                yield from self._filed.get(keys, ())
 
     def _implied(self, condition: Condition) -> Iterator[Key]:
         """The keys of every condition that this one may imply."""
         for key in _keys(condition)[:1]:
             yield key
             if key.kind in (Kind.EXACT, Kind.PREFIX):
-                for length in self._lengths:
+                for length in self._lengths[key.subject]:
                     if length <= len(key.text):
                         yield Key(key.subject, Kind.PREFIX, key.text[:length])
             if isinstance(condition, NumberIs):

@@ -44,6 +44,11 @@ class PostgreSQL(AbstractContextManager["PostgreSQL"]):
             self.stop("immediate")
             shutil.rmtree(self._folder)
 
+    @property
+    def is_foreign(self) -> bool:
+        """Whether others run the server."""
+        return self._folder is None
+
     def start(self) -> None:
         """Start the server, and wait until it answers."""
         if self._folder is None or self._programs is None:

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from gateway.clock import to_datetime
+from gateway.collector import uncollected
 from gateway.rulebook.holidays import holidays_of
 from gateway.rulebook.store import Revision, starter
 from routing_rules import CompiledTable, Rulebook, compile_table, read_document
@@ -26,7 +27,8 @@ def compile_revision(revision: Revision, years: Collection[int] = ()) -> Compile
 
     Raises routing_rules.DocumentError for a document that this release cannot read.
     """
-    return compile_rulebook(read_document(revision.document), revision.number, years)
+    with uncollected():
+        return compile_rulebook(read_document(revision.document), revision.number, years)
 
 
 def compile_rulebook(rulebook: Rulebook, number: int, years: Collection[int] = ()) -> Compiled:

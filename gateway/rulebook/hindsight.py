@@ -25,7 +25,7 @@ class Hindsight:
     async def explain(self, call: RecordedCall) -> Explanation | None:
         """How the call's revision comes to its decision; None where this release cannot read that revision."""
         compiled = await self._compiled(call.revision)
-        return None if compiled is None else _explain(compiled, call)
+        return None if compiled is None else await asyncio.to_thread(_explain, compiled, call)
 
     async def _compiled(self, number: int) -> Compiled | None:
         for compiled in (self._current.compiled, self._past):

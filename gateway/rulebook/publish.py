@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 
 from gateway.clock import Clock
+from gateway.collector import uncollected
 from gateway.errors import GatewayError
 from gateway.journal import Journal
 from gateway.rulebook.current import Compiled, Current, compile_rulebook, years_around
@@ -61,7 +62,8 @@ def examine(document: Mapping[str, Any], refer_guard: ReferGuard) -> Examined:
 
 
 def _problems(rulebook: Rulebook, refer_guard: ReferGuard) -> tuple[Problem, ...]:
-    return find_problems(rulebook, refer_guard=refer_guard, holiday_guard=code_mistake)
+    with uncollected():
+        return find_problems(rulebook, refer_guard=refer_guard, holiday_guard=code_mistake)
 
 
 class Publisher:
@@ -84,7 +86,7 @@ class Publisher:
 
     async def check(self, document: Mapping[str, Any]) -> Examined:
         """What publishing would find. Raises DocumentError with every error."""
-        return await asyncio.to_thread(examine, document, self._refer_guard)
+        return await asyncio.to_thread(self._examine, document)
 
     async def publish(
         self, document: Mapping[str, Any], *, base: int, author: str, comment: str
@@ -107,9 +109,14 @@ class Publisher:
         return base + 1, prepared.warnings
 
     def _prepare(self, document: Mapping[str, Any], number: int, now: int) -> Prepared:
-        examined = examine(document, self._refer_guard)
-        return Prepared(
-            compiled=compile_rulebook(examined.rulebook, number, years_around(now)),
-            packed=pack_document(write_document(examined.rulebook)),
-            warnings=examined.warnings,
-        )
+        with uncollected():
+            examined = examine(document, self._refer_guard)
+            return Prepared(
+                compiled=compile_rulebook(examined.rulebook, number, years_around(now)),
+                packed=pack_document(write_document(examined.rulebook)),
+                warnings=examined.warnings,
+            )
+
+    def _examine(self, document: Mapping[str, Any]) -> Examined:
+        with uncollected():
+            return examine(document, self._refer_guard)

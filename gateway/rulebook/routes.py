@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from gateway.access.guard import caller_of
 from gateway.answering import Place, answer, read_cursor, write_cursor
+from gateway.collector import uncollected
 from gateway.database import Database
 from gateway.errors import PayloadError, RequestError
 from gateway.preconditions import demand_match, etag, expect_match, has_already, stale
@@ -157,7 +158,8 @@ def _mistakes(problems: Iterable[Problem], root: str = "") -> RequestError:
 
 def _as_toml(text: bytes, number: int) -> str:
     """The file form of a document given as JSON. Raises RequestError (406) where there is none."""
-    document: Mapping[str, Any] = msgspec.json.decode(text)
+    with uncollected():
+        document: Mapping[str, Any] = msgspec.json.decode(text)
     if found := [{"pointer": pointer, "detail": "is null"} for pointer in nulls(document)]:
         raise Kind.NOT_ACCEPTABLE.error("TOML has no null, and this revision has; ask for JSON", errors=found[:TOLD])
     return write_toml(document, number)

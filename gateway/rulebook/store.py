@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Connection, func, insert, select
 
+from gateway.collector import uncollected
 from gateway.database import insert_or_skip
 from gateway.tables import revisions
 from routing_rules import read_document, write_document
@@ -75,9 +76,11 @@ def find_revision(connection: Connection, number: int | None = None) -> Revision
     row = connection.execute(wanted).one_or_none()
     if row is None:
         return starter() if not number else None
+    with uncollected():
+        document = msgspec.json.decode(unpack_document(row.document))
     return Revision(
         number=row.number,
-        document=msgspec.json.decode(unpack_document(row.document)),
+        document=document,
         author=row.author,
         comment=row.comment,
         created_at=row.created_at,

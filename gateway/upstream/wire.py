@@ -71,7 +71,12 @@ def read_event(body: bytes) -> IncomingCall | OtherEvent:
     the vendor adds some now and then.
     """
     try:
-        event = _event_decoder.decode(body)
+        try:
+            event = _event_decoder.decode(body)
+        except msgspec.DecodeError:
+            if b"\\u" not in body:
+                raise
+            event = _event_decoder.decode(_without_lone_surrogates(body))
         if event.type != INCOMING_CALL:
             return OtherEvent(type=event.type)
         call = _call_decoder.decode(event.data)
@@ -85,6 +90,22 @@ def read_event(body: bytes) -> IncomingCall | OtherEvent:
         headers=tuple((header.name, header.value) for header in call.sip_headers),
         media=call.sip_media_security,
     )
+
+
+def _without_lone_surrogates(body: bytes) -> bytes:
+    """The same JSON with U+FFFD for halves of surrogate pairs.
+
+    JSON allows their escapes and Unicode does not (RFC 8259 section 8.2). A caller's name may hold one, and must not be
+    a way to keep a call from being decided.
+    """
+    return _ESCAPE.sub(lambda escape: escape[0] if escape["kept"] else rb"\ufffd", body)
+
+
+# An escape that is kept: a pair of surrogates, or anything that is no surrogate.
+_ESCAPE: Final = re.compile(
+    rb"(?P<kept>\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\(?!u[dD][89a-fA-F]).)"
+    rb"|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
+)
 
 
 def is_call_id(text: str) -> bool:

@@ -124,6 +124,7 @@ REFUSED = {
     "sa*@example.com": "for a part write re:",
     "*@*.example.com": "for a part write re:",
     "sales@": "for a part write re:",
+    "@example.com": "for a part write re:",
     "sales@exa mple.com": "no spaces",
     "sales\x00": "control characters",
     "sales\ud800": "control characters",
@@ -205,6 +206,7 @@ def test_a_set_splits_where_one_automaton_would_not_have_the_memory() -> None:
     ]
     regexes = RegexSet(sources)
     assert len(regexes._sets) > 1
+    assert list(regexes.matching("ab" + "q" * 200 + "1")) == ["ab[a-z]{200}1"]
     assert list(regexes.matching("yz" + "q" * 200 + "1")) == ["yz[a-z]{200}1"]
 
 

@@ -104,14 +104,28 @@ def test_the_rule_that_shadows_is_named() -> None:
     assert problem.detail == ("never decides: 'wide' before it matches all of its calls; move it up or remove it")
 
 
-def test_only_so_many_rules_under_one_key_are_compared() -> None:
+def test_tables_that_cross_many_numbers_with_many_callers_are_searched_whole() -> None:
     grid = [
         rule(f"r{column}-{row}", {"called": f"+1555123{column:04}", "caller": f"+1415555{row:04}"})
         for column in range(22)
         for row in range(22)
     ]
-    assert len(grid) > MOST_COMPARED
     assert shadowed(*grid, rule("again", {"called": "+15551230021", "caller": "+14155550021"})) == ["/rules/484"]
+
+
+def test_a_rule_of_many_values_by_many_values_shadows_as_well() -> None:
+    many = {"called": [f"+1555{n}" for n in range(50)], "caller": [f"+1415{n}" for n in range(50)]}
+    assert shadowed(rule("a", many), rule("b", {"called": "+155549", "caller": "+141549"})) == ["/rules/1"]
+
+
+def test_where_too_many_rules_share_their_keys_only_the_first_are_compared() -> None:
+    crowd = [
+        rule(f"r{n}", {"called": "+15551230000", "caller": "+14155550100", "header": {f"X-{n}": "absent"}})
+        for n in range(MOST_COMPARED + 1)
+    ]
+    again = {name: rule("again", crowd[n]["when"]) for name, n in {"first": 0, "last": MOST_COMPARED}.items()}
+    assert shadowed(*crowd, again["first"]) == [f"/rules/{len(crowd)}"]
+    assert shadowed(*crowd, again["last"]) == []
 
 
 @settings(max_examples=50, deadline=None)

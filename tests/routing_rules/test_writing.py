@@ -149,6 +149,7 @@ def test_a_canonical_document_is_written_as_it_was_read() -> None:
                 "when": {"called": "1001", "during": "c"},
                 "then": {"accept": "a", "fallback": {"reject": 503}},
             },
+            {"id": "s", "then": {"ignore": True}},
         ],
         "default": {"refer": ["tel:+493023125042", "tel:+493023125043"]},
     }

@@ -160,6 +160,30 @@ async def test_a_failing_database_asks_the_client_to_try_again(client: httpx.Asy
     assert "/var/lib" not in failed.text
 
 
+async def test_a_client_that_leaves_is_not_answered(api: Api) -> None:
+    context = api.context
+    guard = Guard(database=context.database, journal=context.journal, clock=context.clock, admin_key=ADMIN_KEY)
+    (door, *_) = routes(guard, [Operation("POST", "/dishes", Permission.PUBLISH, Kitchen().cook)])
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": f"{ROOT}/dishes",
+        "path_params": {},
+        "query_string": b"",
+        "headers": [(b"authorization", f"Bearer {ADMIN_KEY}".encode()), (b"content-type", b"application/json")],
+    }
+    await door.handle(scope, receive, send)
+    assert sent == []
+
+
 async def test_a_permission_is_demanded_before_anything_is_read(client: httpx.AsyncClient, api: Api) -> None:
     viewer: dict[str, Any] = api.as_(Role.VIEWER)
     refused = await client.post("/dishes?nonsense=1", content=b"{", headers=viewer)

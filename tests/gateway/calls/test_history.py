@@ -117,7 +117,7 @@ def test_pages_together_are_exactly_the_calls_wanted(history: Database, limit: i
 
     @given(wishes)
     @settings(
-        max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
+        max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
     )
     def law(wanted: Wanted) -> None:
         expected = [call for call in newest_first(everything) if matches(call, wanted)]

@@ -30,7 +30,7 @@ documents = st.fixed_dictionaries(
 
 
 @given(documents)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_what_is_written_is_read_back(document: dict[str, Any]) -> None:
     empty: dict[str, Any] = {"profiles": {}, "calendars": {}, "lists": {}, "rules": [], "expect": []}
     assert empty | tomllib.loads(write_toml(document, 7)) == document

@@ -28,9 +28,14 @@ def usage(clock: SettableClock) -> LiveUsage:
 
 
 @pytest.fixture
-def trial(clock: SettableClock, usage: LiveUsage) -> Trial:
+def current() -> Current:
     current = Current()
     current.swap(compile_revision(Revision(number=7, document=DOCUMENT)))
+    return current
+
+
+@pytest.fixture
+def trial(clock: SettableClock, usage: LiveUsage, current: Current) -> Trial:
     return Trial(
         settings=Settings(endpoints={"openai": Endpoint(name="openai")}),
         current=current,
@@ -45,6 +50,15 @@ async def test_a_call_is_tried_on_the_revision_in_force_with_what_is_in_use_now(
     assert (tried.explanation.verdict.rule, tried.revision) == ("one", 7)
     usage.decided("rtc_1", "one", caller="", called="")
     assert (await trial.decide(CALL)).explanation.verdict.rule == "office"
+
+
+async def test_rates_are_asked_of_the_same_counters(trial: Trial, usage: LiveUsage, current: Current) -> None:
+    rate = {"per": "caller", "calls": 1, "seconds": 60}
+    document = {"rules": [{"id": "rare", "when": {"rate_below": rate}, "then": {"reject": 486}}]}
+    current.swap(compile_revision(Revision(number=8, document=document)))
+    assert (await trial.decide(CALL)).explanation.verdict.rule == "rare"
+    usage.decided("rtc_1", "rare", caller="+14155550100", called="")
+    assert (await trial.decide(CALL)).explanation.verdict.rule is None
 
 
 async def test_a_trial_counts_nothing(trial: Trial, usage: LiveUsage) -> None:

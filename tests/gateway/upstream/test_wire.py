@@ -71,6 +71,25 @@ def test_other_events_are_told_apart_by_their_type_whatever_they_hold(kind: str)
     assert wire.read_event(json.dumps({"type": kind, "created_at": 1}).encode()) == OtherEvent(type=kind)
 
 
+@pytest.mark.parametrize(
+    ("escaped", "read"),
+    [
+        (rb"\ud800", "\ufffd"),
+        (rb"\uDFFF!", "\ufffd!"),
+        (rb"\ud83d\ude00", "\U0001f600"),
+        (rb"\ud83d\ud83d\ude00", "\ufffd\U0001f600"),
+        (rb"\\ud800", "\\ud800"),
+        (rb"\\\ud800\"", '\\\ufffd"'),
+        (rb"\u00e9\ud800", "é\ufffd"),
+    ],
+)
+def test_half_a_surrogate_pair_does_not_keep_a_call_from_being_read(escaped: bytes, read: str) -> None:
+    body = with_data(sip_headers=[{"name": "From", "value": "HERE"}]).replace(b"HERE", escaped + rb"x\udc00")
+    event = wire.read_event(body)
+    assert isinstance(event, IncomingCall)
+    assert event.headers == (("From", read + "x\ufffd"),)
+
+
 UNUSABLE: dict[str, bytes] = {
     "empty": b"",
     "not JSON": b"call me",
