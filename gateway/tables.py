@@ -31,6 +31,9 @@ metadata = MetaData(
     }
 )
 
+# Byte order, so that an index serves searches by the beginning of a number.
+_Number = Text().with_variant(Text(collation="C"), "postgresql")
+
 # SQLite's rowid is only aliased by a column declared INTEGER.
 _Serial = BigInteger().with_variant(Integer, "sqlite")
 
@@ -75,8 +78,8 @@ calls = Table(
     Column("profile", Text),
     Column("status", Integer),  # the SIP status of a reject
     Column("target", Text),  # of a refer; the one in use where there are several
-    Column("called", Text, nullable=False),
-    Column("caller", Text, nullable=False),
+    Column("called", _Number, nullable=False),
+    Column("caller", _Number, nullable=False),
     Column("caller_name", Text),
     Column("country", Text),
     Column("media", Text),

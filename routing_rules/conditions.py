@@ -283,6 +283,6 @@ Condition = NumberIs | FactIs | HeaderIs | During | Share | ActiveBelow | RateBe
 
 def _among(held: bool, values: Iterable[object]) -> str:
     wanted = [str(value) for value in values]
-    # A rule may list thousands of values; a sentence need not.
+    # A rule may name a hundred values; a sentence need not.
     shown = ", ".join(wanted[:5]) + (f" and {len(wanted) - 5} more" if len(wanted) > 5 else "")
     return f"{'' if held else 'not '}{'one of ' if len(wanted) > 1 else ''}{shown}"

@@ -12,14 +12,16 @@ its hours, its live calls or its rate. Such a rule was meant for this call, and 
 The first of them gives the reason. The second look is complete, since circumstances are no keys of the index: a rule
 that fails by nothing else was found.
 
-`explain` is the slow twin. It asks every rule in turn by the plain meaning of its conditions, without the index, and
-so tells for each which condition failed first. Tests hold the two against each other.
+`explain` takes the verdict from `decide` and asks the rules before it by the plain meaning of their conditions, without
+the index, which of them failed first. It is for people: at 100,000 rules it takes a good tenth of a second. Tests hold
+the two against each other and against asking every rule in turn.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from functools import cache
 from itertools import islice, takewhile
 
 from routing_rules.conditions import ORDER, Condition, NumberIs
@@ -103,6 +105,7 @@ def explain(table: CompiledTable, facts: CallFacts, now: datetime, usage: Usage 
     Of more than `MOST_LISTED` rules only those are listed, up to that number, of which a condition on `called` or
     `caller` holds; the others are counted.
     """
+    usage = _SteadyUsage(usage)
     verdict = decide(table, facts, now, usage)
     question = Question(table.resources, facts, now, usage)
     before = list(takewhile(lambda rule: rule.id != verdict.rule, table.rulebook.rules))
@@ -113,6 +116,14 @@ def explain(table: CompiledTable, facts: CallFacts, now: datetime, usage: Usage 
     if verdict.rule is not None:
         tried.append(Tried(rule=verdict.rule, matched=True))
     return Explanation(verdict=verdict, tried=tuple(tried), untried=len(before) - len(listed))
+
+
+class _SteadyUsage:
+    """Usage that gives the same answer again, so that an explanation cannot contradict its verdict."""
+
+    def __init__(self, usage: Usage) -> None:
+        self.active = cache(usage.active)
+        self.recent = cache(usage.recent)
 
 
 def _is_about(rule: Rule, question: Question) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -117,11 +118,16 @@ def _zone(text: str) -> str:
         ZoneInfo(text)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         # A bad key is a KeyError, ValueError or, where it names a directory of the database, an OSError.
-        hint = near(text, sorted(available_timezones()))
+        hint = near(text, _zones())
         raise ReadingError(
             "unknown_zone", f"write a time zone of the IANA database, such as Europe/Berlin{hint}"
         ) from None
     return text
+
+
+@cache
+def _zones() -> list[str]:
+    return sorted(available_timezones())
 
 
 def _holidays(text: str) -> str:

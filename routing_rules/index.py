@@ -16,7 +16,7 @@ are not unrolled into their entries: `ListIndex` tells which lists hold a number
 
 Every posting (the rules filed under one key) is a list of positions in rule order. There is no merging: each posting
 is walked only as far as the best match so far, so the walk ends at the first match in it and the least of these wins.
-Postings are met in the order of `_WEIGHTS`, the short ones first, so that the long ones are rarely walked far.
+The telling subjects are looked up first, so that the long postings of the others are rarely walked far.
 
 The index is only an accelerator. Conditions know their keys and `holds` says what they mean; a test draws random
 tables and calls and compares with asking every rule in turn.
@@ -37,7 +37,7 @@ Posting = list[int]  # positions of rules, ascending
 Residue = tuple[tuple[Condition, bool], ...]  # conditions and whether they must hold
 
 # How many calls, of ten thousand, may carry a given key of this subject: a guess at an ordinary trunk, used only to
-# choose between conditions. Its order is the order of lookup.
+# choose between conditions and for the order of lookup.
 _WEIGHTS = {
     "caller": 1,
     "caller_address": 1,

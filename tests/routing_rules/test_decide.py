@@ -180,6 +180,30 @@ def test_an_explanation_names_the_first_failing_condition_of_each_rule() -> None
     ]
 
 
+class BusyUsage:
+    """Every question finds one call more."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def active(self, rule: str) -> int:
+        self.calls += 1
+        return self.calls
+
+    def recent(self, rule: str, per: str, key: str, seconds: int) -> int:
+        return self.active(rule)
+
+
+def test_an_explanation_keeps_to_its_verdict_though_calls_come_and_go_meanwhile() -> None:
+    rules = table({"when": {"active_below": 1}}, {"when": {"active_below": 3}}, {"when": {"called": "+1*"}})
+    explanation = explain(rules, call(), TUESDAY, BusyUsage())
+    assert explanation.verdict.rule == "r1"
+    assert [(tried.failed, tried.detail) for tried in explanation.tried] == [
+        ("active_below", "1 calls of this rule are live, not fewer than 1"),
+        (None, None),
+    ]
+
+
 def test_of_a_huge_table_only_rules_about_the_called_or_caller_are_listed_and_the_rest_counted() -> None:
     others = [{"when": {"called": f"+4930{number}"}} for number in range(200)]
     about = {"when": {"called": "+1555*", "during": "night"}}

@@ -1,11 +1,16 @@
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
+from gateway.api.operations import ROOT
+from gateway.app import Gateway, create_app
 from gateway.problem_details import TYPES, Kind
+from gateway.settings import Endpoint, Settings
+from tests.conftest import SettableClock
 from tests.gateway.api_fixtures import Api, a_call, given_calls, given_events
 
 METHODS = ("get", "post", "put", "delete", "patch")
@@ -28,6 +33,19 @@ def operations(document: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]
 def test_the_description_is_valid_openapi(document: dict[str, Any]) -> None:
     assert document["openapi"] == "3.1.0"
     validate(document)
+
+
+async def test_every_route_of_the_application_is_described_and_the_other_way_round(
+    document: dict[str, Any], tmp_path: Path, clock: SettableClock
+) -> None:
+    settings = Settings(endpoints={"openai": Endpoint(name="openai")}, database_url=f"sqlite:///{tmp_path}/x.db")
+    gateway = Gateway(settings, clock=clock, on_death=lambda: None)
+    try:
+        routed = {getattr(route, "path", "") for route in create_app(gateway).routes}
+    finally:
+        await gateway.upstream.close()
+        gateway.database.close()
+    assert routed - {ROOT, f"{ROOT}/{{rest:path}}"} == set(document["paths"])
 
 
 def test_every_operation_has_a_name_of_its_own_and_says_what_it_does(document: dict[str, Any]) -> None:
