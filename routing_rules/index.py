@@ -183,11 +183,11 @@ class Index:
             if text is not None:
                 subject.find(text, found)
         if self._headers:
-            for name, values in question.headers().items():
-                header = self._headers.get(name)
+            # Not by `question.headers()`, which few calls need: what the index found is seldom asked again.
+            for name, value in facts.headers:
+                header = self._headers.get(name.lower())
                 if header is not None:
-                    for text in values:
-                        header.find(text, found)
+                    header.find(value.strip(), found)
         for texts, subject in self._texts:
             for text in texts(question):
                 subject.find(text, found)
