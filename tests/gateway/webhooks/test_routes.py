@@ -38,38 +38,48 @@ def without(headers: dict[str, str], name: str) -> dict[str, str]:
 
 BIG = b"x" * (LARGEST_BODY + 1)
 
-# method, path, headers, body, status
-REQUESTS = {
-    "a genuine event": ("POST", "openai", signed(OTHER_EVENT), OTHER_EVENT, 200),
-    "a charset is allowed": (
-        "POST",
-        "openai",
-        signed(OTHER_EVENT, key="wh_2") | {"content-type": "application/json; charset=utf-8"},
-        OTHER_EVENT,
-        200,
-    ),
-    "no content type": ("POST", "openai", without(signed(OTHER_EVENT, key="wh_3"), "content-type"), OTHER_EVENT, 200),
-    "an unknown endpoint": ("POST", "nowhere", signed(OTHER_EVENT), OTHER_EVENT, 404),
-    "GET": ("GET", "openai", {}, b"", 405),
-    "PUT": ("PUT", "openai", signed(OTHER_EVENT), OTHER_EVENT, 405),
-    "HEAD": ("HEAD", "openai", {}, b"", 405),
-    "a form": ("POST", "openai", signed(OTHER_EVENT) | {"content-type": "text/plain"}, OTHER_EVENT, 415),
-    "a compressed body": ("POST", "openai", signed(OTHER_EVENT) | {"content-encoding": "gzip"}, OTHER_EVENT, 415),
-    "too large": ("POST", "openai", signed(BIG), BIG, 413),
-    "the largest": ("POST", "openai", signed(BIG[1:], key="wh_4"), BIG[1:], 200),
-    "no id": ("POST", "openai", without(signed(OTHER_EVENT), "webhook-id"), OTHER_EVENT, 400),
-    "no timestamp": ("POST", "openai", without(signed(OTHER_EVENT), "webhook-timestamp"), OTHER_EVENT, 400),
-    "no signature": ("POST", "openai", without(signed(OTHER_EVENT), "webhook-signature"), OTHER_EVENT, 400),
-    "another body": ("POST", "openai", signed(b"{}"), OTHER_EVENT, 401),
-    "a stranger's secret": ("POST", "openai", signed(OTHER_EVENT, secret="a stranger's"), OTHER_EVENT, 401),
-    "too old": ("POST", "openai", signed(OTHER_EVENT, age=302), OTHER_EVENT, 401),
-    "too new": ("POST", "openai", signed(OTHER_EVENT, age=-302), OTHER_EVENT, 401),
-}
+Request = tuple[str, str, dict[str, str], bytes, int]
+
+
+def requests() -> dict[str, Request]:
+    """Method, path, headers, body and the answer's status; signed now."""
+    return {
+        "a genuine event": ("POST", "openai", signed(OTHER_EVENT), OTHER_EVENT, 200),
+        "a charset is allowed": (
+            "POST",
+            "openai",
+            signed(OTHER_EVENT, key="wh_2") | {"content-type": "application/json; charset=utf-8"},
+            OTHER_EVENT,
+            200,
+        ),
+        "no content type": (
+            "POST",
+            "openai",
+            without(signed(OTHER_EVENT, key="wh_3"), "content-type"),
+            OTHER_EVENT,
+            200,
+        ),
+        "an unknown endpoint": ("POST", "nowhere", signed(OTHER_EVENT), OTHER_EVENT, 404),
+        "GET": ("GET", "openai", {}, b"", 405),
+        "PUT": ("PUT", "openai", signed(OTHER_EVENT), OTHER_EVENT, 405),
+        "HEAD": ("HEAD", "openai", {}, b"", 405),
+        "a form": ("POST", "openai", signed(OTHER_EVENT) | {"content-type": "text/plain"}, OTHER_EVENT, 415),
+        "a compressed body": ("POST", "openai", signed(OTHER_EVENT) | {"content-encoding": "gzip"}, OTHER_EVENT, 415),
+        "too large": ("POST", "openai", signed(BIG), BIG, 413),
+        "the largest": ("POST", "openai", signed(BIG[1:], key="wh_4"), BIG[1:], 200),
+        "no id": ("POST", "openai", without(signed(OTHER_EVENT), "webhook-id"), OTHER_EVENT, 400),
+        "no timestamp": ("POST", "openai", without(signed(OTHER_EVENT), "webhook-timestamp"), OTHER_EVENT, 400),
+        "no signature": ("POST", "openai", without(signed(OTHER_EVENT), "webhook-signature"), OTHER_EVENT, 400),
+        "another body": ("POST", "openai", signed(b"{}"), OTHER_EVENT, 401),
+        "a stranger's secret": ("POST", "openai", signed(OTHER_EVENT, secret="a stranger's"), OTHER_EVENT, 401),
+        "too old": ("POST", "openai", signed(OTHER_EVENT, age=302), OTHER_EVENT, 401),
+        "too new": ("POST", "openai", signed(OTHER_EVENT, age=-302), OTHER_EVENT, 401),
+    }
 
 
 async def test_each_kind_of_request_gets_its_answer(running: Running) -> None:
     async with httpx.AsyncClient(trust_env=False) as client:
-        for name, (method, path, headers, body, status) in REQUESTS.items():
+        for name, (method, path, headers, body, status) in requests().items():
             answer = await client.request(method, f"{running.url}/webhooks/{path}", headers=headers, content=body)
             assert answer.status_code == status, name
             assert answer.content == b"", name
