@@ -14,7 +14,7 @@ from secrets import token_hex
 
 from sqlalchemy import Connection
 from starlette.applications import Starlette
-from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.actions import outbox
 from gateway.actions.action import Job
@@ -37,7 +37,7 @@ from gateway.upstream.client import Upstream
 from gateway.upstream.outcome import Outcome, Result
 from gateway.upstream.wire import Command
 from gateway.webhooks.intake import Intake
-from gateway.webhooks.routes import WebhookDoor
+from gateway.webhooks.routes import WEBHOOKS, WebhookDoor
 from gateway.webhooks.signature import Verifier
 
 _A_NUMBER = "+14155550100"
@@ -172,8 +172,12 @@ def _nothing(connection: Connection, items: Sequence[None]) -> list[None]:
     return [None] * len(items)
 
 
-def create_app(gateway: Gateway) -> Starlette:
-    """The doors of `gateway`, which starts and stops with the application."""
+def create_app(gateway: Gateway) -> ASGIApp:
+    """The doors of `gateway`, which starts and stops with the application.
+
+    Deliveries have a door of their own in front of the framework, whose routing and middleware would cost a ringing
+    call more than verifying and deciding it.
+    """
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -191,14 +195,20 @@ def create_app(gateway: Gateway) -> Starlette:
     )
     app = Starlette(
         routes=[
-            Route("/webhooks/{endpoint}", door),
             *health_routes(gateway.troubles, gateway.concerns, gateway.metrics),
             *api_routes(gateway.api_context()),
         ],
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # a sender of webhooks takes a redirect for a failure
-    return app
+
+    async def doors(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith(WEBHOOKS):
+            await door(scope, receive, send)
+        else:
+            await app(scope, receive, send)
+
+    return doors
 
 
 def _verifier(endpoint: Endpoint) -> Verifier | None:

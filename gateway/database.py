@@ -171,9 +171,9 @@ def parse_url(text: str) -> URL:
     return url
 
 
-def insert_or_skip(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
+def insert_or_skip(dialect: str, table: Table) -> sqlite.Insert | postgresql.Insert:
     """An INSERT that leaves out rows whose unique key is there already; on PostgreSQL it waits for a rival's commit."""
-    if connection.dialect.name == "sqlite":
+    if dialect == "sqlite":
         return sqlite.insert(table).on_conflict_do_nothing()
     return postgresql.insert(table).on_conflict_do_nothing()
 

@@ -184,7 +184,7 @@ class Journal:
                     found = unit(transaction.connection, [batch[position].item for position in positions])
                     for position, result in zip(positions, found, strict=True):
                         results[position] = result
-        except SQLAlchemyError as error:
+        except Exception as error:
             if not database_failed(error):
                 raise
             self.healthy = False
@@ -223,14 +223,19 @@ def _resolve(settled: list[tuple[_Entry, Any, Exception | None]]) -> None:
             entry.future.set_exception(error)
 
 
-def database_failed(error: SQLAlchemyError) -> bool:
-    """Whether the database itself failed, so that other work would fail in the same way."""
-    if not isinstance(error, DBAPIError):
-        return True  # pool time-outs and the like: we never reached the database
-    if error.connection_invalidated:
-        return True
-    return type(error.orig).__name__ in _FAILURES
+def database_failed(error: Exception) -> bool:
+    """Whether the database itself failed, so that other work would fail in the same way.
 
+    Knows SQLAlchemy's errors and the drivers' own (see `gateway.statements`).
+    """
+    if isinstance(error, DBAPIError):
+        return error.connection_invalidated or type(error.orig).__name__ in _FAILURES
+    if isinstance(error, SQLAlchemyError):
+        return True  # pool time-outs and the like: we never reached the database
+    return type(error).__module__.partition(".")[0] in _DRIVERS and type(error).__name__ in _FAILURES
+
+
+_DRIVERS: Final = frozenset({"sqlite3", "psycopg"})
 
 # By name, because the driver of the database not in use need not be installed. psycopg's classes for classes 53
 # (insufficient resources), 57 (operator intervention) and 58 (system error) derive from OperationalError but carry
@@ -260,4 +265,4 @@ _FAILURES: Final = frozenset(
 
 def _first_line(error: Exception) -> str:
     cause = error.orig if isinstance(error, DBAPIError) else error
-    return f"{type(cause).__name__}: {str(cause).splitlines()[0] if str(cause) else 'no detail'}"
+    return f"{type(cause).__name__}: {next(iter(str(cause).splitlines()), 'no detail')}"

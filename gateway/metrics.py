@@ -9,7 +9,7 @@ Methods are named for what happened; they cost one to three microseconds each an
 
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from prometheus_client import (
     CollectorRegistry,
@@ -45,6 +45,9 @@ COMMIT_SECONDS: Final = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 
 BATCH_ENTRIES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 500)
 
 
+_Labelled = TypeVar("_Labelled", Counter, Histogram)
+
+
 class Metrics:
     """All metrics of one gateway."""
 
@@ -55,6 +58,7 @@ class Metrics:
         PlatformCollector(registry=registry)  # python_info
         Info("gateway_build", "The version of the gateway.", registry=registry).info({"version": _version()})
         self._rules: set[str] = set()
+        self._children: dict[tuple[object, ...], Any] = {}
         self._deliveries = Counter(
             "gateway_deliveries",
             "Deliveries answered, by endpoint, verdict (new, duplicate, late, …, or why refused) and HTTP status.",
@@ -132,12 +136,12 @@ class Metrics:
 
         The endpoint of a 404 is what some client made up, so it becomes no label.
         """
-        self._deliveries.labels(NO_ENDPOINT if status == 404 else endpoint, verdict, status).inc()
+        self._child(self._deliveries, NO_ENDPOINT if status == 404 else endpoint, verdict, status).inc()
         self._webhook_seconds.observe(seconds)
 
     def call_decided(self, kind: str, rule: str | None) -> None:
         """A call was decided by a rule, or by the default where `rule` is None."""
-        self._decisions.labels(kind, self._rule(rule)).inc()
+        self._child(self._decisions, kind, self._rule(rule)).inc()
 
     def decision_sent(self, seconds: float) -> None:
         """The upstream has answered the command that carries a call's decision, `seconds` after the call arrived."""
@@ -145,12 +149,12 @@ class Metrics:
 
     def call_advanced(self, state: str) -> None:
         """A call entered a state."""
-        self._call_states.labels(state).inc()
+        self._child(self._call_states, state).inc()
 
     def upstream_attempted(self, endpoint: str, command: str, result: str, seconds: float) -> None:
         """One request to the upstream ended."""
-        self._attempts.labels(endpoint, command, result).inc()
-        self._attempt_seconds.labels(command).observe(seconds)
+        self._child(self._attempts, endpoint, command, result).inc()
+        self._child(self._attempt_seconds, command).observe(seconds)
 
     def watch_actions(self, count: Callable[[], int]) -> None:
         """Ask `count` for the number of open actions whenever metrics are read."""
@@ -164,7 +168,15 @@ class Metrics:
 
     def connection_cut(self, reason: str) -> None:
         """The server cut a connection (see `gateway.http_connection.Watch`)."""
-        self._cuts.labels(reason).inc()
+        self._child(self._cuts, reason).inc()
+
+    def _child(self, metric: _Labelled, *labels: object) -> _Labelled:
+        """The metric for these labels, which the library takes long to look up; they are few (see `_rule`)."""
+        key = (metric, *labels)
+        child: _Labelled | None = self._children.get(key)
+        if child is None:
+            child = self._children[key] = metric.labels(*labels)
+        return child
 
     def render(self) -> tuple[bytes, str]:
         """All metrics in Prometheus' text format, and its content type."""

@@ -68,7 +68,7 @@ _ACTING: Final = re.compile(
 
 # What a text or a line of JSON holds if it holds any of the above. ASCII only: others are looked at closely anyway.
 _SUSPICIOUS: Final = (
-    r"(?i)whsec_|sk-|ek_|gw_|bearer|basic|api-key|://[^/\s:@]*:|(?:^|[^a-z0-9_])[0-9]{7}|[0-9]{10}|[+(][0-9]|%2B[0-9]"
+    r"(?i)whsec_|(?:^|[^a-z0-9])(?:sk-|ek_|gw_)|bearer|basic|api-key|://[^/\s:@]*:|(?:^|[^a-z0-9_])[0-9]{7}|[0-9]{10}|[+(][0-9]|%2B[0-9]"
     r"|[0-9]{3}[ .-][0-9]{3}[ .-][0-9]{4}|[\\\x7f]"
 )
 

@@ -23,6 +23,7 @@ from gateway.actions.action import NewAction
 from gateway.calls.call import Advance, Happened
 from gateway.calls.lifecycle import Event, State, advance
 from gateway.calls.store import advance_calls, insert_events
+from gateway.statements import Statement
 from gateway.tables import actions, calls, plans
 
 # A crashed node's calls must be taken over within 20 s: 15 s of lease, renewed three times, and a look each second.
@@ -71,9 +72,7 @@ class Note:
 
 def open_actions(connection: Connection, rows: Sequence[NewAction]) -> dict[int, int]:
     """Open actions, at most one for each call; their ids by the calls' row ids."""
-    if not rows:
-        return {}
-    return {call: action for action, call in connection.execute(_OPEN, rows)}
+    return dict(_OPEN.returning(connection, rows))
 
 
 def settle(connection: Connection, settlements: Sequence[Settlement]) -> list[int | bool]:
@@ -86,7 +85,7 @@ def settle(connection: Connection, settlements: Sequence[Settlement]) -> list[in
         {"action": s.action, "mine": s.epoch, "now": s.now, "result": s.outcome, "sent": s.attempts}
         for s in settlements
     ]
-    if connection.execute(_SETTLE, closing).rowcount != len(settlements):
+    if _SETTLE.run(connection, closing) != len(settlements):
         if len(settlements) > 1:
             raise StaleEpoch
         return [False]
@@ -99,7 +98,7 @@ def settle(connection: Connection, settlements: Sequence[Settlement]) -> list[in
 def note(connection: Connection, notes: Sequence[Note]) -> list[bool]:
     """Remember that requests failed and will be repeated; False where the action was no longer ours."""
     rows = [{"action": n.action, "mine": n.epoch, "sent": n.attempts, "doubt": n.in_doubt} for n in notes]
-    if connection.execute(_NOTE, rows).rowcount != len(notes):
+    if _NOTE.run(connection, rows) != len(notes):
         if len(notes) > 1:
             raise StaleEpoch
         return [False]
@@ -193,24 +192,28 @@ def unchanged(call: int, state: State) -> Advance:
     }
 
 
-_OPEN: Final = insert(actions).returning(actions.c.id, actions.c.call)
-_SETTLE: Final = (
-    update(actions)
-    .where(
-        actions.c.id == bindparam("action"),
-        actions.c.epoch == bindparam("mine"),
-        actions.c.settled_at.is_(None),
+_OPEN: Final = Statement(lambda _: insert(actions).returning(actions.c.call, actions.c.id))
+_SETTLE: Final = Statement(
+    lambda _: (
+        update(actions)
+        .where(
+            actions.c.id == bindparam("action"),
+            actions.c.epoch == bindparam("mine"),
+            actions.c.settled_at.is_(None),
+        )
+        .values(settled_at=bindparam("now"), outcome=bindparam("result"), attempts=bindparam("sent"))
     )
-    .values(settled_at=bindparam("now"), outcome=bindparam("result"), attempts=bindparam("sent"))
 )
-_NOTE: Final = (
-    update(actions)
-    .where(
-        actions.c.id == bindparam("action"),
-        actions.c.epoch == bindparam("mine"),
-        actions.c.settled_at.is_(None),
+_NOTE: Final = Statement(
+    lambda _: (
+        update(actions)
+        .where(
+            actions.c.id == bindparam("action"),
+            actions.c.epoch == bindparam("mine"),
+            actions.c.settled_at.is_(None),
+        )
+        .values(attempts=bindparam("sent"), in_doubt=bindparam("doubt"))
     )
-    .values(attempts=bindparam("sent"), in_doubt=bindparam("doubt"))
 )
 _RENEW: Final = (
     update(actions)

@@ -14,6 +14,7 @@ Every pattern is possessive or free of overlapping repetitions, so that the time
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import unquote
 
 LONGEST_VALUE = 4_096  # characters; a header of ten History-Info entries takes 1,500
@@ -58,6 +59,8 @@ class Address:
         return tuple([_unquoted(value.strip()) for key, value in found if key.lower() == name])
 
 
+# Trunks repeat themselves: the same To, Diversion and History-Info arrive with every call to a line.
+@lru_cache(maxsize=4_096)
 def parse_addresses(value: str) -> tuple[Address, ...]:
     """The readable addresses of a header value, in order; separated by commas where there are several."""
     if len(value) > LONGEST_VALUE:

@@ -12,56 +12,56 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from gateway.calls.call import Advance, Happened, NewCall, ReadFacts
 from gateway.database import insert_or_skip
+from gateway.statements import Statement
 from gateway.tables import call_facts, calls, events, plans
 
 
 def insert_plans(connection: Connection, documents: dict[bytes, bytes]) -> None:
     """Store plans by their digests; those already there are left alone."""
     if documents:
-        rows = [{"digest": digest, "document": document} for digest, document in documents.items()]
-        connection.execute(insert_or_skip(connection, plans), rows)
+        _INSERT_PLANS.run(connection, [{"digest": key, "document": text} for key, text in documents.items()])
 
 
 def insert_calls(connection: Connection, rows: Sequence[NewCall]) -> dict[str, int]:
     """Store calls that are new; the row ids by call id, without those whose call id was there already."""
-    if not rows:
-        return {}
-    statement = insert_or_skip(connection, calls).returning(calls.c.call_id, calls.c.id)
-    return {row.call_id: row.id for row in connection.execute(statement, rows)}
+    return dict(_INSERT_CALLS.returning(connection, rows))
 
 
 def insert_facts(connection: Connection, facts: Sequence[tuple[int, bytes]]) -> None:
     """Store what `pack_facts` made, by the calls' row ids."""
-    if facts:
-        connection.execute(_INSERT_FACTS, [{"call": call, "content": content} for call, content in facts])
+    _INSERT_FACTS.run(connection, [{"call": call, "content": content} for call, content in facts])
 
 
 def insert_events(connection: Connection, rows: Sequence[Happened]) -> None:
     """Append lines to timelines."""
-    if rows:
-        connection.execute(_INSERT_EVENTS, rows)
+    _INSERT_EVENTS.run(connection, rows)
 
 
 def advance_calls(connection: Connection, rows: Sequence[Advance]) -> None:
     """Move calls to new states."""
-    if rows:
-        connection.execute(_ADVANCE, rows)
+    _ADVANCE.run(connection, rows)
 
 
-_INSERT_FACTS: Final = insert(call_facts)
-_INSERT_EVENTS: Final = insert(events)
-_ADVANCE: Final = (
-    update(calls)
-    .where(calls.c.id == bindparam("call"))
-    .values(
-        state=bindparam("state"),
-        profile=func.coalesce(bindparam("new_profile", type_=calls.c.profile.type), calls.c.profile),
-        status=func.coalesce(bindparam("new_status", type_=calls.c.status.type), calls.c.status),
-        target=func.coalesce(bindparam("new_target", type_=calls.c.target.type), calls.c.target),
-        answered_at=func.coalesce(bindparam("new_answered_at", type_=calls.c.answered_at.type), calls.c.answered_at),
-        ended_at=func.coalesce(bindparam("new_ended_at", type_=calls.c.ended_at.type), calls.c.ended_at),
-        error=func.coalesce(bindparam("new_error", type_=calls.c.error.type), calls.c.error),
-        attempts=calls.c.attempts + bindparam("more_attempts", type_=calls.c.attempts.type),
+_INSERT_PLANS: Final = Statement(lambda dialect: insert_or_skip(dialect, plans))
+_INSERT_CALLS: Final = Statement(lambda dialect: insert_or_skip(dialect, calls).returning(calls.c.call_id, calls.c.id))
+_INSERT_FACTS: Final = Statement(lambda _: insert(call_facts))
+_INSERT_EVENTS: Final = Statement(lambda _: insert(events))
+_ADVANCE: Final = Statement(
+    lambda _: (
+        update(calls)
+        .where(calls.c.id == bindparam("call"))
+        .values(
+            state=bindparam("state"),
+            profile=func.coalesce(bindparam("new_profile", type_=calls.c.profile.type), calls.c.profile),
+            status=func.coalesce(bindparam("new_status", type_=calls.c.status.type), calls.c.status),
+            target=func.coalesce(bindparam("new_target", type_=calls.c.target.type), calls.c.target),
+            answered_at=func.coalesce(
+                bindparam("new_answered_at", type_=calls.c.answered_at.type), calls.c.answered_at
+            ),
+            ended_at=func.coalesce(bindparam("new_ended_at", type_=calls.c.ended_at.type), calls.c.ended_at),
+            error=func.coalesce(bindparam("new_error", type_=calls.c.error.type), calls.c.error),
+            attempts=calls.c.attempts + bindparam("more_attempts", type_=calls.c.attempts.type),
+        )
     )
 )
 

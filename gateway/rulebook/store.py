@@ -117,7 +117,7 @@ def _publish(connection: Connection, publication: Publication) -> Published:
         "document": publication.packed,
     }
     # On PostgreSQL another node may be publishing this number; the skip waits for its commit.
-    stored = connection.execute(insert_or_skip(connection, revisions).returning(revisions.c.number), row)
+    stored = connection.execute(insert_or_skip(connection.dialect.name, revisions).returning(revisions.c.number), row)
     return Published(done=stored.one_or_none() is not None, newest=publication.number)
 
 

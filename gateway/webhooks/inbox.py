@@ -17,6 +17,7 @@ from gateway.actions.outbox import open_actions
 from gateway.calls.call import Happened, NewCall
 from gateway.calls.store import insert_calls, insert_events, insert_facts, insert_plans
 from gateway.database import insert_or_skip
+from gateway.statements import Statement
 from gateway.tables import deliveries
 
 
@@ -104,8 +105,7 @@ def store_arrivals(connection: Connection, arrivals: Sequence[Arrival]) -> list[
 
 def _insert_deliveries(connection: Connection, arrivals: Sequence[Arrival]) -> list[bool]:
     """Store deliveries; for each, whether it is the first of its key."""
-    statement = insert_or_skip(connection, deliveries).returning(deliveries.c.endpoint, deliveries.c.webhook_id)
-    stored = {(endpoint, key) for endpoint, key in connection.execute(statement, [a.delivery for a in arrivals])}
+    stored = set(_INSERT.returning(connection, [arrival.delivery for arrival in arrivals]))
     first = []
     for arrival in arrivals:
         key = (arrival.delivery["endpoint"], arrival.delivery["webhook_id"])
@@ -133,6 +133,9 @@ def _key(delivery: NewDelivery) -> dict[str, str]:
     return {"endpoint": delivery["endpoint"], "webhook_id": delivery["webhook_id"]}
 
 
+_INSERT: Final = Statement(
+    lambda dialect: insert_or_skip(dialect, deliveries).returning(deliveries.c.endpoint, deliveries.c.webhook_id)
+)
 _FIND: Final = select(deliveries.c.id, deliveries.c.digest).where(
     deliveries.c.endpoint == bindparam("endpoint"), deliveries.c.webhook_id == bindparam("webhook_id")
 )

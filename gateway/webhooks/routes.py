@@ -10,10 +10,11 @@ repetition. 3xx, 410, 429, 502 and 504 are never sent: they count as failures, d
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
 
 import structlog
+from starlette.types import Receive, Scope, Send
 
 from gateway.clock import Clock
 from gateway.errors import DatabaseUnavailable, SignatureError
@@ -21,9 +22,8 @@ from gateway.webhooks.inbox import Verdict
 from gateway.webhooks.intake import Intake
 from gateway.webhooks.signature import Verifier
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+# What the path of every delivery begins with; the endpoint's name follows.
+WEBHOOKS: Final = "/webhooks/"
 
 # A call's event has some 2 kB; 256 KiB is what the published test vectors go up to.
 LARGEST_BODY: Final = 256 * 1024
@@ -65,7 +65,7 @@ class WebhookDoor:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = self._clock.monotonic()
-        endpoint: str = scope["path_params"]["endpoint"]
+        endpoint: str = scope["path"].removeprefix(WEBHOOKS)
         try:
             verdict: str = await self._receive(endpoint, scope, receive)
             status = 200

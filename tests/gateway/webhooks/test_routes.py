@@ -139,7 +139,7 @@ async def test_a_body_that_does_not_come_is_a_time_out(running: Running) -> None
         sent.append(message)
 
     headers = [(name.encode(), value.encode()) for name, value in signed(OTHER_EVENT).items()]
-    scope = {"type": "http", "method": "POST", "path_params": {"endpoint": "openai"}, "headers": headers}
+    scope = {"type": "http", "method": "POST", "path": "/webhooks/openai", "headers": headers}
     await door(scope, receive, send)  # type: ignore[arg-type]
     assert sent[0]["status"] == 408
 
