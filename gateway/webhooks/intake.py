@@ -108,6 +108,7 @@ class Intake:
         log.info(
             "call received",
             call_id=event.call_id,
+            webhook_id=row["webhook_id"],
             verdict=receipt.verdict,
             decision=ringing.verdict.decision.kind,
             rule=ringing.verdict.rule,
