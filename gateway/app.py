@@ -175,11 +175,30 @@ def _nothing(connection: Connection, items: Sequence[None]) -> list[None]:
 
 
 def create_app(gateway: Gateway) -> ASGIApp:
-    """The doors of `gateway`, which starts and stops with the application.
+    """All doors of `gateway`, which starts and stops with the application.
 
     Deliveries have a door of their own in front of the framework, whose routing and middleware would cost a ringing
     call more than verifying and deciding it.
     """
+    door = WebhookDoor(
+        intake=gateway.intake,
+        verifiers={name: _verifier(endpoint) for name, endpoint in gateway.settings.endpoints.items()},
+        clock=gateway.clock,
+        on_answer=gateway.metrics.delivery_answered,
+    )
+    others = other_doors(gateway)
+
+    async def doors(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith(WEBHOOKS):
+            await door(scope, receive, send)
+        else:
+            await others(scope, receive, send)
+
+    return doors
+
+
+def other_doors(gateway: Gateway) -> Starlette:
+    """Everything but deliveries, and the lifespan."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -189,12 +208,6 @@ def create_app(gateway: Gateway) -> ASGIApp:
         finally:
             await gateway.stop()
 
-    door = WebhookDoor(
-        intake=gateway.intake,
-        verifiers={name: _verifier(endpoint) for name, endpoint in gateway.settings.endpoints.items()},
-        clock=gateway.clock,
-        on_answer=gateway.metrics.delivery_answered,
-    )
     app = Starlette(
         routes=[
             *health_routes(gateway.troubles, gateway.concerns, gateway.metrics),
@@ -202,15 +215,8 @@ def create_app(gateway: Gateway) -> ASGIApp:
         ],
         lifespan=lifespan,
     )
-    app.router.redirect_slashes = False  # a sender of webhooks takes a redirect for a failure
-
-    async def doors(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"].startswith(WEBHOOKS):
-            await door(scope, receive, send)
-        else:
-            await app(scope, receive, send)
-
-    return doors
+    app.router.redirect_slashes = False  # what is not there is 404, and nothing else
+    return app
 
 
 def _verifier(endpoint: Endpoint) -> Verifier | None:
