@@ -23,10 +23,8 @@ class LiveUsage:
         self._windows: dict[str, dict[tuple[str, int], _Window]] = {}  # by rule: what its conditions have asked for
 
     def active(self, rule: str) -> int:
-        """How many calls decided by `rule` are live."""
-        live = self._live.get(rule)
-        if not live:
-            return 0
+        """How many calls decided by `rule` are live. Only rules that were asked about once are counted from then on."""
+        live = self._live.setdefault(rule, {})
         horizon = self._clock.monotonic() - LONGEST_SESSION
         while live and (oldest := next(iter(live.items())))[1] < horizon:
             del live[oldest[0]]
@@ -46,18 +44,16 @@ class LiveUsage:
     def decided(self, call_id: str, rule: str, *, caller: str, called: str) -> None:
         """Count a call that `rule` decides."""
         now = self._clock.monotonic()
-        self._live.setdefault(rule, {})[call_id] = now
+        if (live := self._live.get(rule)) is not None:
+            live[call_id] = now
         keys = {"caller": caller, "called": called, "rule": ""}
         for (per, _), window in self._windows.get(rule, {}).items():
             window.add(keys[per], now)
 
     def closed(self, call_id: str, rule: str) -> None:
         """A call that `rule` decided is over, or never was."""
-        live = self._live.get(rule)
-        if live is not None:
+        if (live := self._live.get(rule)) is not None:
             live.pop(call_id, None)
-            if not live:
-                del self._live[rule]
 
 
 class _Window:
