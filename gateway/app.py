@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from secrets import token_hex
 
+import structlog
 from sqlalchemy import Connection
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -30,7 +31,7 @@ from gateway.health import health_routes
 from gateway.metrics import Metrics
 from gateway.rulebook.current import Current, compile_revision, years_around
 from gateway.rulebook.refer_guard import ReferGuard
-from gateway.rulebook.store import find_revision
+from gateway.rulebook.store import find_revision, newest_number
 from gateway.rulebook.watch import Watch
 from gateway.settings import Endpoint, Settings
 from gateway.upstream.client import Upstream
@@ -44,6 +45,12 @@ _A_NUMBER = "+14155550100"
 
 # How long a stopping gateway waits for requests to the upstream that are under way.
 PATIENCE = 5.0
+
+
+# Several times what a statement may take on PostgreSQL, and what the largest batch takes anywhere.
+LONGEST_TRANSACTION = 15.0
+
+log = structlog.get_logger(__name__)
 
 
 class Gateway:
@@ -80,7 +87,8 @@ class Gateway:
             clock=clock,
         )
         self.metrics.watch_actions(lambda: self.worker.in_hand)
-        self._watching: asyncio.Task[None] | None = None
+        self._rounds: list[asyncio.Task[None]] = []
+        self._on_death = on_death
         self.started = False
 
     async def start(self) -> None:
@@ -89,30 +97,47 @@ class Gateway:
         self.journal.start()
         self.worker.start(lease_now)
         watch = Watch(database=self.database, current=self.current, clock=self.clock)
-        self._watching = asyncio.create_task(watch.run())
+        self._rounds = [asyncio.create_task(watch.run()), asyncio.create_task(self._guard_writer())]
         gc.collect()
         # A call leaves no cycles behind, so there is little to find, and looking every 700 objects costs a tenth.
         gc.set_threshold(10_000, 10, 10)
         gc.freeze()  # what lives until the end need not be looked at again, which halves the slowest answers
         self.started = True
 
+    async def _guard_writer(self) -> None:
+        """Leave when a transaction hangs: a database that swallows everything lets no time-out of its own run."""
+        while self.journal.busy < LONGEST_TRANSACTION:  # noqa: ASYNC110  a hanging thread signals nothing
+            await asyncio.sleep(1)
+        log.critical("the journal's writer hangs in a transaction", seconds=round(self.journal.busy))
+        self._on_death()
+
     def _prepare(self) -> int:
         country(_A_NUMBER)  # loads the numbering plans, so that the first call does not wait for them
         self.database.take()
         self.database.upgrade()
         with self.database.transaction() as connection:
-            if (revision := find_revision(connection)) is not None:
-                self.current.swap(compile_revision(revision, years_around(self.clock.now())))
+            self._compile_newest(connection)
             if self.database.is_sqlite:
                 outbox.release_all(connection)
             return outbox.database_now(connection)
 
+    def _compile_newest(self, connection: Connection) -> None:
+        """Put the newest revision in force that this release can read; it may be an older release, started again."""
+        years = years_around(self.clock.now())
+        for number in range(newest_number(connection), 0, -1):
+            try:
+                if (revision := find_revision(connection, number)) is not None:
+                    self.current.swap(compile_revision(revision, years))
+                    return
+            except Exception as error:
+                log.critical("a revision cannot be used", revision=number, error=str(error))  # the watch says so too
+
     async def stop(self) -> None:
         """Finish what is under way, then close everything in the opposite order."""
         self.started = False
-        if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.gather(self._watching, return_exceptions=True)
+        for task in self._rounds:
+            task.cancel()
+        await asyncio.gather(*self._rounds, return_exceptions=True)
         await self.worker.stop(PATIENCE)
         await self.upstream.close()
         await self.journal.stop()
@@ -141,10 +166,12 @@ class Gateway:
             troubles["start"] = "starting or stopping"
         if not self.journal.alive:
             troubles["journal"] = "the writer is not running"
+        elif self.journal.failing:
+            troubles["database"] = "the latest write failed"
         else:
             try:
                 async with asyncio.timeout(1.5):
-                    await self.journal.write(_nothing, None)
+                    await self.journal.write(_prove_writable, None)
             except (DatabaseUnavailable, TimeoutError) as error:
                 troubles["database"] = str(error) or "no answer"
         return troubles
@@ -169,8 +196,10 @@ class _Observer:
             self._usage.closed(job.call_id, job.rule)
 
 
-def _nothing(connection: Connection, items: Sequence[None]) -> list[None]:
-    """An empty transaction: proves that the writer can begin and commit."""
+def _prove_writable(connection: Connection, items: Sequence[None]) -> list[None]:
+    """Reach the database; on SQLite also write to the disk, where an empty transaction would touch nothing."""
+    is_sqlite = connection.dialect.name == "sqlite"
+    connection.exec_driver_sql("PRAGMA user_version=1" if is_sqlite else "SELECT 1")
     return [None] * len(items)
 
 

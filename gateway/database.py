@@ -42,7 +42,7 @@ POSTGRESQL_OPTIONS: Final = {
     "keepalives_count": 2,
     "tcp_user_timeout": 3_000,
     "application_name": "sip-call-gateway",
-    "options": "-c statement_timeout=2000 -c lock_timeout=2000 -c timezone=UTC",
+    "options": "-c statement_timeout=2000 -c lock_timeout=2000 -c timezone=UTC -c synchronous_commit=on",
 }
 
 
@@ -97,7 +97,7 @@ class Database:
             ) from error
 
     def close(self) -> None:
-        self._threads.shutdown()
+        self._threads.shutdown(wait=False, cancel_futures=True)
         self.reader.dispose()
         self.writer.dispose()
         if self._lock is not None:
@@ -113,7 +113,8 @@ class Database:
 
     def upgrade(self) -> None:
         """Bring the tables to `SCHEMA`. Does nothing, quickly, when they are there already."""
-        if self.schema() == SCHEMA:
+        found = self.schema()
+        if found is not None and found >= SCHEMA:  # a newer release may have been here; its tables serve us too
             return
         from alembic import command
 
@@ -167,7 +168,9 @@ def parse_url(text: str) -> URL:
         raise ConfigurationError(
             f"GATEWAY_DATABASE_URL {url.render_as_string()!r} is neither sqlite:///path nor postgresql://user@host/name"
         )
-    Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    path = Path(url.database)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)  # callers' numbers and names; SQLite gives its other files the same mode
     return url
 
 

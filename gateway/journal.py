@@ -29,7 +29,8 @@ from typing import Any, Final, Protocol, TypeVar
 
 import structlog
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from gateway.errors import DatabaseUnavailable, JournalFull
 
@@ -45,6 +46,12 @@ LARGEST_BATCH: Final = 500
 # `tests/benchmarks/webhooks`, a quarter more calls a second at saturation. Nobody waits at the rates of a quiet day.
 MANY: Final = 3
 PAUSE: Final = 0.003
+
+# A writer that the database holds up for longer is left behind when the process ends.
+LONGEST_STOP: Final = 10.0
+
+# For how long a failed commit is taken for a failing database when nothing has been written since.
+FAILING: Final = 5.0
 
 # Ten seconds of the highest rate measured on two cores. A longer queue would only be acknowledged too late.
 LONGEST_QUEUE: Final = 10_000
@@ -86,7 +93,8 @@ class Journal:
         self._connection: Connection | None = None
         self._stopping = False
         self._latest = 0  # entries in the latest batch
-        self.healthy = True  # the last transaction was committed
+        self._failed_at: float | None = None  # when a transaction failed, unless one was committed since
+        self._busy_since: float | None = None
 
     def start(self) -> None:
         """Begin to write. Must be called inside the event loop that will await `write`."""
@@ -97,12 +105,23 @@ class Journal:
         """Write everything that is queued, then end the thread."""
         self._stopping = True
         self._queue.put(None)
-        await asyncio.to_thread(self._thread.join)
+        await asyncio.to_thread(self._thread.join, LONGEST_STOP)
 
     @property
     def alive(self) -> bool:
         """Whether the writer thread runs."""
         return self._thread.is_alive()
+
+    @property
+    def failing(self) -> bool:
+        """Whether the database has just refused to store something, and has stored nothing since."""
+        return self._failed_at is not None and time.monotonic() - self._failed_at < FAILING
+
+    @property
+    def busy(self) -> float:
+        """For how many seconds the transaction under way has been running; 0 if none is."""
+        since = self._busy_since
+        return 0.0 if since is None else time.monotonic() - since
 
     @property
     def waiting(self) -> int:
@@ -188,6 +207,7 @@ class Journal:
         for position, entry in enumerate(batch):
             groups.setdefault(entry.unit, []).append(position)
         results: list[Any] = [None] * len(batch)
+        self._busy_since = time.monotonic()
         try:
             with self._connect().begin() as transaction:
                 for unit, positions in groups.items():
@@ -197,10 +217,12 @@ class Journal:
         except Exception as error:
             if not database_failed(error):
                 raise
-            self.healthy = False
+            self._failed_at = time.monotonic()
             self._disconnect()
             raise DatabaseUnavailable(_first_line(error)) from error
-        self.healthy = True
+        finally:
+            self._busy_since = None
+        self._failed_at = None
         return results
 
     def _connect(self) -> Connection:
@@ -241,7 +263,7 @@ def database_failed(error: Exception) -> bool:
     if isinstance(error, DBAPIError):
         return error.connection_invalidated or type(error.orig).__name__ in _FAILURES
     if isinstance(error, SQLAlchemyError):
-        return True  # pool time-outs and the like: we never reached the database
+        return isinstance(error, PoolTimeout | DisconnectionError)  # we never reached the database
     return type(error).__module__.partition(".")[0] in _DRIVERS and type(error).__name__ in _FAILURES
 
 
@@ -253,6 +275,7 @@ _DRIVERS: Final = frozenset({"sqlite3", "psycopg"})
 _FAILURES: Final = frozenset(
     {
         "OperationalError",
+        "DatabaseError",
         "InterfaceError",
         "InternalError",
         "DiskFull",

@@ -85,7 +85,7 @@ class Metrics:
         )
         self._call_states = Counter(
             "gateway_call_states",
-            "States entered by calls. `failed`, `lost` and `accept_unknown` deserve an alert.",
+            "States that calls were left in by a commit. `failed` and `lost` deserve an alert.",
             ("state",),
             registry=registry,
         )

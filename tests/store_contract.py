@@ -131,9 +131,11 @@ def settle(database: Database, *settlements: outbox.Settlement) -> list[int | bo
         return outbox.settle(connection, settlements)
 
 
-def claim(database: Database, *, lease_now: int, node: str = "b", now: int = NOW, limit: int = 10) -> list[Any]:
+def claim(
+    database: Database, *, lease_now: int, node: str = "b", now: int = NOW, limit: int = 10, held: tuple[int, ...] = ()
+) -> list[Any]:
     with database.transaction() as connection:
-        wish = outbox.Claim(node=node, now=now, lease_now=lease_now, limit=limit)
+        wish = outbox.Claim(node=node, now=now, lease_now=lease_now, limit=limit, held=held)
         (found,) = outbox.claim(connection, [wish])
         return found
 
@@ -342,11 +344,36 @@ def test_two_nodes_that_claim_at_once_never_take_the_same_action(database: Datab
     assert len(taken) == len(set(taken)) == 40
 
 
+def test_a_node_never_claims_what_it_has_in_hand(database: Database) -> None:
+    held, orphan = arrive(database, "rtc_1"), arrive(database, "rtc_2")
+    late = NOW + outbox.LEASE + 1
+    assert [row.id for row in claim(database, lease_now=late, node="a", held=(held.action,))] == [orphan.action]
+
+
+def test_a_node_takes_up_its_own_orphans_long_before_their_lease_ends(database: Database) -> None:
+    orphan = arrive(database)
+    soon = NOW + outbox.ORPHANED_AFTER
+    assert claim(database, lease_now=soon - 1, node="a") == []
+    assert claim(database, lease_now=soon + 1, node="b") == []
+    assert [row.id for row in claim(database, lease_now=soon + 1, node="a")] == [orphan.action]
+
+
+def test_a_settlement_whose_reply_was_lost_is_recalled(database: Database) -> None:
+    receipt = arrive(database)
+    settlement = a_settlement(receipt, follow=an_action(call=receipt.call, command="refer"))
+    (following,) = settle(database, settlement)
+    assert settle(database, settlement) == [False]
+    with database.transaction() as connection:
+        assert outbox.recall(connection, [settlement]) == [following]
+        other = a_settlement(receipt, now=NOW + 6)
+        assert outbox.recall(connection, [other]) == [False]
+
+
 def test_a_lease_is_renewed_for_what_is_in_hand_only(database: Database) -> None:
     held, dropped = arrive(database, "rtc_1"), arrive(database, "rtc_2")
     with database.transaction() as connection:
-        outbox.renew(connection, [("a", NOW + outbox.LEASE, [held.action])])
-    assert [row.id for row in claim(database, lease_now=NOW + outbox.LEASE + 1)] == [dropped.action]
+        (now,) = outbox.renew(connection, [("a", [held.action])])
+    assert [row.id for row in claim(database, lease_now=now + 1)] == [dropped.action]
 
 
 def test_a_note_remembers_attempts_and_doubt(database: Database) -> None:

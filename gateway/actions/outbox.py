@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, func, insert, or_, select, text, update
+from sqlalchemy import Connection, and_, bindparam, func, insert, or_, select, text, update
 
 from gateway.actions.action import NewAction
 from gateway.calls.call import Advance, Happened
@@ -29,6 +29,10 @@ from gateway.tables import actions, calls, plans
 # A crashed node's calls must be taken over within 20 s: 15 s of lease, renewed three times, and a look each second.
 LEASE: Final = 15_000_000
 RENEWAL: Final = 5.0
+
+# An action of our own that we do not have in hand this long after its lease began is an orphan: the reply to the commit
+# that opened it was lost.
+ORPHANED_AFTER: Final = 3_000_000
 
 
 class StaleEpoch(Exception):
@@ -43,6 +47,7 @@ class Claim:
     now: int  # µs, by this node's clock, against which calls grow too old
     lease_now: int  # µs, by the database's clock
     limit: int
+    held: Sequence[int] = ()  # what this node has in hand, which is not for it to claim
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,12 +116,28 @@ def claim(connection: Connection, claims: Sequence[Claim]) -> list[list[Any]]:
     return [_claim(connection, one) for one in claims]
 
 
-def renew(connection: Connection, held: Sequence[tuple[str, int, Sequence[int]]]) -> list[None]:
-    """Prolong the leases of (node, the database's now, its actions in hand)."""
-    for node, lease_now, ids in held:
+def renew(connection: Connection, held: Sequence[tuple[str, Sequence[int]]]) -> list[int]:
+    """Prolong the leases of (node, its actions in hand); the database's now, for the node's next leases."""
+    now = database_now(connection)
+    for node, ids in held:
         if ids:
-            connection.execute(_RENEW, {"holder": node, "until": lease_now + LEASE, "ids": list(ids)})
-    return [None] * len(held)
+            connection.execute(_RENEW, {"holder": node, "until": now + LEASE, "ids": list(ids)})
+    return [now] * len(held)
+
+
+def recall(connection: Connection, settlements: Sequence[Settlement]) -> list[int | bool]:
+    """What became of settlements whose commit was not confirmed: as `settle` would have answered."""
+    return [_recall(connection, settlement) for settlement in settlements]
+
+
+def _recall(connection: Connection, mine: Settlement) -> int | bool:
+    row = connection.execute(_SETTLED, {"action": mine.action}).one()
+    if (row.epoch, row.settled_at, row.outcome) != (mine.epoch, mine.now, mine.outcome):
+        return False
+    if mine.follow is None:
+        return True
+    following = {"call": mine.follow["call"], "action": mine.action, "holder": mine.follow["node"]}
+    return connection.execute(_FOLLOWED, following).scalar() or False
 
 
 def release_all(connection: Connection) -> None:
@@ -137,9 +158,14 @@ def count_open(connection: Connection) -> int:
 
 
 def _claim(connection: Connection, wish: Claim) -> list[Any]:
+    orphaned = and_(actions.c.node == wish.node, actions.c.lease_until < wish.lease_now + LEASE - ORPHANED_AFTER)
     free = (
         select(actions.c.id)
-        .where(actions.c.settled_at.is_(None), actions.c.lease_until < wish.lease_now)
+        .where(
+            actions.c.settled_at.is_(None),
+            or_(actions.c.lease_until < wish.lease_now, orphaned),
+            actions.c.id.not_in(wish.held),
+        )
         .order_by(actions.c.id)
         .limit(wish.limit)
         .with_for_update(skip_locked=True)
@@ -223,6 +249,21 @@ _RENEW: Final = (
         actions.c.settled_at.is_(None),
     )
     .values(lease_until=bindparam("until"))
+)
+_SETTLED: Final = select(actions.c.epoch, actions.c.settled_at, actions.c.outcome).where(
+    actions.c.id == bindparam("action")
+)
+_FOLLOWED: Final = (
+    select(actions.c.id)
+    .where(
+        actions.c.call == bindparam("call"),
+        actions.c.id > bindparam("action"),
+        actions.c.node == bindparam("holder"),
+        actions.c.epoch == 1,
+        actions.c.settled_at.is_(None),
+    )
+    .order_by(actions.c.id)
+    .limit(1)
 )
 _RELEASE: Final = update(actions).where(actions.c.settled_at.is_(None)).values(lease_until=0)
 _CLAIMED: Final = (

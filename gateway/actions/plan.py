@@ -4,7 +4,7 @@ A plan is made once, when the call is decided, and stored with it. Whatever happ
 revision, the same bytes are sent. Plans that are equal are stored once, under the digest of their encoding.
 
 The first step is the decision itself. The following steps are what to do if the upstream refuses it: the rule's own
-`fallback`, or the shipped one: for an accept a known-good silent session (only when the upstream refused the profile's,
+`fallback`, or the shipped one: for an accept its plainest form (only when the upstream refused the whole session,
 not when it is in trouble), and always at the end a reject 503. 503, and not 603, because 603 tells carriers not to try
 elsewhere (RFC 3261 section 21.6), while the fault is ours and not the called party's wish.
 """
@@ -75,12 +75,13 @@ def make_plan(decision: Decision, rulebook: Rulebook) -> Plan:
     if isinstance(decision, Ignore):
         return Plan((Step(kind="ignore"),))
     steps = [_step(decision, rulebook.profiles)]
-    if decision.fallback is not None and not isinstance(decision.fallback, Ignore):
-        steps.append(_step(decision.fallback, rulebook.profiles))
-    elif isinstance(decision, Accept):
-        steps.append(
-            Step(kind="accept", body=wire.accept_body(wire.SILENT_SESSION), profile=None, only_if_refused=True)
-        )
+    last = decision
+    while steps[-1].kind != "reject" and last.fallback is not None and not isinstance(last.fallback, Ignore):
+        last = last.fallback
+        steps.append(_step(last, rulebook.profiles))
+    if isinstance(last, Accept):
+        session = wire.plain_session(session_of(rulebook.profiles[last.profile], instructions=last.instructions))
+        steps.append(Step(kind="accept", body=wire.accept_body(session), profile=last.profile, only_if_refused=True))
     if steps[-1].kind != "reject":
         steps.append(Step(kind="reject", body=wire.reject_body(FAULT_STATUS), status=FAULT_STATUS))
     return Plan(tuple(steps))

@@ -31,6 +31,10 @@ from gateway.upstream.wire import Command
 MOST_ATTEMPTS: Final = 4
 FIRST_PAUSE: Final = 0.2
 
+# Seconds that a repeated request must have left. One that is cut short by the deadline would leave us in doubt about a
+# command that the upstream had plainly failed.
+ROOM: Final = 1.0
+
 
 class Then(StrEnum):
     """What follows."""
@@ -100,7 +104,7 @@ def _pause(outcome: Outcome, progress: Progress) -> float | None:
     pause: float = FIRST_PAUSE * 2 ** (progress.attempts - 1) * (1 + 0.5 * progress.spread)
     if outcome.retry_after is not None:
         pause = max(pause, outcome.retry_after)
-    return pause if pause < progress.seconds_left else None
+    return pause if pause + ROOM <= progress.seconds_left else None
 
 
 def _judge_accept(outcome: Outcome, *, in_doubt: bool, after_server_error: bool) -> RetryDecision:

@@ -12,17 +12,17 @@ decision. If the lease is lost in the meantime, the new owner's result counts an
 import asyncio
 from typing import Any, Final, Protocol
 
-import msgspec
 import structlog
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_exponential
+from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential
 
 from gateway.actions import outbox
+from gateway.actions.account import change_of, timeline_of
 from gateway.actions.action import Job, Lease, NewAction
 from gateway.actions.conclusion import Conclusion, Follow, ReferGuard, conclude
 from gateway.actions.delivery import Delivery, Judged
 from gateway.actions.plan import decode_plan
-from gateway.calls.call import Advance, Happened
-from gateway.calls.lifecycle import TERMINAL, Event, State, advance
+from gateway.calls.call import Happened
+from gateway.calls.lifecycle import TERMINAL, TRANSITIONS, Event, State
 from gateway.clock import Clock
 from gateway.errors import DatabaseUnavailable
 from gateway.journal import Journal
@@ -38,6 +38,12 @@ LOOK: Final = 1.0
 
 # For how long a command makes sense, in seconds, where it is not the ringing caller's patience that limits it.
 WINDOWS: Final = {Command.REFER: 10.0, Command.HANGUP: 30.0}
+
+# A reject that follows a failed accept has this long even when the decision's deadline is over.
+LAST_WORD: Final = 2.0
+
+# An action that has had so many owners, or that cannot even be read, makes no progress in anyone's hands.
+MOST_OWNERS: Final = 5
 
 log = structlog.get_logger(__name__)
 
@@ -83,6 +89,7 @@ class Worker:
             on_retry=self._note,
         )
         self._free = SLOTS
+        self._stopping = False
         self._held: dict[int, asyncio.Task[None]] = {}
         self._rounds: list[asyncio.Task[None]] = []
         self._lease_offset = 0.0
@@ -91,7 +98,7 @@ class Worker:
 
     def start(self, lease_now: int) -> None:
         """Begin to look for work; `lease_now` is the database's clock (`outbox.database_now`)."""
-        self._lease_offset = lease_now - self._clock.monotonic() * 1e6
+        self._set_lease_clock(lease_now)
         self._rounds = [asyncio.create_task(self._look_for_work()), asyncio.create_task(self._renew_leases())]
 
     async def stop(self, patience: float) -> None:
@@ -100,9 +107,9 @@ class Worker:
         What is not settled then stays in the outbox and is taken over: at once by the next process on SQLite, after
         its lease on PostgreSQL.
         """
-        self._free = 0
+        self._stopping = True
         late = set(self._rounds)
-        if self._held:
+        if self._held:  # the rounds go on meanwhile: leases must not run out, and nothing is claimed any more
             _, pending = await asyncio.wait(self._held.values(), timeout=patience)
             late |= pending
         for task in late:
@@ -118,7 +125,7 @@ class Worker:
 
     def reserve(self) -> Lease | None:
         """Take a slot and a lease for a call that is about to be stored. None: leave its action to be claimed."""
-        if self._free <= 0:
+        if self._free <= 0 or self._stopping:
             return None
         self._free -= 1
         return Lease(node=self.node, until=self._lease_until())
@@ -144,8 +151,9 @@ class Worker:
         try:
             while following is not None:
                 job = following
-                self._held[job.action] = self._held.pop(held)
-                held = job.action
+                if job.action != held:
+                    self._held[job.action] = self._held.pop(held)
+                    held = job.action
                 following = await self._settle(job, await self._delivery.deliver(job))
         except LeaseLost:
             log.warning("another node has taken this action over", call_id=job.call_id, command=job.command)
@@ -153,13 +161,13 @@ class Worker:
             # The action stays in the outbox; it is taken up again when its lease has run out.
             log.exception("an action failed unexpectedly", call_id=job.call_id, command=job.command)
         finally:
-            del self._held[held]
             self._free += 1
+            self._held.pop(held, None)
 
     async def _note(self, job: Job, judged: Judged) -> None:
         """Write down that a request failed and will be repeated."""
         now = self._clock.now()
-        state, lines = _timeline(job, judged.decision.events, judged.outcome, now)
+        state, lines = timeline_of(job, judged.decision.events, judged.outcome, now)
         note = outbox.Note(
             action=job.action,
             epoch=job.epoch,
@@ -181,7 +189,7 @@ class Worker:
         """Write the action's end; the job that follows it, if any."""
         now = self._clock.now()
         conclusion = conclude(job, judged.decision, self._refer_guard)
-        state, lines = _timeline(job, conclusion.events, judged.outcome, now)
+        state, lines = timeline_of(job, conclusion.events, judged.outcome, now)
         follow = None if conclusion.follow is None else self._follow(job, conclusion.follow, now)
         settlement = outbox.Settlement(
             action=job.action,
@@ -189,7 +197,7 @@ class Worker:
             now=now,
             outcome=judged.outcome.result,
             attempts=job.attempts,
-            change=_change(job, conclusion, state, judged.outcome, now),
+            change=change_of(job, conclusion, state, judged.outcome, now),
             happened=lines,
             follow=None if follow is None else self._row(follow, now),
         )
@@ -200,6 +208,9 @@ class Worker:
         self._log(job, conclusion, state, judged.outcome)
         if follow is not None:
             follow.action, follow.state = written, state
+            if follow.command in WINDOWS:  # counted from now: the commit may have had to wait for the database
+                follow.useless_at = self._clock.monotonic() + WINDOWS[follow.command]
+                follow.deadline = follow.useless_at
         return follow
 
     async def _write_until_it_holds(self, settlement: outbox.Settlement) -> int:
@@ -209,20 +220,23 @@ class Worker:
         except DatabaseUnavailable as error:
             log.warning("a result waits for the database", error=str(error))
         async for attempt in AsyncRetrying(
-            retry=retry_if_exception_type(DatabaseUnavailable),
-            wait=wait_exponential(multiplier=0.1, max=2.0),
-            stop=stop_after_delay(60),
-            reraise=True,
+            retry=retry_if_exception_type(DatabaseUnavailable), wait=wait_exponential(multiplier=0.1, max=2.0)
         ):
             with attempt:
                 written: int = await self._journal.write(outbox.settle, settlement)
+                if written is False:  # the commit whose reply was lost may have been made after all
+                    written = await self._journal.write(outbox.recall, settlement)
         return written
 
     def _follow(self, job: Job, follow: Follow, now: int) -> Job:
         """The job of the action that follows `job`; its row does not exist yet."""
+        monotonic = self._clock.monotonic()
         useless_at = job.useless_at
+        deadline = job.deadline  # of the decision: a fallback does not begin it anew
         if follow.command in WINDOWS:
-            useless_at = self._clock.monotonic() + WINDOWS[follow.command]
+            useless_at = deadline = monotonic + WINDOWS[follow.command]
+        elif follow.command is Command.REJECT:
+            deadline = min(useless_at, max(deadline, monotonic + LAST_WORD))
         return Job(
             action=0,
             epoch=1,
@@ -240,7 +254,7 @@ class Worker:
             after_server_error=job.after_server_error,
             received=job.received,
             useless_at=useless_at,
-            deadline=self.deadline(follow.command, useless_at),
+            deadline=deadline,
         )
 
     def _row(self, job: Job, now: int) -> NewAction:
@@ -277,7 +291,7 @@ class Worker:
 
     async def _look_for_work(self) -> None:
         while True:
-            if self._free > 0:
+            if self._free > 0 and not self._stopping:
                 try:
                     await self._claim()
                 except DatabaseUnavailable as error:
@@ -287,15 +301,49 @@ class Worker:
             await asyncio.sleep(LOOK)
 
     async def _claim(self) -> None:
-        limit = self._free
-        wish = outbox.Claim(node=self.node, now=self._clock.now(), lease_now=self._lease_now(), limit=limit)
+        wish = outbox.Claim(
+            node=self.node,
+            now=self._clock.now(),
+            lease_now=self._lease_now(),
+            limit=self._free,
+            held=tuple(self._held),
+        )
         for row in await self._journal.write(outbox.claim, wish):
+            try:
+                job = self._taken_over(row, wish.now)
+            except Exception:
+                log.exception("an action cannot be read", call_id=row.call_id, action=row.id)
+                await self._give_up(row)
+                continue
+            if row.epoch > MOST_OWNERS:
+                await self._give_up(row)
+                continue
             self._free -= 1
-            self.begin(self._taken_over(row))
+            self.begin(job)
 
-    def _taken_over(self, row: Any) -> Job:
+    async def _give_up(self, row: Any) -> None:
+        """Settle an action that nobody can carry out; its call fails, and an operator is told."""
+        log.error("an action makes no progress and is given up", call_id=row.call_id, command=row.command)
+        now = self._clock.now()
+        state = TRANSITIONS.get(State(row.state), {}).get(Event.STUCK, State(row.state))
+        change = outbox.unchanged(row.call, state)
+        change["new_ended_at"] = now if state in TERMINAL else None
+        change["new_error"] = f"given up after {row.epoch} attempts to carry it out"
+        line = Happened(call=row.call, at=now, kind=Event.STUCK, state=state, detail=None)
+        settlement = outbox.Settlement(
+            action=row.id,
+            epoch=row.epoch,
+            now=now,
+            outcome=Event.STUCK,
+            attempts=row.attempts,
+            change=change,
+            happened=[line],
+        )
+        await self._journal.write(outbox.settle, settlement)
+
+    def _taken_over(self, row: Any, now: int) -> Job:
         command = Command(row.command)
-        now, monotonic = self._clock.now(), self._clock.monotonic()
+        monotonic = self._clock.monotonic()
         useless_at = monotonic + (row.useless_after - now) / 1e6
         state = State(row.state)
         if state is State.DECIDED and row.useless_after > now:
@@ -324,64 +372,21 @@ class Worker:
         while True:
             await asyncio.sleep(outbox.RENEWAL)
             try:
-                await self._journal.write(outbox.renew, (self.node, self._lease_now(), tuple(self._held)))
+                self._set_lease_clock(await self._journal.write(outbox.renew, (self.node, tuple(self._held))))
             except DatabaseUnavailable as error:
                 log.warning("could not renew leases", error=str(error))
+            except Exception:
+                log.exception("renewing leases failed")  # and is tried again: others would take our work over
 
     def _lease_until(self) -> int:
         return self._lease_now() + outbox.LEASE
 
+    def _set_lease_clock(self, lease_now: int) -> None:
+        self._lease_offset = lease_now - self._clock.monotonic() * 1e6
+
     def _lease_now(self) -> int:
-        """The database's clock, read once and then kept by our monotonic one.
+        """The database's clock, read with every renewal and kept by our monotonic one in between.
 
         So a step of this machine's wall clock neither steals a lease nor gives one away.
         """
         return int(self._lease_offset + self._clock.monotonic() * 1e6)
-
-
-def _timeline(job: Job, events: tuple[Event, ...], outcome: Outcome, now: int) -> tuple[State, list[Happened]]:
-    """The state that `events` lead to, and the lines they add; the first line tells of the request."""
-    state, lines = job.state, []
-    detail: str | None = msgspec.json.encode(_detail(job, outcome)).decode()
-    for event in events:
-        state = advance(state, event)
-        lines.append(Happened(call=job.call, at=now, kind=event, state=state, detail=detail))
-        detail = None
-    return state, lines
-
-
-def _detail(job: Job, outcome: Outcome) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "command": job.command,
-        "attempt": job.attempts,
-        "result": outcome.result,
-        "ms": round(outcome.seconds * 1e3, 1),
-    }
-    if outcome.status is not None:
-        found["status"] = outcome.status
-    if outcome.detail:
-        found["detail"] = outcome.detail
-    if job.command is Command.REFER:
-        found["target"] = job.alternative.targets[job.target]
-    return found
-
-
-def _change(job: Job, conclusion: Conclusion, state: State, outcome: Outcome, now: int) -> Advance:
-    """What the end of an action changes of its call's row."""
-    change = outbox.unchanged(job.call, state)
-    change["more_attempts"] = job.attempts
-    if job.command is Command.ACCEPT and state in _ANSWERED:
-        change["new_answered_at"] = now
-    if state in TERMINAL:
-        change["new_ended_at"] = now
-    if Event.SUCCEEDED not in conclusion.events:
-        change["new_error"] = str(outcome)
-    if job.step > 0 or job.target > 0:
-        change["new_profile"] = job.alternative.profile
-        change["new_status"] = job.alternative.status
-    if job.command is Command.REFER:
-        change["new_target"] = job.alternative.targets[job.target]
-    return change
-
-
-_ANSWERED: Final = frozenset({State.ACCEPTED, State.REFERRING, State.ENDING, State.REFERRED})

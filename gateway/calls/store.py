@@ -19,7 +19,7 @@ from gateway.tables import call_facts, calls, events, plans
 def insert_plans(connection: Connection, documents: dict[bytes, bytes]) -> None:
     """Store plans by their digests; those already there are left alone."""
     if documents:
-        _INSERT_PLANS.run(connection, [{"digest": key, "document": text} for key, text in documents.items()])
+        _INSERT_PLANS.run(connection, [{"digest": key, "document": text} for key, text in sorted(documents.items())])
 
 
 def insert_calls(connection: Connection, rows: Sequence[NewCall]) -> dict[str, int]:

@@ -6,6 +6,7 @@ counts for as long as the upstream lets a session last.
 """
 
 from collections import Counter, deque
+from dataclasses import dataclass
 from typing import Final
 
 from gateway.clock import Clock
@@ -41,17 +42,28 @@ class LiveUsage:
             window = windows[per, seconds] = _Window(seconds)
         return window.count(key, self._clock.monotonic())
 
-    def decided(self, call_id: str, rule: str, *, caller: str, called: str) -> None:
-        """Count a call that `rule` decides."""
+    def decided(self, call_id: str, rule: str, *, caller: str, called: str) -> "Counted":
+        """Count a call that `rule` decides; `undo` takes back what is returned."""
         now = self._clock.monotonic()
-        if (live := self._live.get(rule)) is not None:
+        live = self._live.get(rule)
+        begins = live is not None and call_id not in live
+        if live is not None and begins:
             live[call_id] = now
         keys = {"caller": caller, "called": called, "rule": ""}
-        for (per, _), window in self._windows.get(rule, {}).items():
-            window.add(keys[per], now)
+        entries = [(window, keys[per]) for (per, _), window in self._windows.get(rule, {}).items()]
+        for window, key in entries:
+            window.add(key, now)
+        return Counted(call_id=call_id, rule=rule, at=now, begins=begins, entries=entries)
+
+    def undo(self, counted: "Counted") -> None:
+        """Take back a call that was not new after all, or could not be stored; nothing else of its id."""
+        if counted.begins:
+            self.closed(counted.call_id, counted.rule)
+        for window, key in counted.entries:
+            window.remove(key, counted.at)
 
     def closed(self, call_id: str, rule: str) -> None:
-        """A call that `rule` decided is over, or never was."""
+        """A call that `rule` decided is over."""
         if (live := self._live.get(rule)) is not None:
             live.pop(call_id, None)
 
@@ -69,6 +81,14 @@ class _Window:
         self._calls.append((now, key))
         self._counts[key] += 1
 
+    def remove(self, key: str, at: float) -> None:
+        """Take back an entry, which is among the youngest."""
+        for position in range(len(self._calls) - 1, -1, -1):
+            if self._calls[position] == (at, key):
+                del self._calls[position]
+                self._uncount(key)
+                return
+
     def count(self, key: str, now: float) -> int:
         self._forget(now)
         return self._counts.get(key, 0)
@@ -76,6 +96,20 @@ class _Window:
     def _forget(self, now: float) -> None:
         while self._calls and self._calls[0][0] <= now - self._seconds:
             _, key = self._calls.popleft()
-            self._counts[key] -= 1
-            if not self._counts[key]:
-                del self._counts[key]
+            self._uncount(key)
+
+    def _uncount(self, key: str) -> None:
+        self._counts[key] -= 1
+        if not self._counts[key]:
+            del self._counts[key]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Counted:
+    """What counting one call has changed."""
+
+    call_id: str
+    rule: str
+    at: float  # on the monotonic clock
+    begins: bool  # whether it was not live before
+    entries: list[tuple[_Window, str]]  # the windows it was added to, and under which key

@@ -43,7 +43,7 @@ def command(ctx: click.Context, calls: int | None, leave: bool, port: int, seed:
     with tempfile.TemporaryDirectory(prefix="gateway-demo-") as directory:
         played = _Played(as_json=as_json)
         asyncio.run(_run(Demo(Path(directory), port=port, seed=seed), played, calls, leave))
-    ctx.exit(0 if played.all_as_expected else 1)
+    ctx.exit(0 if played.all_as_expected and (calls is None or played.total >= calls) else 1)
 
 
 async def _run(demo: "Demo", played: "_Played", calls: int | None, leave: bool) -> None:
@@ -101,6 +101,10 @@ class _Played:
         self._violations: tuple[str, ...] = ()
 
     @property
+    def total(self) -> int:
+        return self._counts.total()
+
+    @property
     def all_as_expected(self) -> bool:
         return not self._failures and not self._violations
 
@@ -133,7 +137,7 @@ class _Played:
             click.echo()
             rows = [(*kind, count) for kind, count in sorted(self._counts.items())]
             print_table(("what happened", "decision", "ended", "calls"), rows)
-        total = self._counts.total()
+        total = self.total
         for failure in self._failures:
             say(f"not as expected: {failure}")
         for violation in violations:

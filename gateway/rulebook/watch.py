@@ -16,7 +16,6 @@ from gateway.database import Database
 from gateway.errors import DatabaseUnavailable
 from gateway.rulebook.current import Compiled, Current, compile_revision, years_around
 from gateway.rulebook.store import Revision, find_revision, newest_number
-from routing_rules import DocumentError
 
 # Seconds between two looks: an admin who publishes elsewhere and then dials must find the new rules in force.
 PAUSE: Final = 0.5
@@ -40,6 +39,8 @@ class Watch:
                 await self.look()
             except DatabaseUnavailable as error:
                 log.warning("cannot look for newer revisions", error=str(error))
+            except Exception:
+                log.exception("looking for newer revisions failed")  # and is tried again: rules must not go stale
             await asyncio.sleep(pause)
 
     async def look(self) -> None:
@@ -63,5 +64,5 @@ class Watch:
         """The compiled revision, or why it cannot be."""
         try:
             return compile_revision(revision, years_around(self._clock.now()))
-        except DocumentError as error:
+        except Exception as error:  # whatever it is, the revision in force stays in force
             return f"revision {revision.number} cannot be used by this release: {error}"

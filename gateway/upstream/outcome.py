@@ -48,7 +48,9 @@ _BY_STATUS = {
 
 def classify(status: int) -> Result:
     """The class of a reply with this HTTP status."""
-    if 200 <= status < 300:
+    if status < 200:
+        return Result.AMBIGUOUS  # an interim reply and then nothing
+    if status < 300:
         return Result.DONE
     if status >= 500:
         return Result.SERVER_ERROR

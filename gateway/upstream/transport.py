@@ -142,7 +142,7 @@ class _Connection(asyncio.Protocol):
             return
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError as error:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._fail(httpx.RemoteProtocolError(f"not HTTP: {error}"))
 
     def eof_received(self) -> None:
@@ -172,7 +172,8 @@ class _Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         names = {name.lower() for name, _ in self._headers}
-        self._until_closed = not names & {b"content-length", b"transfer-encoding"}
+        is_last = self._parser.get_status_code() >= 200
+        self._until_closed = is_last and not names & {b"content-length", b"transfer-encoding"}
 
     def on_body(self, body: bytes) -> None:
         self._size += len(body)

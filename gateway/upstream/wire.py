@@ -135,13 +135,21 @@ def refer_body(target: str) -> bytes:
     return msgspec.json.encode({"target_uri": target})
 
 
-# Answers a call without a word: for a call that is transferred at once, and as the one known-good session to try when
-# the upstream refuses a profile. No turn detection means that the model never speaks by itself.
+# Answers a call without a word, to transfer it at once. No turn detection means that the model never speaks by itself.
 SILENT_SESSION: Final[Mapping[str, Any]] = {
     "model": "gpt-realtime-2.1",
-    "instructions": "You are on hold music duty: stay silent. The call is being transferred.",
+    "instructions": "Say nothing: this call is being transferred.",
     "audio": {"input": {"turn_detection": None}},
 }
+
+
+def plain_session(session: Mapping[str, Any]) -> dict[str, Any]:
+    """The least of a session that still answers as it should: its model and its instructions.
+
+    Tried once when the upstream refuses the whole: most refusals are about one of the many other fields.
+    """
+    plain = {key: session[key] for key in ("model", "instructions") if key in session}
+    return {"model": SILENT_SESSION["model"], **plain}
 
 
 class _Error(msgspec.Struct, frozen=True, gc=False):

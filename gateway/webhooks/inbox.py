@@ -80,7 +80,7 @@ def store_arrivals(connection: Connection, arrivals: Sequence[Arrival]) -> list[
     first = _insert_deliveries(connection, arrivals)
     fresh = [a.call for a, won in zip(arrivals, first, strict=True) if won and a.call is not None]
     insert_plans(connection, {rows.row["plan"]: rows.plan for rows in fresh if rows.plan is not None})
-    ids = insert_calls(connection, [rows.row for rows in fresh])
+    ids = insert_calls(connection, sorted((rows.row for rows in fresh), key=lambda row: row["call_id"]))
     # Two deliveries of one batch may announce the same call; the first has it.
     born = {id(rows): call for rows in fresh if (call := ids.pop(rows.row["call_id"], None)) is not None}
     new = [rows for rows in fresh if id(rows) in born]
@@ -105,7 +105,9 @@ def store_arrivals(connection: Connection, arrivals: Sequence[Arrival]) -> list[
 
 def _insert_deliveries(connection: Connection, arrivals: Sequence[Arrival]) -> list[bool]:
     """Store deliveries; for each, whether it is the first of its key."""
-    stored = set(_INSERT.returning(connection, [arrival.delivery for arrival in arrivals]))
+    # In one order on every node, so that two that store the same deliveries wait for each other and never in a circle.
+    rows = sorted((arrival.delivery for arrival in arrivals), key=lambda row: (row["endpoint"], row["webhook_id"]))
+    stored = set(_INSERT.returning(connection, rows))
     first = []
     for arrival in arrivals:
         key = (arrival.delivery["endpoint"], arrival.delivery["webhook_id"])

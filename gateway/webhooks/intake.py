@@ -18,7 +18,7 @@ from gateway.actions.plan import digest, make_plan
 from gateway.actions.worker import Worker
 from gateway.calls.facts import ReadCall, read_facts
 from gateway.calls.lifecycle import BIRTHS, Event
-from gateway.calls.usage import LiveUsage
+from gateway.calls.usage import Counted, LiveUsage
 from gateway.clock import Clock, to_datetime
 from gateway.errors import PayloadError
 from gateway.journal import Journal
@@ -79,9 +79,11 @@ class Intake:
             event = read_event(body)
         except PayloadError as error:
             log.error("a genuine delivery cannot be used and is quarantined", endpoint=endpoint, problem=str(error))
-            return await self._file({**row, "verdict": Verdict.QUARANTINED, "problem": str(error), "body": body})
+            return await self._file(
+                {**row, "verdict": Verdict.QUARANTINED, "problem": _storable(str(error)), "body": body}
+            )
         if not isinstance(event, IncomingCall):
-            return await self._file({**row, "verdict": Verdict.IGNORED, "type": event.type})
+            return await self._file({**row, "verdict": Verdict.IGNORED, "type": _storable(event.type)})
         seconds_left = self._settings.max_event_age - max(0.0, delivery.timestamp - event.created_at)
         verdict = Verdict.LATE if seconds_left < 0 else Verdict.NEW
         row = {**row, "verdict": verdict, "type": INCOMING_CALL, "call_id": event.call_id}
@@ -98,13 +100,18 @@ class Intake:
         ringing = self._decide(row, event, seconds_left)
         acts = ringing.birth is Event.ARRIVED
         lease = self._worker.reserve() if acts else None
-        rows = ringing.rows(lease, with_plan=self._plans.is_new(ringing.planned))
-        if acts:
-            self._count(ringing)
-        stored = self._journal.write(store_arrivals, Arrival(delivery=row, call=rows))
+        counted = self._count(ringing)
+        try:
+            rows = ringing.rows(lease, with_plan=self._plans.is_new(ringing.planned))
+            stored = self._journal.write(store_arrivals, Arrival(delivery=row, call=rows))
+        except Exception:
+            self._give_back(lease, counted)
+            raise
         # Not after the `await`: whoever waits may have gone by then, and the call is to be acted on all the same.
-        stored.add_done_callback(partial(self._stored, ringing, lease, received))
+        stored.add_done_callback(partial(self._stored, ringing, lease, counted, received))
         receipt = await asyncio.shield(stored)
+        if receipt.verdict is Verdict.CONFLICT:
+            log.error("a delivery came again with another body", call_id=event.call_id, webhook_id=row["webhook_id"])
         log.info(
             "call received",
             call_id=event.call_id,
@@ -131,15 +138,20 @@ class Intake:
         )
 
     def _stored(
-        self, ringing: Ringing, lease: Lease | None, received: float, stored: "asyncio.Future[Receipt]"
+        self,
+        ringing: Ringing,
+        lease: Lease | None,
+        counted: Counted | None,
+        received: float,
+        stored: "asyncio.Future[Receipt]",
     ) -> None:
         """Begin to act on a new call; undo what was counted for one that was not new or could not be stored."""
-        receipt = None if stored.exception() else stored.result()
+        receipt = None if stored.cancelled() or stored.exception() else stored.result()
         if receipt is None or not receipt.call:
-            if lease:
-                self._worker.release()
-            self._uncount(ringing)
+            self._give_back(lease, counted)
             return
+        if counted and ringing.birth is Event.LEFT_ALONE:
+            self._usage.closed(counted.call_id, counted.rule)  # its rate counts, and it is over
         self._plans.stored(ringing.planned)
         self._metrics.call_decided(ringing.verdict.decision.kind, ringing.verdict.rule)
         self._metrics.call_advanced(ringing.under_way if lease else BIRTHS[ringing.birth])
@@ -147,15 +159,19 @@ class Intake:
             deadline = self._worker.deadline(ringing.command, received + ringing.seconds_left)
             self._worker.begin(ringing.job(receipt, received=received, deadline=deadline))
 
-    def _count(self, ringing: Ringing) -> None:
-        """Count the call for its rule at once, so that the next one sees it."""
-        if ringing.verdict.rule is not None:
-            facts = ringing.read.facts
-            self._usage.decided(facts.call_id, ringing.verdict.rule, caller=facts.caller, called=facts.called)
+    def _count(self, ringing: Ringing) -> Counted | None:
+        """Count the call for its rule at once, so that the next one sees it; a call that comes too late not at all."""
+        if ringing.verdict.rule is None or ringing.birth is Event.ARRIVED_LATE:
+            return None
+        facts = ringing.read.facts
+        return self._usage.decided(facts.call_id, ringing.verdict.rule, caller=facts.caller, called=facts.called)
 
-    def _uncount(self, ringing: Ringing) -> None:
-        if ringing.verdict.rule is not None:
-            self._usage.closed(ringing.event.call_id, ringing.verdict.rule)
+    def _give_back(self, lease: Lease | None, counted: Counted | None) -> None:
+        """Undo what was taken for a call that was not new, or could not be stored."""
+        if lease:
+            self._worker.release()
+        if counted:
+            self._usage.undo(counted)
 
     def _read(self, endpoint: str, event: IncomingCall) -> ReadCall:
         settings = self._settings
@@ -198,3 +214,8 @@ class _Plans:
     def stored(self, planned: Planned) -> None:
         """A commit that held this plan, or came after it, is done."""
         self._stored.add(planned.digest)
+
+
+def _storable(text: str) -> str:
+    """Text that PostgreSQL takes: it has no NUL. Shortened, since a sender chose it."""
+    return text.replace("\x00", "\ufffd")[:300]

@@ -76,6 +76,10 @@ class WebhookDoor:
         except (DatabaseUnavailable, TimeoutError) as error:
             log.error("a delivery could not be stored", endpoint=endpoint, error=str(error))
             verdict, status = "unavailable", 503
+        except Exception:
+            # Whatever it is, the sender shall come again; 500 would count as our failure all the same.
+            log.exception("a delivery failed unexpectedly", endpoint=endpoint)
+            verdict, status = "unexpected", 503
         if status >= 400:
             log.warning("delivery refused", endpoint=endpoint if status != 404 else None, status=status, why=verdict)
         await _answer(send, status)

@@ -113,9 +113,9 @@ async def test_a_failed_database_fails_every_entry_and_is_reported_until_it_heal
 
     with pytest.raises(DatabaseUnavailable, match="no such table"):
         await journal.write(break_, None)
-    assert not journal.healthy
+    assert journal.failing
     assert await journal.write(add, 1) == 10
-    assert journal.healthy
+    assert not journal.failing
 
 
 async def test_a_full_queue_is_refused_at_once(open_database: Database) -> None:

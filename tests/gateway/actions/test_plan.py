@@ -10,10 +10,16 @@ from gateway.upstream.wire import SILENT_SESSION, Command
 from routing_rules import Decision, read_document
 
 PROFILES = {
-    "sales": {"model": "gpt-realtime-2.1", "instructions": "Sell.", "max_seconds": 600},
+    "sales": {
+        "model": "gpt-realtime-2.1",
+        "instructions": "Sell.",
+        "audio": {"output": {"voice": "marin"}},
+        "max_seconds": 600,
+    },
     "backup": {"model": "gpt-realtime-2.1-mini"},
 }
-SALES = {"type": "realtime", "model": "gpt-realtime-2.1", "instructions": "Sell."}
+SALES_PLAIN = {"type": "realtime", "model": "gpt-realtime-2.1", "instructions": "Sell."}
+SALES = {**SALES_PLAIN, "audio": {"output": {"voice": "marin"}}}
 BACKUP = {"type": "realtime", "model": "gpt-realtime-2.1-mini"}
 SILENT = {"type": "realtime", **SILENT_SESSION}
 TARGET = "tel:+493023125000"
@@ -24,7 +30,7 @@ CASES: dict[str, tuple[dict[str, Any], list[tuple[str, dict[str, Any] | None, di
         {"accept": "sales"},
         [
             ("accept", SALES, {"profile": "sales"}),
-            ("accept", SILENT, {"only_if_refused": True}),
+            ("accept", SALES_PLAIN, {"profile": "sales", "only_if_refused": True}),
             ("reject", {"status_code": 503}, {"status": 503}),
         ],
     ),
@@ -40,7 +46,16 @@ CASES: dict[str, tuple[dict[str, Any], list[tuple[str, dict[str, Any] | None, di
         [
             ("accept", SALES, {"profile": "sales"}),
             ("accept", BACKUP, {"profile": "backup"}),
+            ("accept", BACKUP, {"profile": "backup", "only_if_refused": True}),
             ("reject", {"status_code": 503}, {"status": 503}),
+        ],
+    ),
+    "accept, else another profile, else busy": (
+        {"accept": "sales", "fallback": {"accept": "backup", "fallback": {"reject": 486}}},
+        [
+            ("accept", SALES, {"profile": "sales"}),
+            ("accept", BACKUP, {"profile": "backup"}),
+            ("reject", {"status_code": 486}, {"status": 486}),
         ],
     ),
     "reject": ({"reject": 486}, [("reject", {"status_code": 486}, {"status": 486})]),
@@ -90,7 +105,7 @@ def test_what_the_gateway_reads_of_a_profile_is_not_sent_upstream() -> None:
     assert b"max_seconds" not in plan_of({"accept": "sales"}).steps[0].body
 
 
-def test_the_silent_session_is_tried_only_when_the_profile_was_refused() -> None:
+def test_the_plain_session_is_tried_only_when_the_profile_was_refused() -> None:
     plan = plan_of({"accept": "sales"})
     assert plan.following(0, refused=True) == 1
     assert plan.following(0, refused=False) == 2
