@@ -15,7 +15,7 @@ from sqlalchemy import select
 from gateway.actions import outbox
 from gateway.actions.action import NewAction
 from gateway.actions.plan import Plan, Step, digest
-from gateway.calls.call import Happened, NewCall
+from gateway.calls.call import Happened, NewCall, unchanged
 from gateway.calls.lifecycle import Event, State
 from gateway.calls.store import find_plan, pack_facts, unpack_facts
 from gateway.database import Database, migrations
@@ -120,7 +120,7 @@ def a_settlement(receipt: Receipt, **changes: Any) -> outbox.Settlement:
         "now": NOW + 5,
         "outcome": "done",
         "attempts": 1,
-        "change": {**outbox.unchanged(receipt.call, State.ACCEPTED), "new_answered_at": NOW + 5, "more_attempts": 1},
+        "change": {**unchanged(receipt.call, State.ACCEPTED), "new_answered_at": NOW + 5, "more_attempts": 1},
         "happened": [Happened(call=receipt.call, at=NOW + 5, kind=Event.SUCCEEDED, state=State.ACCEPTED, detail="{}")],
     }
     return outbox.Settlement(**(fields | changes))

@@ -30,6 +30,7 @@ PURE = [
     "gateway/rulebook/holidays.py",
     "gateway/upstream/outcome.py",
     "gateway/upstream/wire.py",
+    "gateway/actions/account.py",
     "gateway/actions/action.py",
     "gateway/actions/conclusion.py",
     "gateway/actions/plan.py",

@@ -7,10 +7,9 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.actions import outbox
 from gateway.actions.action import Job
 from gateway.actions.conclusion import Conclusion
-from gateway.calls.call import Advance, Happened
+from gateway.calls.call import Advance, Happened, unchanged
 from gateway.calls.lifecycle import TERMINAL, Event, State, advance
 from gateway.upstream.outcome import Outcome
 from gateway.upstream.wire import Command
@@ -45,7 +44,7 @@ def _detail(job: Job, outcome: Outcome) -> dict[str, Any]:
 
 def change_of(job: Job, conclusion: Conclusion, state: State, outcome: Outcome, now: int) -> Advance:
     """What the end of an action changes of its call's row."""
-    change = outbox.unchanged(job.call, state)
+    change = unchanged(job.call, state)
     change["more_attempts"] = job.attempts
     if job.command is Command.ACCEPT and state in _ANSWERED:
         change["new_answered_at"] = now

@@ -20,7 +20,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, and_, bindparam, func, insert, or_, select, text, update
 
 from gateway.actions.action import NewAction
-from gateway.calls.call import Advance, Happened
+from gateway.calls.call import Advance, Happened, unchanged
 from gateway.calls.lifecycle import Event, State, advance
 from gateway.calls.store import advance_calls, insert_events
 from gateway.statements import Statement
@@ -201,21 +201,6 @@ def _start(connection: Connection, rows: Sequence[Any], now: int) -> None:
         lines.append({"call": row.call, "at": now, "kind": event, "state": state, "detail": None})
     advance_calls(connection, changes)
     insert_events(connection, lines)
-
-
-def unchanged(call: int, state: State) -> Advance:
-    """An advance that changes nothing but the state."""
-    return {
-        "call": call,
-        "state": state,
-        "new_profile": None,
-        "new_status": None,
-        "new_target": None,
-        "new_answered_at": None,
-        "new_ended_at": None,
-        "new_error": None,
-        "more_attempts": 0,
-    }
 
 
 _OPEN: Final = Statement(lambda _: insert(actions).returning(actions.c.call, actions.c.id))

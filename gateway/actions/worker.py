@@ -21,7 +21,7 @@ from gateway.actions.action import Job, Lease, NewAction
 from gateway.actions.conclusion import Conclusion, Follow, ReferGuard, conclude
 from gateway.actions.delivery import Delivery, Judged
 from gateway.actions.plan import decode_plan
-from gateway.calls.call import Happened
+from gateway.calls.call import Happened, unchanged
 from gateway.calls.lifecycle import TERMINAL, TRANSITIONS, Event, State
 from gateway.clock import Clock
 from gateway.errors import DatabaseUnavailable
@@ -326,7 +326,7 @@ class Worker:
         log.error("an action makes no progress and is given up", call_id=row.call_id, command=row.command)
         now = self._clock.now()
         state = TRANSITIONS.get(State(row.state), {}).get(Event.STUCK, State(row.state))
-        change = outbox.unchanged(row.call, state)
+        change = unchanged(row.call, state)
         change["new_ended_at"] = now if state in TERMINAL else None
         change["new_error"] = f"given up after {row.epoch} attempts to carry it out"
         line = Happened(call=row.call, at=now, kind=Event.STUCK, state=state, detail=None)

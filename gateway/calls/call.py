@@ -64,3 +64,18 @@ class ReadFacts(TypedDict):
     caller_uri: str
     anonymous: bool
     attestation: str
+
+
+def unchanged(call: int, state: str) -> Advance:
+    """An advance that changes nothing but the state."""
+    return {
+        "call": call,
+        "state": state,
+        "new_profile": None,
+        "new_status": None,
+        "new_target": None,
+        "new_answered_at": None,
+        "new_ended_at": None,
+        "new_error": None,
+        "more_attempts": 0,
+    }

@@ -114,6 +114,21 @@ async def test_calls_survive_a_crash_of_postgresql(own_postgresql: PostgreSQL, t
                 assert connection.execute(select(func.count()).select_from(calls)).scalar_one() == 7
 
 
+async def test_a_full_queue_is_answered_503_and_leaves_no_trace_when_it_has_drained(tmp_path: Path) -> None:
+    async with running_gateway(f"sqlite:///{tmp_path}/gateway.db", tmp_path, GATEWAY_UPSTREAM_TIMEOUT="5") as running:
+        await running.publish(DEMO)
+        journal = running.gateway.journal
+        room, journal._longest_queue = journal._longest_queue, 0
+        refused = [new_call_id(Random()) for _ in range(300)]  # more than the worker has slots
+        answers = await asyncio.gather(*(post(running, call_id) for call_id in refused))
+        assert {answer.status_code for answer in answers} == {503}
+        journal._longest_queue = room
+        for call_id in refused[:3]:
+            assert (await post(running, call_id)).status_code == 200
+            assert (await running.settled(call_id))["state"] == "accepted"
+        assert len(running.upstream.record) == 3
+
+
 async def test_three_days_old_events_with_fresh_timestamps_are_acknowledged_and_left_alone(
     database_url: str, tmp_path: Path
 ) -> None:
