@@ -10,7 +10,7 @@ from routing_rules.decide import FAILURES, decide, explain
 from routing_rules.document import read_document
 from routing_rules.facts import NO_USAGE, CallFacts, Usage
 from routing_rules.problem import DocumentError, Problem, Severity
-from routing_rules.problems import find_problems
+from routing_rules.problems import find_notes, find_problems
 from routing_rules.rule import Accept, Decision, Ignore, Refer, Reject, Rule
 from routing_rules.rulebook import Expectation, ExpectedCall, Rulebook
 from routing_rules.table import CompiledTable, compile_table
@@ -44,6 +44,7 @@ __all__ = [
     "compile_table",
     "decide",
     "explain",
+    "find_notes",
     "find_problems",
     "no_holidays",
     "read_document",
