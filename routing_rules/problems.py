@@ -65,7 +65,7 @@ def _consequences(rulebook: Rulebook) -> Iterator[Problem]:
             places.setdefault(status, []).append(place)
     for status, found in places.items():
         if sentence := consequence(status):
-            others = f" (as at {len(found) - 1:,} more of its places)" if len(found) > 1 else ""
+            others = f" ({len(found):,} decisions reject so)" if len(found) > 1 else ""
             yield info("reject_consequence", found[0], f"{status} {sentence}{others}")
 
 

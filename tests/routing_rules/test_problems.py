@@ -209,7 +209,7 @@ def test_notes_tell_each_status_once_where_it_stands_first() -> None:
         ("reject_consequence", "/rules/1/then/fallback/reject"),
         ("reject_consequence", "/default/reject"),
     ]
-    assert notes[0].detail.endswith("(as at 1 more of its places)")
+    assert notes[0].detail.endswith("(2 decisions reject so)")
 
 
 def test_a_share_of_what_is_left_is_worth_a_note() -> None:
