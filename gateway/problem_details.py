@@ -48,6 +48,11 @@ class Kind(Enum):
     MEDIA = (415, "unsupported media type", "Send one of the media types in `Accept`, not compressed.")
     INVALID = (422, "invalid request", "Each of `errors` is a field or parameter that is unknown, missing or wrong.")
     MISTAKES = (422, "the rulebook has mistakes", "Each of `errors` is a mistake in the document, with its `code`.")
+    BROKEN = (
+        422,
+        "expectations fail",
+        "Calls would go elsewhere than `expect` says; mend it, or force it for a reason.",
+    )
     UNCONDITIONAL = (428, "If-Match is missing", "Say which state you changed: send the `ETag` that you read.")
     UNEXPECTED = (500, "unexpected error", "Our fault. Report the request's id; the log has the rest.")
     UNAVAILABLE = (503, "database unavailable", "It is unknown whether anything was stored; try again.")

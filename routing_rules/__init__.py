@@ -8,9 +8,10 @@ verdict = decide(table, facts, now)
 from routing_rules.calendars import Calendar, no_holidays
 from routing_rules.decide import FAILURES, decide, explain
 from routing_rules.document import read_document
+from routing_rules.expectations import check_expectations
 from routing_rules.facts import NO_USAGE, CallFacts, Usage
 from routing_rules.problem import DocumentError, Problem, Severity
-from routing_rules.problems import find_problems
+from routing_rules.problems import find_notes, find_problems
 from routing_rules.rule import Accept, Decision, Ignore, Refer, Reject, Rule
 from routing_rules.rulebook import Expectation, ExpectedCall, Rulebook
 from routing_rules.table import CompiledTable, compile_table
@@ -41,9 +42,11 @@ __all__ = [
     "Tried",
     "Usage",
     "Verdict",
+    "check_expectations",
     "compile_table",
     "decide",
     "explain",
+    "find_notes",
     "find_problems",
     "no_holidays",
     "read_document",

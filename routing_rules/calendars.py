@@ -24,7 +24,8 @@ the process may run for years and a year costs the library tens of milliseconds.
 import re
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from routing_rules.problem import ReadingError
@@ -163,6 +164,31 @@ class OpeningTimes:
             if start <= minute < end and not self._is_closed(local.date()):
                 return True
         return minute < self._spill[weekday] and not self._is_closed(local.date() - timedelta(days=1))
+
+    def opens(self, begin: datetime, end: datetime) -> bool:
+        """Whether the calendar is open at any moment from `begin` until before `end`, both aware.
+
+        It can only begin to be open where an override begins or ends, or where a window does.
+        """
+        inner = {bound for override in self._overrides for bound in override[:2] if begin < bound < end}
+        bounds = [begin.astimezone(UTC), *sorted(inner), end.astimezone(UTC)]
+        return any(
+            self.is_open(first) or (not self._overridden(first) and self._opens_by_week(first, last))
+            for first, last in pairwise(bounds)
+        )
+
+    def _overridden(self, now: datetime) -> bool:
+        return any(begins <= now < expires for begins, expires, _ in self._overrides)
+
+    def _opens_by_week(self, begin: datetime, end: datetime) -> bool:
+        """Whether a window begins in a span that no override touches."""
+        first, last = begin.astimezone(self._zone).date(), end.astimezone(self._zone).date()
+        for day in (first + timedelta(days=number) for number in range((last - first).days + 1)):
+            for start, _ in self._week[day.weekday()]:
+                moment = datetime.combine(day, time(start // 60, start % 60), self._zone).astimezone(UTC)
+                if begin <= moment < end and self.is_open(moment):
+                    return True
+        return False
 
     def _is_closed(self, day: date) -> bool:
         return day in self._closed_on or self._is_holiday(day)

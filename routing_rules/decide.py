@@ -112,7 +112,7 @@ def explain(table: CompiledTable, facts: CallFacts, now: datetime, usage: Usage 
     listed = before
     if len(before) > MOST_LISTED:
         listed = list(islice((rule for rule in before if _is_about(rule, question)), MOST_LISTED))
-    tried = [_tried(rule, question) for rule in listed]
+    tried = [hold_against(rule, question) for rule in listed]
     if verdict.rule is not None:
         tried.append(Tried(rule=verdict.rule, matched=True))
     return Explanation(verdict=verdict, tried=tuple(tried), untried=len(before) - len(listed))
@@ -131,10 +131,13 @@ def _is_about(rule: Rule, question: Question) -> bool:
     return any(isinstance(condition, NumberIs) and condition.holds(question, rule.id) for condition in rule.when)
 
 
-def _tried(rule: Rule, question: Question) -> Tried:
-    """A rule that did not decide."""
+def hold_against(rule: Rule, question: Question) -> Tried:
+    """One rule held against a call, whatever stands before it."""
     if not rule.enabled:
         return Tried(rule=rule.id, matched=False, failed="disabled", detail="the rule is switched off")
-    name, condition = next(_failures(rule, question))
+    failure = next(_failures(rule, question), None)
+    if failure is None:
+        return Tried(rule=rule.id, matched=True)
+    name, condition = failure
     detail = condition.why(question, rule.id, name.startswith("unless."))
     return Tried(rule=rule.id, matched=False, failed=name, detail=detail)

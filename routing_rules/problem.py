@@ -10,6 +10,7 @@ class Severity(StrEnum):
 
     ERROR = "error"  # the rulebook must not be published
     WARNING = "warning"  # it may be, but probably does not do what its author meant
+    INFO = "info"  # nothing to mend, but worth knowing
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,6 +37,21 @@ class ReadingError(ValueError):
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
         self.code = code
+
+
+def error(code: str, pointer: str, detail: str) -> Problem:
+    """An error; see `Problem` for the fields."""
+    return Problem(severity=Severity.ERROR, code=code, pointer=pointer, detail=detail)
+
+
+def warning(code: str, pointer: str, detail: str) -> Problem:
+    """A warning, likewise."""
+    return Problem(severity=Severity.WARNING, code=code, pointer=pointer, detail=detail)
+
+
+def info(code: str, pointer: str, detail: str) -> Problem:
+    """A note, likewise."""
+    return Problem(severity=Severity.INFO, code=code, pointer=pointer, detail=detail)
 
 
 def pointer_to(*steps: str | int) -> str:

@@ -28,6 +28,9 @@ from routing_rules.rule import Rule
 
 # So many earlier rules are compared at most; more share both keys only where rules are drawn by machine.
 MOST_COMPARED = 200
+# All rules together make so many comparisons (of some 5 µs). Beyond it, each rule makes only a few.
+MOST_COMPARISONS = 500_000
+FEW_COMPARED = 3
 # A rule of many values by many values is filed under one of the two conditions only, to spare the memory.
 MOST_PLACES = 400
 
@@ -35,24 +38,33 @@ MOST_PLACES = 400
 class Shadows:
     """The rules seen so far, as far as they can shadow others."""
 
-    def __init__(self, lists: ListIndex) -> None:
+    def __init__(self, lists: ListIndex, *, comparisons: int = MOST_COMPARISONS) -> None:
         self._lists = lists
         self._filed: dict[tuple[Key, ...], list[Rule]] = {}  # by one key or two
+        self._comparisons = comparisons  # still to be made before each rule gets only a few
         self._met: Counter[Key] = Counter()  # how many filed rules have the key
         self._lengths: defaultdict[str, set[int]] = defaultdict(set)  # of the prefixes filed, by subject
 
     def add(self, rule: Rule) -> Rule | None:
         """Take the next enabled rule; an earlier one that shadows it is returned."""
-        for earlier in islice(self._candidates(rule), MOST_COMPARED):
-            if self._shadows(earlier, rule):
-                return earlier
-        self._file(rule)
-        return None
+        earlier = next(self.shadowing(rule), None)
+        if earlier is None:
+            self.file(rule)
+        return earlier
 
-    def _file(self, rule: Rule) -> None:
-        if any(isinstance(condition, (Share, ActiveBelow, RateBelow)) for condition in rule.when):
+    def shadowing(self, rule: Rule) -> Iterator[Rule]:
+        """Rules filed before that match every call that this one matches, in no order."""
+        most = MOST_COMPARED if self._comparisons > 0 else FEW_COMPARED
+        for earlier in islice(self._candidates(rule), most):
+            self._comparisons -= 1
+            if self.shadows(earlier, rule):
+                yield earlier
+
+    def file(self, rule: Rule) -> None:
+        """Take a rule that may shadow others."""
+        if any(isinstance(condition, (Share, ActiveBelow, RateBelow)) for condition in _demanded(rule)):
             return  # such a rule lets some calls pass, so it shadows none
-        choices = [keys for condition in rule.when if (keys := _keys(condition))]
+        choices = [keys for condition in _demanded(rule) if (keys := _keys(condition))]
         for keys in choices:
             for key in keys:
                 self._met[key] += 1
@@ -92,10 +104,18 @@ class Shadows:
             yield Key(f"{party}_user", Kind.EXACT, user)
             yield Key(f"{party}_host", Kind.EXACT, host)
 
-    def _shadows(self, earlier: Rule, later: Rule) -> bool:
-        return all(any(self._implies(special, general) for special in later.when) for general in earlier.when) and all(
-            any(self._implies(special, general) for general in later.unless) for special in earlier.unless
-        )
+    def shadows(self, earlier: Rule, later: Rule) -> bool:
+        """Whether one rule matches every call that the other matches, wherever they stand."""
+        return all(
+            any(self._implies(special, general) for special in later.when) for general in _demanded(earlier)
+        ) and all(any(self._implies(special, general) for general in later.unless) for special in earlier.unless)
+
+    def excludes_itself(self, rule: Rule) -> Condition | None:
+        """The exception of the rule, if any, that holds for every call that its `when` is meant for."""
+        for general in rule.unless:
+            if any(self._implies(special, general) for special in rule.when):
+                return general
+        return None
 
     def _implies(self, special: Condition, general: Condition) -> bool:
         if special.name != general.name:
@@ -128,6 +148,11 @@ class Shadows:
         if narrow.kind is Kind.EXACT:
             return name in self._lists.holding(narrow.text, "")
         return narrow.kind is Kind.ADDRESS and name in self._lists.holding("", narrow.text)
+
+
+def _demanded(rule: Rule) -> Sequence[Condition]:
+    """The conditions of `when`, but for a share that lets everybody in."""
+    return [condition for condition in rule.when if not (isinstance(condition, Share) and condition.percent >= 100)]
 
 
 def _covers_value(wide: Pattern, narrow: Pattern) -> bool:

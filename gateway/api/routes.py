@@ -84,7 +84,7 @@ def operations(context: ApiContext, guard: Guard) -> list[Operation]:
             media=file,
             answer=Publication,
             has_etag=True,
-            problems=(Kind.STALE, Kind.MISTAKES, Kind.UNCONDITIONAL),
+            problems=(Kind.STALE, Kind.MISTAKES, Kind.BROKEN, Kind.UNCONDITIONAL),
         ),
         Operation("GET", "/rulebook/problems", read_rules, rulebook.list_problems, answer=ProblemPage),
         Operation("GET", "/rulebook/revisions", read_rules, rulebook.list_revisions, answer=RevisionPage),
@@ -111,6 +111,7 @@ def _rulebook_routes(context: ApiContext) -> RulebookRoutes:
         database=context.database,
         current=context.current,
         publisher=Publisher(
+            settings=context.settings,
             journal=context.journal,
             current=context.current,
             refer_guard=context.refer_guard,

@@ -47,7 +47,7 @@ def command(
     if headers:
         question["headers"] = _headers(headers)
     if event is not None:
-        question["event"] = _text(event)
+        question["event"] = read_text(event)
     if rulebook is not None:
         question["rulebook"] = read_rulebook(rulebook)
     answered = _ask(settings_of(ctx), question)
@@ -106,7 +106,7 @@ def read_rulebook(name: str) -> dict[str, Any]:
     """The document in a file: JSON if its name ends so, else TOML; - is TOML on stdin."""
     import tomllib
 
-    text = _text(name)
+    text = read_text(name)
     try:
         document = json.loads(text) if name.endswith(".json") else tomllib.loads(text)
     except ValueError as error:
@@ -116,7 +116,8 @@ def read_rulebook(name: str) -> dict[str, Any]:
     return document
 
 
-def _text(name: str) -> str:
+def read_text(name: str) -> str:
+    """The text of a file; - is stdin."""
     try:
         return sys.stdin.read() if name == "-" else Path(name).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:

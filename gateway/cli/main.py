@@ -17,6 +17,7 @@ COMMANDS = {
     "demo": ("demo", "Watch calls being decided: a gateway, an upstream and callers, all on this machine."),
     "serve": ("serve", "Run the gateway."),
     "check": ("check", "Show the effective configuration and what is missing."),
+    "rulebook": ("rulebook", "Check, show and export the rules."),
     "decide": ("decide", "Test a call: what would happen to it, and why."),
     "calls": ("calls", "Look at calls."),
     "keys": ("keys", "Create, list and revoke API keys."),

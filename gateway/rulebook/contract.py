@@ -61,12 +61,18 @@ class PublishQuery(Form):
     comment: Line = Field("", max_length=500)
     """Why, for the list of revisions."""
 
+    force: bool = False
+    """Publish although expectations fail; needs a `reason`. Other mistakes cannot be forced."""
+
+    reason: Line = Field("", max_length=500)
+    """Why it is forced; recorded in the revision's comment."""
+
 
 class ShownProblem(Answer):
     """Something doubtful or wrong in a rulebook."""
 
     severity: Severity
-    """A warning may be published, an error not."""
+    """An error may not be published. A warning should be looked at, an info is worth knowing."""
 
     code: str
     """For programs."""
@@ -89,7 +95,7 @@ class Publication(Answer):
 
 
 class ProblemPage(Page[ShownProblem]):
-    """Warnings, in the order of the document."""
+    """Warnings, then what is worth knowing."""
 
 
 class ShownRevision(Answer):

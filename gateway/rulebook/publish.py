@@ -1,26 +1,39 @@
 """Publishing a rulebook: checked, compiled, stored as the next revision, put in force.
 
-The order matters. Everything that can fail for the document's own sake, compiling included, happens before anything is
-stored, in a thread, so that calls are answered meanwhile. The revision is stored only if it follows the one that its
-author saw (`base`): of two people who publish at once, one is told. The table is swapped when the commit is done;
-other nodes find the revision by `gateway.rulebook.watch`.
+The order matters. Everything that can fail for the document's own sake, compiling and its own expectations included,
+happens before anything is stored, in a thread, so that calls are answered meanwhile. A rulebook whose expectations fail
+is published only where somebody says why; the reason stands in the revision's comment. The revision is stored only if
+it follows the one that its author saw (`base`): of two people who publish at once, one is told. The table is swapped
+when the commit is done; other nodes find the revision by `gateway.rulebook.watch`.
 """
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 
 import structlog
 
-from gateway.clock import Clock
+from gateway.clock import Clock, to_datetime
 from gateway.collector import uncollected
 from gateway.errors import GatewayError
 from gateway.journal import Journal
 from gateway.rulebook.current import Compiled, Current, compile_rulebook, years_around
+from gateway.rulebook.expectations import broken_expectations
 from gateway.rulebook.holidays import code_mistake
 from gateway.rulebook.store import Publication, pack_document, publish_revisions
-from routing_rules import DocumentError, Problem, Rulebook, Severity, find_problems, read_document, write_document
+from gateway.settings import Settings
+from routing_rules import (
+    DocumentError,
+    Problem,
+    Rulebook,
+    Severity,
+    find_notes,
+    find_problems,
+    read_document,
+    write_document,
+)
 
 ReferGuard = Callable[[str], str | None]  # why a target is refused; None when it may be called
 
@@ -33,6 +46,10 @@ class StaleBaseError(GatewayError):
     def __init__(self, newest: int) -> None:
         super().__init__(f"the current revision is {newest}")
         self.newest = newest
+
+
+class BrokenExpectations(DocumentError):
+    """Calls would not go where the document expects them to; nothing else is wrong with it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,54 +67,67 @@ class Prepared:
     compiled: Compiled
     packed: bytes
     warnings: tuple[Problem, ...]
+    forced: bool  # published although expectations fail
 
 
-def examine(document: Mapping[str, Any], refer_guard: ReferGuard) -> Examined:
-    """Read and check a document. Raises DocumentError with every error found."""
+def examine(document: Mapping[str, Any], refer_guard: ReferGuard, today: date | None = None) -> Examined:
+    """Read and check a document; its expectations are not tried. Raises DocumentError with every error found."""
     rulebook = read_document(document)
-    problems = _problems(rulebook, refer_guard)
+    problems = _problems(rulebook, refer_guard, today)
     if errors := [problem for problem in problems if problem.severity is Severity.ERROR]:
         raise DocumentError(errors)
     return Examined(rulebook=rulebook, warnings=problems)
 
 
-def _problems(rulebook: Rulebook, refer_guard: ReferGuard) -> tuple[Problem, ...]:
+def _problems(rulebook: Rulebook, refer_guard: ReferGuard, today: date | None) -> tuple[Problem, ...]:
     with uncollected():
-        return find_problems(rulebook, refer_guard=refer_guard, holiday_guard=code_mistake)
+        return find_problems(rulebook, refer_guard=refer_guard, holiday_guard=code_mistake, today=today)
 
 
 class Publisher:
     """Publishes rulebooks through the journal of this process."""
 
-    def __init__(self, *, journal: Journal, current: Current, refer_guard: ReferGuard, clock: Clock) -> None:
+    def __init__(
+        self, *, settings: Settings, journal: Journal, current: Current, refer_guard: ReferGuard, clock: Clock
+    ) -> None:
+        self._settings = settings
         self._journal = journal
         self._current = current
         self._refer_guard = refer_guard
         self._clock = clock
-        self._known: tuple[Compiled, tuple[Problem, ...]] | None = None  # the problems of a revision
+        self._known: tuple[Compiled, date, tuple[Problem, ...]] | None = None  # the problems of a revision on a day
 
     async def problems(self) -> tuple[int, tuple[Problem, ...]]:
-        """The number of the revision in force, and its problems as they stand now."""
-        compiled = self._current.compiled
-        if self._known is None or self._known[0] is not compiled:
-            found = await asyncio.to_thread(_problems, compiled.rulebook, self._refer_guard)
-            self._known = (compiled, found)
-        return compiled.number, self._known[1]
+        """The number of the revision in force, and its problems and notes as they stand today."""
+        compiled, now = self._current.compiled, self._clock.now()
+        today = to_datetime(now).date()
+        if self._known is None or self._known[0] is not compiled or self._known[1] != today:
+            self._known = (compiled, today, await asyncio.to_thread(self._doubts, compiled, now))
+        return compiled.number, self._known[2]
 
-    async def check(self, document: Mapping[str, Any]) -> Examined:
-        """What publishing would find. Raises DocumentError with every error."""
-        return await asyncio.to_thread(self._examine, document)
+    def _doubts(self, compiled: Compiled, now: int) -> tuple[Problem, ...]:
+        found = _problems(compiled.rulebook, self._refer_guard, to_datetime(now).date())
+        broken = broken_expectations(compiled, self._settings, now)
+        return (*found, *map(_admitted, broken), *find_notes(compiled.rulebook))
+
+    async def check(self, document: Mapping[str, Any], *, force: bool = False) -> Examined:
+        """What publishing would find. Raises as `publish` does for the document's own sake."""
+        prepared = await asyncio.to_thread(self._prepare, document, 0, self._clock.now(), force)
+        return Examined(rulebook=prepared.compiled.rulebook, warnings=prepared.warnings)
 
     async def publish(
-        self, document: Mapping[str, Any], *, base: int, author: str, comment: str
+        self, document: Mapping[str, Any], *, base: int, author: str, comment: str, forced_for: str | None = None
     ) -> tuple[int, tuple[Problem, ...]]:
         """Publish a document that was made from revision `base`; its number and its warnings.
 
-        Raises DocumentError with every error, StaleBaseError when `base` is not the current revision any more, and
-        DatabaseUnavailable, upon which it may have been published or not.
+        `forced_for` is the reason for which it is published although expectations fail, which are warnings then.
+        Raises DocumentError with every error (BrokenExpectations if there are no others), StaleBaseError when `base` is
+        not the current revision any more, and DatabaseUnavailable, upon which it may have been published or not.
         """
         now = self._clock.now()
-        prepared = await asyncio.to_thread(self._prepare, document, base + 1, now)
+        prepared = await asyncio.to_thread(self._prepare, document, base + 1, now, forced_for is not None)
+        if prepared.forced:
+            comment = f"{comment} (published although expectations fail: {forced_for})".strip()
         publication = Publication(
             number=base + 1, packed=prepared.packed, author=author, comment=comment, created_at=now
         )
@@ -108,15 +138,21 @@ class Publisher:
         log.info("rulebook published", revision=base + 1, author=author, rules=len(prepared.compiled.rulebook.rules))
         return base + 1, prepared.warnings
 
-    def _prepare(self, document: Mapping[str, Any], number: int, now: int) -> Prepared:
+    def _prepare(self, document: Mapping[str, Any], number: int, now: int, force: bool) -> Prepared:
         with uncollected():
-            examined = examine(document, self._refer_guard)
+            examined = examine(document, self._refer_guard, to_datetime(now).date())
+            compiled = compile_rulebook(examined.rulebook, number, years_around(now))
+            broken = broken_expectations(compiled, self._settings, now)
+            if broken and not force:
+                raise BrokenExpectations(broken)
             return Prepared(
-                compiled=compile_rulebook(examined.rulebook, number, years_around(now)),
+                compiled=compiled,
                 packed=pack_document(write_document(examined.rulebook)),
-                warnings=examined.warnings,
+                warnings=(*examined.warnings, *map(_admitted, broken)),
+                forced=bool(broken),
             )
 
-    def _examine(self, document: Mapping[str, Any]) -> Examined:
-        with uncollected():
-            return examine(document, self._refer_guard)
+
+def _admitted(problem: Problem) -> Problem:
+    """An error that is in force already, or about to be, as a warning."""
+    return replace(problem, severity=Severity.WARNING)

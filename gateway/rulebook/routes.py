@@ -1,7 +1,7 @@
 """The API's operations on the rulebook, and its question what would happen to a call."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 import msgspec
@@ -28,6 +28,7 @@ from gateway.rulebook.contract import (
     answered_of,
 )
 from gateway.rulebook.current import Current
+from gateway.rulebook.expectations import FORCEABLE
 from gateway.rulebook.file_form import nulls, write_toml
 from gateway.rulebook.publish import Publisher, StaleBaseError
 from gateway.rulebook.store import find_text, list_revisions, newest_number
@@ -73,8 +74,10 @@ class RulebookRoutes:
         """Publish a rulebook in place of the current one.
 
         The body is the whole document, as JSON or TOML; a `revision` in it is ignored. Nothing is published if it has
-        a mistake, or if `If-Match` does not name the current revision.
+        a mistake, if a call that it expects would go elsewhere (unless that is forced), or if `If-Match` does not name
+        the current revision.
         """
+        forced_for = _reason(query)
         media = content_type(request, [JSON, TOML])
         base = await self._database.read(newest_number)
         if query.dry_run:
@@ -86,10 +89,14 @@ class RulebookRoutes:
             document.pop("revision", None)
         try:
             if query.dry_run:
-                number, warnings = base, (await self._publisher.check(document)).warnings
+                number, warnings = base, (await self._publisher.check(document, force=query.force)).warnings
             else:
                 number, warnings = await self._publisher.publish(
-                    document, base=base, author=caller_of(request).name, comment=query.comment
+                    document,
+                    base=base,
+                    author=caller_of(request).name,
+                    comment=query.comment,
+                    forced_for=forced_for,
                 )
         except DocumentError as error:
             raise _mistakes(error.problems) from None
@@ -148,12 +155,24 @@ def _wrong(pointer: str, detail: str) -> RequestError:
     return Kind.INVALID.error(f"{pointer[1:]}: {detail}", errors=[{"pointer": pointer, "detail": detail}])
 
 
-def _mistakes(problems: Iterable[Problem], root: str = "") -> RequestError:
+def _reason(query: PublishQuery) -> str | None:
+    """Why the publish is forced; None where it is not. Raises RequestError (422) for one without the other."""
+    if query.force == bool(query.reason.strip()):
+        return query.reason if query.force else None
+    detail = "says why the publish is forced: send both force=true and a reason, or neither"
+    errors = [{"pointer": "/reason", "detail": detail, "in": "query"}]
+    raise Kind.INVALID.error(f"reason {detail}", errors=errors)
+
+
+def _mistakes(problems: Sequence[Problem], root: str = "") -> RequestError:
     """The refusal of a document with errors."""
     errors = [{"pointer": root + p.pointer, "detail": p.detail, "code": p.code} for p in problems]
-    one = "one mistake" if len(errors) == 1 else f"{len(errors):,} mistakes"
+    broken = all(problem.code in FORCEABLE for problem in problems)
+    what = "broken expectation" if broken else "mistake"
+    one = f"one {what}" if len(errors) == 1 else f"{len(errors):,} {what}s"
     more = f", the first {TOLD:,} of them below" if len(errors) > TOLD else ""
-    return Kind.MISTAKES.error(f"{one}{more}", errors=errors[:TOLD])
+    kind = Kind.BROKEN if broken else Kind.MISTAKES
+    return kind.error(f"{one}{more}", errors=errors[:TOLD])
 
 
 def _as_toml(text: bytes, number: int) -> str:

@@ -4,8 +4,8 @@ import routing_rules
 
 PUBLIC = """
 FAILURES NO_USAGE Accept Calendar CallFacts CompiledTable Decision DocumentError Expectation ExpectedCall Explanation
-Ignore Problem Reason Refer Reject Rule Rulebook Severity Tried Usage Verdict compile_table decide explain
-find_problems no_holidays read_document target_mistake write_document
+Ignore Problem Reason Refer Reject Rule Rulebook Severity Tried Usage Verdict check_expectations compile_table decide
+explain find_notes find_problems no_holidays read_document target_mistake write_document
 """
 
 

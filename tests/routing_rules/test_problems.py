@@ -1,18 +1,23 @@
 """Problems: names of nothing, refused targets, doubtful calendars and expectations."""
 
+from datetime import date
 from typing import Any
 
 import pytest
 
-from routing_rules import Refer, Reject, Rule, Rulebook, Severity, find_problems, read_document
-from routing_rules.problems import missing_names
+from routing_rules import Refer, Reject, Rule, Rulebook, Severity, find_notes, find_problems, read_document
+from routing_rules.problems import MOST_HINTS, MOST_NAMES, missing_names
 
 PROFILES = {"agent": {"model": "gpt-realtime-2.1"}}
 OPEN = {"zone": "UTC", "open": "Mon 09:00-10:00"}
 
 
 def rule(**fields: Any) -> dict[str, Any]:
-    return {"profiles": PROFILES, "rules": [{"id": "r", "then": {"reject": 603}} | fields]}
+    return {"profiles": PROFILES, "rules": [{"id": "r", "then": {"accept": "agent"}} | fields]}
+
+
+def using(calendar: str) -> list[dict[str, Any]]:
+    return [{"id": "r", "when": {"during": calendar}, "then": {"reject": 603}}]
 
 
 def found(document: dict[str, Any], **guards: Any) -> list[tuple[str, str, str]]:
@@ -22,13 +27,16 @@ def found(document: dict[str, Any], **guards: Any) -> list[tuple[str, str, str]]
 
 CASES = {
     "nothing to say": (rule(then={"accept": "agent"}), []),
-    "a missing profile": (rule(then={"accept": "agnt"}), [("error", "missing_profile", "/rules/0/then/accept")]),
+    "a missing profile": (
+        rule(then={"accept": "agnt"}),
+        [("warning", "unused_profile", "/profiles/agent"), ("error", "missing_profile", "/rules/0/then/accept")],
+    ),
     "a missing profile to refer with": (
-        rule(then={"refer": {"to": "tel:+493023125042", "profile": "x"}}),
+        {"rules": [{"id": "r", "then": {"refer": {"to": "tel:+493023125042", "profile": "x"}}}]},
         [("error", "missing_profile", "/rules/0/then/refer")],
     ),
     "a missing profile in a fallback": (
-        rule(then={"reject": 603, "fallback": {"accept": "x"}}),
+        {"rules": [{"id": "r", "then": {"reject": 603, "fallback": {"accept": "x"}}}]},
         [("error", "missing_profile", "/rules/0/then/fallback/accept")],
     ),
     "a missing profile by default": (
@@ -42,7 +50,7 @@ CASES = {
     ),
     "a missing calendar": (rule(when={"during": "x"}), [("error", "missing_calendar", "/rules/0/when/during")]),
     "a calendar that is never open": (
-        {"calendars": {"c": {"zone": "UTC"}}},
+        {"calendars": {"c": {"zone": "UTC"}}, "rules": using("c")},
         [("warning", "never_open", "/calendars/c")],
     ),
     "a calendar open by override": (
@@ -52,17 +60,25 @@ CASES = {
                     "zone": "UTC",
                     "overrides": [{"from": "2026-12-01T00:00", "until": "2026-12-02T00:00", "open": True}],
                 }
-            }
+            },
+            "rules": using("c"),
         },
         [],
     ),
-    "an empty list": ({"lists": {"l": []}}, [("warning", "empty_list", "/lists/l")]),
+    "an empty list": (
+        {"lists": {"l": []}, "default": {"reject": 603}},
+        [("warning", "empty_list", "/lists/l"), ("warning", "unused_list", "/lists/l")],
+    ),
     "an expectation of a missing rule": (
         {"expect": [{"name": "n", "call": {}, "rule": "x"}]},
         [("error", "missing_rule", "/expect/0/rule")],
     ),
     "an expectation without a time beside calendars": (
-        {"calendars": {"c": OPEN}, "expect": [{"name": "n", "call": {}, "then": {"ignore": True}}]},
+        {
+            "calendars": {"c": OPEN},
+            "rules": using("c"),
+            "expect": [{"name": "n", "call": {}, "then": {"ignore": True}}],
+        },
         [("warning", "no_time", "/expect/0/call")],
     ),
     "an expectation of a missing profile": (
@@ -101,7 +117,9 @@ def test_the_refer_guard_is_asked_about_every_target_once() -> None:
 
 
 def test_the_holiday_guard_is_asked_about_codes() -> None:
-    document = {"calendars": {"c": OPEN | {"holidays": "DE-XX"}, "d": OPEN | {"holidays": "DE"}, "e": OPEN}}
+    calendars = {"c": OPEN | {"holidays": "DE-XX"}, "d": OPEN | {"holidays": "DE"}, "e": OPEN}
+    document = {"calendars": calendars, "rules": using("c")}
+    document["rules"][0]["when"]["during"] = list(calendars)
     guard = {"DE-XX": "there are no holidays DE-XX", "DE": None}.__getitem__
     assert found(document, holiday_guard=guard) == [("error", "unknown_holidays", "/calendars/c/holidays")]
     assert found(document) == []
@@ -142,3 +160,63 @@ def test_nothing_after_a_rule_that_matches_every_call_is_nothing_to_tell() -> No
     assert find_problems(read_document({"rules": rules[:1]})) == ()
     (problem,) = find_problems(read_document({"rules": rules}))
     assert problem.detail == "never decides: 'r0' before it matches every call"
+
+
+def test_the_name_that_was_meant_is_suggested_as_long_as_that_is_quick() -> None:
+    def details(known: int, missing: int) -> list[str]:
+        document = {
+            "lists": {f"list-{number}": ["1"] for number in range(known)},
+            "rules": [
+                {"id": f"r{n}", "when": {"caller": "list:lits-0"}, "then": {"reject": 603}} for n in range(missing)
+            ],
+        }
+        return [problem.detail for problem in missing_names(read_document(document))]
+
+    (detail,) = details(known=1, missing=1)
+    assert detail == "there is no list 'lits-0'; add it to `lists` or mend the name; did you mean 'list-0'?"
+    assert sum("did you mean" in detail for detail in details(known=1, missing=MOST_HINTS + 10)) == MOST_HINTS
+    assert "did you mean" not in details(known=MOST_NAMES + 1, missing=1)[0]
+
+
+def test_a_rule_whose_exception_always_holds_never_decides() -> None:
+    rules = [
+        {"id": "none", "when": {"called": "+1555*"}, "unless": {"called": "+1*"}, "then": {"reject": 603}},
+        {"id": "some", "when": {"called": "+1*"}, "unless": {"called": "+1555*"}, "then": {"reject": 603}},
+    ]
+    problems = find_problems(read_document({"rules": rules}))
+    assert [(problem.code, problem.pointer) for problem in problems] == [("excludes_itself", "/rules/0/unless/called")]
+
+
+def test_the_date_lets_calendars_be_looked_at_for_a_year() -> None:
+    document = {"calendars": {"c": OPEN | {"closed_on": ["2025-12-29"]}}, "rules": using("c")}
+    assert found(document) == []
+    assert found(document, today=date(2026, 1, 1)) == [("warning", "no_closed_days", "/calendars/c/closed_on")]
+
+
+def test_notes_tell_each_status_once_where_it_stands_first() -> None:
+    document = {
+        "rules": [
+            {"id": "off", "enabled": False, "when": {"called": "1"}, "then": {"reject": 503}},
+            {"id": "a", "when": {"called": "2"}, "then": {"refer": "tel:+493023125042", "fallback": {"reject": 480}}},
+            {"id": "b", "when": {"called": "3"}, "then": {"ignore": True}},
+            {"id": "c", "when": {"called": "4"}, "then": {"reject": 480, "fallback": {"reject": 403}}},
+        ],
+        "default": {"reject": 603},
+    }
+    notes = find_notes(read_document(document))
+    assert {note.severity for note in notes} == {Severity.INFO}
+    assert [(note.code, note.pointer) for note in notes] == [
+        ("reject_consequence", "/rules/1/then/fallback/reject"),
+        ("reject_consequence", "/default/reject"),
+    ]
+    assert notes[0].detail.endswith("(2 decisions reject so)")
+
+
+def test_a_share_of_what_is_left_is_worth_a_note() -> None:
+    rules = [{"id": name, "when": {"share": 50}, "then": {"ignore": True}} for name in "ab"]
+    calendars = {"office": {"zone": "UTC", "open": "Mon-Fri 09:00-17:00"}}
+    notes = find_notes(read_document({"rules": rules, "calendars": calendars, "default": {"ignore": True}}))
+    assert [(note.code, note.pointer) for note in notes] == [
+        ("open_on_holidays", "/calendars/office"),
+        ("real_share", "/rules/1"),
+    ]

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given, settings
 
 from routing_rules import compile_table, decide, find_problems, read_document
-from routing_rules.shadows import MOST_COMPARED
+from routing_rules.lists import ListIndex
+from routing_rules.rule import Rule
+from routing_rules.shadows import MOST_COMPARED, Shadows
 from tests.routing_rules.calls import CALENDARS, LISTS, QUESTIONS, documents
 
 Conditions = dict[str, Any]
@@ -126,6 +128,24 @@ def test_where_too_many_rules_share_their_keys_only_the_first_are_compared() -> 
     again = {name: rule("again", crowd[n]["when"]) for name, n in {"first": 0, "last": MOST_COMPARED}.items()}
     assert shadowed(*crowd, again["first"]) == [f"/rules/{len(crowd)}"]
     assert shadowed(*crowd, again["last"]) == []
+
+
+def test_when_all_comparisons_are_made_each_rule_is_still_compared_with_a_few() -> None:
+    crowd = [
+        rule(f"r{n}", {"called": "+15551230000", "caller": "+14155550100", "header": {f"X-{n}": "absent"}})
+        for n in range(MOST_COMPARED)
+    ]
+    rules = read_document({"rules": crowd}).rules
+
+    def found(rule: Rule, comparisons: int) -> list[Rule]:
+        shadows = Shadows(ListIndex({}), comparisons=comparisons)
+        for known in rules:
+            shadows.file(known)
+        return list(shadows.shadowing(rule))
+
+    assert found(rules[50], comparisons=1) == [rules[50]]
+    assert found(rules[50], comparisons=0) == []
+    assert found(rules[0], comparisons=0) == [rules[0]]
 
 
 @settings(max_examples=50, deadline=None)

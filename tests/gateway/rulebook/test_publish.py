@@ -5,9 +5,10 @@ import pytest
 
 from gateway.errors import DatabaseUnavailable
 from gateway.rulebook.current import Current
-from gateway.rulebook.publish import Publisher, StaleBaseError
+from gateway.rulebook.publish import BrokenExpectations, Publisher, StaleBaseError
 from gateway.rulebook.refer_guard import ReferGuard
 from gateway.rulebook.store import find_revision
+from gateway.settings import Settings
 from routing_rules import DocumentError
 from tests.conftest import SettableClock
 from tests.gateway.api_fixtures import Api
@@ -18,7 +19,13 @@ DOCUMENT = {"rules": [{"id": "all", "then": {"reject": 486}}, {"id": "never", "t
 @pytest.fixture
 def publisher(api: Api) -> Publisher:
     context = api.context
-    return Publisher(journal=api.journal, current=api.current, refer_guard=context.refer_guard, clock=context.clock)
+    return Publisher(
+        settings=context.settings,
+        journal=api.journal,
+        current=api.current,
+        refer_guard=context.refer_guard,
+        clock=context.clock,
+    )
 
 
 async def test_a_published_rulebook_is_stored_and_in_force(
@@ -76,20 +83,86 @@ async def test_a_check_publishes_nothing(api: Api, publisher: Publisher) -> None
     examined = await publisher.check(DOCUMENT)
     assert [problem.severity for problem in examined.warnings] == ["warning"]
     assert api.current.compiled.number == 0
-    assert await publisher.problems() == (0, ())
+    number, problems = await publisher.problems()
+    assert (number, {problem.severity for problem in problems}) == (0, {"info"})
 
 
 async def test_the_problems_are_those_of_the_revision_in_force(publisher: Publisher) -> None:
     await publisher.publish(DOCUMENT, base=0, author="ann", comment="")
     number, problems = await publisher.problems()
-    assert (number, [problem.pointer for problem in problems]) == (1, ["/rules/1"])
-    assert await publisher.problems() == (number, problems)
+    warnings = [problem.pointer for problem in problems if problem.severity == "warning"]
+    notes = {problem.code for problem in problems if problem.severity == "info"}
+    assert (number, warnings, notes) == (1, ["/rules/1"], {"reject_consequence"})
+    assert (await publisher.problems())[1] is problems
+
+
+async def test_the_problems_are_looked_for_again_each_day(publisher: Publisher, clock: SettableClock) -> None:
+    office = {"zone": "UTC", "open": "Mon-Fri 09:00-17:00", "closed_on": ["2026-12-24"]}
+    rules = [{"id": "open", "when": {"during": "office"}, "then": {"ignore": True}}]
+    await publisher.publish({"calendars": {"office": office}, "rules": rules}, base=0, author="ann", comment="")
+    assert "no_closed_days" not in {problem.code for problem in (await publisher.problems())[1]}
+    clock.pass_(365 * 86_400)
+    assert "no_closed_days" in {problem.code for problem in (await publisher.problems())[1]}
+
+
+# --- expectations -----------------------------------------------------------------------------------------------------
+
+BROKEN = DOCUMENT | {"expect": [{"name": "free", "call": {"called": "+15551230000"}, "rule": "never"}]}
+
+
+async def test_a_broken_expectation_blocks_a_publish_and_a_check(api: Api, publisher: Publisher) -> None:
+    for attempt in (publisher.publish(BROKEN, base=0, author="", comment=""), publisher.check(BROKEN)):
+        with pytest.raises(BrokenExpectations) as refused:
+            await attempt
+        (problem,) = refused.value.problems
+        assert (problem.code, problem.pointer) == ("broken_expectation", "/expect/0")
+        assert "'never' matches too, but stands after 'all'" in problem.detail
+    assert api.current.compiled.number == 0
+
+
+async def test_it_is_published_all_the_same_for_a_reason_which_is_recorded(api: Api, publisher: Publisher) -> None:
+    number, warnings = await publisher.publish(
+        BROKEN, base=0, author="ann", comment="all are busy", forced_for="the test is wrong"
+    )
+    assert [(problem.severity, problem.code) for problem in warnings if problem.pointer == "/expect/0"] == [
+        ("warning", "broken_expectation")
+    ]
+    stored = await api.database.read(find_revision)
+    assert stored is not None
+    assert (number, stored.comment) == (
+        1,
+        "all are busy (published although expectations fail: the test is wrong)",
+    )
+    assert "broken_expectation" in [problem.code for problem in (await publisher.problems())[1]]
+
+
+async def test_a_reason_that_was_not_needed_is_not_recorded(api: Api, publisher: Publisher) -> None:
+    await publisher.publish(DOCUMENT, base=0, author="ann", comment="busy", forced_for="just in case")
+    stored = await api.database.read(find_revision)
+    assert stored is not None
+    assert stored.comment == "busy"
+
+
+async def test_other_mistakes_are_not_forced(publisher: Publisher) -> None:
+    document = BROKEN | {"default": {"accept": "nobody"}}
+    with pytest.raises(DocumentError) as refused:
+        await publisher.publish(document, base=0, author="", comment="", forced_for="I said so")
+    assert [problem.code for problem in refused.value.problems] == ["missing_profile"]
+
+
+# --- the database -----------------------------------------------------------------------------------------------------
 
 
 async def test_a_rulebook_that_cannot_be_stored_is_not_put_in_force(sqlite: Any, clock: SettableClock) -> None:
     current = Current()
     never_started = sqlite.journal(on_death=lambda: None)
-    publisher = Publisher(journal=never_started, current=current, refer_guard=ReferGuard(None), clock=clock)
+    publisher = Publisher(
+        settings=Settings(endpoints={}),
+        journal=never_started,
+        current=current,
+        refer_guard=ReferGuard(None),
+        clock=clock,
+    )
     with pytest.raises(DatabaseUnavailable):
         await publisher.publish(DOCUMENT, base=0, author="ann", comment="")
     assert current.compiled.number == 0

@@ -230,6 +230,56 @@ async def test_an_editor_is_the_author_of_what_it_publishes(api: Api) -> None:
     assert (await api.client.get(f"{RULEBOOK}/revisions")).json()["items"][0]["author"] == "ann"
 
 
+# --- expectations -----------------------------------------------------------------------------------------------------
+
+EXPECTING = {
+    **DOCUMENT,
+    "expect": [
+        {"name": "sales", "call": {"called": "+1 555 123 0000", "caller": "+14155550100"}, "rule": "sales"},
+        {"name": "Ann", "call": {"called": "+15551230000", "caller": "+15550009999"}, "then": {"accept": "sales"}},
+    ],
+}
+
+
+@pytest.mark.parametrize("query", ["", "?dry_run=true"])
+async def test_a_call_that_would_go_elsewhere_than_expected_blocks_a_publish(api: Api, query: str) -> None:
+    refused = await publish(api, EXPECTING, query=query)
+    told = refused.json()
+    assert (refused.status_code, told["type"]) == (422, "/openapi.json#/x-problems/broken")
+    assert told["errors"] == [
+        {
+            "pointer": "/expect/1",
+            "code": "broken_expectation",
+            "detail": "'Ann' expects accept sales; what comes out is reject 603 by rule 'blocked' (rule matched); "
+            "'sales' matches too, but stands after 'blocked'",
+        }
+    ]
+    assert api.current.compiled.number == 0
+
+
+@pytest.mark.parametrize(("query", "revision"), [("&dry_run=true", 0), ("", 1)])
+async def test_it_is_forced_for_a_reason(api: Api, query: str, revision: int) -> None:
+    published = await publish(api, EXPECTING, query=f"?force=true&reason=Ann+is+gone{query}")
+    assert (published.status_code, published.json()["revision"]) == (200, revision)
+    assert [told["code"] for told in published.json()["problems"]] == ["broken_expectation"]
+    noted = (await api.client.get(f"{RULEBOOK}/revisions")).json()["items"]
+    assert [note["comment"] for note in noted] == ["(published although expectations fail: Ann is gone)"][:revision]
+
+
+@pytest.mark.parametrize("query", ["?force=true", "?force=true&reason=+", "?reason=because"])
+async def test_force_and_reason_go_together(api: Api, query: str) -> None:
+    refused = await publish(api, query=query)
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/reason")
+
+
+async def test_a_call_from_an_endpoint_that_is_not_configured_cannot_be_expected(api: Api) -> None:
+    case = {"name": "x", "call": {"endpoint": "paris"}, "rule": "sales"}
+    refused = await publish(api, {**DOCUMENT, "expect": [case]})
+    (told,) = refused.json()["errors"]
+    assert (told["pointer"], told["code"]) == ("/expect/0/call", "unknown_endpoint")
+    assert "configured: openai, berlin" in told["detail"]
+
+
 # --- revisions and problems -------------------------------------------------------------------------------------------
 
 
@@ -238,7 +288,7 @@ async def test_pages_are_the_whole_list(api: Api, path: str) -> None:
     for number in range(5):
         await publish(api, {"lists": {f"empty-{n}": [] for n in range(number)}}, base=number)
     whole = (await api.client.get(f"{RULEBOOK}/{path}")).json()
-    assert (len(whole["items"]), whole["next"]) == ({"revisions": 5, "problems": 4}[path], None)
+    assert (len(whole["items"]), whole["next"]) == ({"revisions": 5, "problems": 9}[path], None)
     found: list[Any] = []
     query: dict[str, Any] = {"limit": 3}
     while True:

@@ -1,0 +1,279 @@
+"""`gateway rulebook`: check a rulebook's file, and look at what is published."""
+
+import json
+import re
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from gateway.cli.configured import database_of, settings_of
+from gateway.cli.decide import read_text
+from gateway.cli.output import json_option, print_json, print_table, say
+from gateway.clock import SystemClock, to_datetime, to_rfc3339
+from gateway.errors import ConfigurationError, GatewayError
+
+if TYPE_CHECKING:
+    from gateway.rulebook.store import Revision
+    from gateway.settings import Settings
+    from routing_rules import Problem, Rulebook
+    from routing_rules.order import Move
+
+# How `tomllib` says where a file is broken.
+_LINE = re.compile(r"line (\d+), column")
+
+_SEVERITIES = {"error": "error", "warning": "warning", "info": "note"}
+
+revision_option = click.option(
+    "--revision", type=click.IntRange(0), metavar="N", help="An older one; 0 is the starter."
+)
+
+
+@click.group("rulebook")
+def command() -> None:
+    """Check, show and export the rules."""
+
+
+# ---- check
+
+
+class _Checked(NamedTuple):
+    """What is to be said of a file."""
+
+    rulebook: "Rulebook | None"  # None if it cannot be read
+    problems: "Sequence[Problem]"  # errors, then warnings, then notes
+
+
+@command.command()
+@click.argument("file")
+@click.option("--suggest-order", is_flag=True, help="Say which rules would better stand elsewhere.")
+@json_option
+@click.pass_context
+def check(ctx: click.Context, file: str, suggest_order: bool, as_json: bool) -> None:
+    """Check the rulebook in FILE without publishing it.
+
+    FILE is TOML, or JSON if its name ends so; - is TOML on stdin. Prints every mistake with its place, tries the
+    rulebook's own expectations, and warns of what is probably not meant. Needs no gateway and no database; endpoints
+    and transfer targets are those of the configuration. Exits with 1 if the rulebook could not be published.
+    """
+    from routing_rules import Severity
+
+    text = read_text(file)
+    checked = _check(text, file, settings_of(ctx))
+    lines = {} if file.endswith(".json") else _lines(text, checked.problems)
+    severities = list(Severity)
+    problems = sorted(checked.problems, key=lambda p: (severities.index(p.severity), lines.get(p.pointer, 0)))
+    moves = _moves(checked.rulebook) if suggest_order and checked.rulebook else ()
+    good = not any(problem.severity is Severity.ERROR for problem in problems)
+    if as_json:
+        told = [asdict(problem) | {"line": lines.get(problem.pointer)} for problem in problems]
+        print_json({"ok": good, "problems": told} | ({"moves": list(map(asdict, moves))} if suggest_order else {}))
+    else:
+        for problem in problems:
+            click.echo(_told(problem, file, lines.get(problem.pointer)))
+        if suggest_order:
+            _print_moves(moves)
+        say(_summary(checked))
+    ctx.exit(0 if good else 1)
+
+
+def _check(text: str, file: str, settings: "Settings") -> _Checked:
+    """Everything that publishing would say, offline."""
+    from gateway.rulebook.current import compile_rulebook
+    from gateway.rulebook.expectations import broken_expectations
+    from gateway.rulebook.publish import examine
+    from gateway.rulebook.refer_guard import ReferGuard
+    from routing_rules import DocumentError, find_notes
+
+    now = SystemClock().now()
+    try:
+        document = _parse(text, file)
+        if isinstance(document, dict):
+            document.pop("revision", None)
+        examined = examine(document, ReferGuard(settings.refer_allow), to_datetime(now).date())
+    except DocumentError as error:
+        return _Checked(None, error.problems)
+    broken = broken_expectations(compile_rulebook(examined.rulebook, 0), settings, now)
+    return _Checked(examined.rulebook, (*broken, *examined.warnings, *find_notes(examined.rulebook)))
+
+
+def _parse(text: str, file: str) -> Any:
+    """What the file holds. Raises DocumentError for a file that is neither TOML nor JSON."""
+    import tomllib
+
+    from gateway.errors import RequestError
+    from gateway.reading import parse_json
+    from routing_rules import DocumentError
+    from routing_rules.problem import error
+
+    try:
+        return parse_json(text.encode()) if file.endswith(".json") else tomllib.loads(text)
+    except RequestError as mistake:  # what the API would answer
+        detail = mistake.detail
+    except (ValueError, RecursionError) as mistake:
+        detail = f"this is not TOML: {mistake}"
+    raise DocumentError([error("malformed_file", "", detail)])
+
+
+def _lines(text: str, problems: "Sequence[Problem]") -> dict[str, int]:
+    """The line of each problem in a TOML file, by pointer."""
+    from gateway.rulebook.toml_lines import lines_of
+
+    if [problem.code for problem in problems] == ["malformed_file"]:
+        found = _LINE.search(problems[0].detail)
+        return {"": int(found[1])} if found else {}
+    return lines_of(text, {problem.pointer for problem in problems})
+
+
+def _told(problem: "Problem", file: str, line: int | None) -> str:
+    """One line, as compilers write it, so that editors find the place."""
+    place = f"{'stdin' if file == '-' else file}:{f'{line}:' if line else ''}"
+    pointer = f" {problem.pointer}:" if problem.pointer else ""
+    return f"{place} {problem.severity}:{pointer} {problem.detail} [{problem.code}]"
+
+
+def _moves(rulebook: "Rulebook") -> "Sequence[Move]":
+    from routing_rules.order import suggest_order
+
+    return suggest_order(rulebook)
+
+
+def _print_moves(moves: "Sequence[Move]") -> None:
+    for move in moves:
+        where = f"before {move.before}" if move.before else "to the end"
+        click.echo(f"move {move.rule} {where}: {move.reason}")
+    if not moves:
+        say("The order needs no change: no rule hides a more specific one.")
+
+
+def _summary(checked: _Checked) -> str:
+    counts = Counter(problem.severity.value for problem in checked.problems)
+    found = ", ".join(_counted(counts[severity], word) for severity, word in _SEVERITIES.items() if counts[severity])
+    if checked.rulebook is None:
+        return f"{found}. The rulebook cannot be used, so its expectations were not tried."
+    rules, cases = len(checked.rulebook.rules), len(checked.rulebook.expect)
+    return f"{_counted(rules, 'rule')}, {_counted(cases, 'expectation')} tried: {found or 'nothing to remark'}."
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
+
+
+# ---- what is published
+
+
+@command.command()
+@revision_option
+@click.option("--toml", "as_toml", is_flag=True, help="Print the file form.")
+@json_option
+@click.pass_context
+def show(ctx: click.Context, revision: int | None, as_toml: bool, as_json: bool) -> None:
+    """Show the published rulebook.
+
+    Its rules in their order, or with --toml or --json the whole document.
+    """
+    if as_toml and as_json:
+        raise click.UsageError("--toml or --json, not both")
+    found = _revision(ctx, revision)
+    if as_json:
+        print_json({"revision": found.number, **found.document})
+    elif as_toml:
+        click.echo(_as_toml(found), nl=False)
+    else:
+        _print_rules(found)
+
+
+@command.command()
+@click.argument("file")
+@revision_option
+@click.pass_context
+def export(ctx: click.Context, file: str, revision: int | None) -> None:
+    """Write the published rulebook to FILE.
+
+    As TOML, or as JSON if its name ends so; - is TOML on stdout.
+    """
+    found = _revision(ctx, revision)
+    if file.endswith(".json"):
+        text = json.dumps({"revision": found.number, **found.document}, indent=2, ensure_ascii=False) + "\n"
+    else:
+        text = _as_toml(found)
+    if file == "-":
+        sys.stdout.write(text)
+        return
+    try:
+        Path(file).write_text(text, "utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"{file} cannot be written: {error}") from error
+    say(f"Revision {found.number} is in {file}.")
+
+
+@command.command("log")
+@click.option("--limit", type=click.IntRange(1, 100_000), default=20, show_default=True)
+@json_option
+@click.pass_context
+def log_(ctx: click.Context, limit: int, as_json: bool) -> None:
+    """List what was published, the newest first."""
+    from gateway.rulebook.store import list_revisions
+
+    with database_of(settings_of(ctx)) as database, database.reader.connect() as connection:
+        notes = list_revisions(connection, limit=limit)
+    rows = [(note.number, to_rfc3339(note.created_at), note.author, note.comment) for note in notes]
+    columns = ("revision", "created_at", "author", "comment")
+    if as_json:
+        for row in rows:
+            print_json(dict(zip(columns, row, strict=True)))
+    elif rows:
+        print_table(("revision", "published", "by", "comment"), rows)
+    else:
+        say("Nothing was published yet; the starter is in force (gateway rulebook show).")
+
+
+def _revision(ctx: click.Context, number: int | None) -> "Revision":
+    """A revision with its document in the canonical form."""
+    from dataclasses import replace
+
+    from gateway.rulebook.store import find_revision
+    from routing_rules import read_document, write_document
+
+    with database_of(settings_of(ctx)) as database, database.reader.connect() as connection:
+        found = find_revision(connection, number)
+    if found is None:
+        raise GatewayError(f"there is no revision {number}; `gateway rulebook log` lists them")
+    return replace(found, document=write_document(read_document(found.document)))
+
+
+def _as_toml(revision: "Revision") -> str:
+    from gateway.rulebook.file_form import nulls, write_toml
+
+    if found := next(nulls(revision.document), None):
+        raise GatewayError(f"TOML has no null, and {found} is one; take --json, or a file whose name ends in .json")
+    return write_toml(revision.document, revision.number)
+
+
+def _print_rules(revision: "Revision") -> None:
+    document = revision.document
+    rows = [
+        (
+            position,
+            rule["id"] if rule.get("enabled", True) else f"{rule['id']} (off)",
+            _words(rule.get("when", {})) + (f" unless {_words(rule['unless'])}" if "unless" in rule else ""),
+            _words(rule["then"]),
+        )
+        for position, rule in enumerate(document["rules"], start=1)
+    ]
+    print_table(("", "rule", "when", "then"), [*rows, ("", "default", "", _words(document["default"]))])
+    named = [_counted(len(document[f"{kind}s"]), kind) for kind in ("profile", "calendar", "list")]
+    named.append(_counted(len(document.get("expect", ())), "expectation"))
+    say(f"Revision {revision.number}: {', '.join(named)}.")
+
+
+def _words(table: dict[str, Any]) -> str:
+    return ", ".join(name if value is True else f"{name} {_word(value)}" for name, value in table.items())
+
+
+def _word(value: Any) -> str:
+    return str(value) if isinstance(value, (str, int, float)) else json.dumps(value, ensure_ascii=False)
