@@ -121,6 +121,14 @@ def test_a_webhook_body_can_be_tested_from_stdin(run: Run) -> None:
     assert "batch.completed" in run("decide", "--event", "-", stdin=other, code=2).stderr
 
 
+def test_the_number_doctor_shows_where_the_numbers_come_from(run: Run) -> None:
+    headers = ("--header", "To: <sip:proj_1@sip.api.openai.com>", "--header", "Diversion: <sip:+15815550100@x.com>")
+    shown = run("decide", *headers, "--caller", "030901820", "--doctor").stdout
+    assert "called +15815550100" in shown
+    assert "it is no telephone number, but a text" in shown
+    assert "means nothing without a default_region" in shown
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
