@@ -25,6 +25,7 @@ PURE = [
     "gateway/calls/numbers.py",
     "gateway/calls/addresses.py",
     "gateway/calls/facts.py",
+    "gateway/calls/number_doctor.py",
     "gateway/profiles/profile.py",
     "gateway/rulebook/refer_guard.py",
     "gateway/rulebook/holidays.py",

@@ -22,6 +22,8 @@ from gateway.rulebook.contract import Answered, Document, ProblemPage, Publicati
 from gateway.rulebook.current import Current
 from gateway.rulebook.hindsight import Hindsight
 from gateway.rulebook.publish import Publisher
+from gateway.rulebook.replay import Replay
+from gateway.rulebook.replay_contract import Replayed
 from gateway.rulebook.routes import RulebookRoutes
 from gateway.rulebook.trial import Ringing, Trial
 from gateway.settings import Settings
@@ -97,6 +99,15 @@ def operations(context: ApiContext, guard: Guard) -> list[Operation]:
             answer=Answered,
             problems=(Kind.MISTAKES,),
         ),
+        Operation(
+            "POST",
+            "/replay",
+            read_calls,
+            rulebook.replay,
+            largest=LARGEST_DOCUMENT,  # a draft may be part of the question
+            answer=Replayed,
+            problems=(Kind.MISTAKES,),
+        ),
         Operation("GET", "/calls", read_calls, calls.list_calls, answer=CallPage),
         Operation("GET", "/calls/{call_id}", read_calls, calls.show_call, answer=CallDetail),
         Operation("GET", "/calls/{call_id}/events", read_calls, calls.list_call_events, answer=Timeline),
@@ -124,6 +135,7 @@ def _rulebook_routes(context: ApiContext) -> RulebookRoutes:
             usage=context.usage,
             clock=context.clock,
         ),
+        replay=Replay(database=context.database, current=context.current, refer_guard=context.refer_guard),
         read_event=read_ringing,
     )
 

@@ -7,9 +7,10 @@ as of any call. A single word, "sales", is a user part: on the wire it would sta
 
 import re
 from dataclasses import replace
-from typing import Final
+from typing import Final, TypedDict
 
 from gateway.calls.facts import ReadCall, read_facts
+from gateway.calls.number_doctor import Diagnosis, Reading, examine_numbers
 from gateway.settings import Settings
 from routing_rules import ExpectedCall
 
@@ -26,23 +27,18 @@ _NO_HOST: Final = "unknown.invalid"  # RFC 2606: nobody has it
 
 def read_expected(call: ExpectedCall, settings: Settings, *, call_id: str = TRIAL) -> ReadCall:
     """What is read of the call by a gateway with these settings. Its endpoint must be one of theirs, or None."""
-    name = call.endpoint or next(iter(settings.endpoints))
-    endpoint = settings.endpoints[name]
-    parties = [(_CALLED, call.called), (_CALLER, call.caller)]
-    described = [(header, _address(text)) for header, text in parties if text]
+    name = _endpoint(call, settings)
     read = read_facts(
+        **_numbers(call, settings),
         call_id=call_id,
-        headers=(*described, *call.headers),
         media=call.media,
         endpoint=name,
-        called_headers=(_CALLED,) if call.called else settings.called_headers,
-        caller_headers=(_CALLER,) if call.caller else settings.caller_headers,
-        default_region=endpoint.default_region or settings.default_region,
-        attestation_header=endpoint.attestation_header,
+        attestation_header=settings.endpoints[name].attestation_header,
     )
+    described = bool(call.called) + bool(call.caller)
     facts = replace(
         read.facts,
-        headers=read.facts.headers[len(described) :],
+        headers=read.facts.headers[described:],
         called_uri=_known(read.facts.called_uri),
         caller_uri=_known(read.facts.caller_uri),
         attestation=call.attestation or read.facts.attestation,
@@ -53,6 +49,45 @@ def read_expected(call: ExpectedCall, settings: Settings, *, call_id: str = TRIA
         called_header=None if call.called else read.called_header,
         caller_header=None if call.caller else read.caller_header,
     )
+
+
+def examine_expected(call: ExpectedCall, settings: Settings) -> Diagnosis:
+    """How `read_expected` comes to the call's numbers."""
+    diagnosis = examine_numbers(**_numbers(call, settings))
+    return Diagnosis(
+        called=tuple(_without_header(reading, call.called) for reading in diagnosis.called),
+        caller=tuple(_without_header(reading, call.caller) for reading in diagnosis.caller),
+    )
+
+
+def _without_header(reading: Reading, text: str) -> Reading:
+    """The reading of what the person wrote, if they wrote it; else as it is."""
+    if not text:
+        return reading
+    return replace(reading, header=None, value=text, address=reading.address.removesuffix(f"@{_NO_HOST}"))
+
+
+class _Numbers(TypedDict):
+    """Where the numbers of a call are read from."""
+
+    headers: tuple[tuple[str, str], ...]
+    called_headers: tuple[str, ...]
+    caller_headers: tuple[str, ...]
+    default_region: str | None
+
+
+def _numbers(call: ExpectedCall, settings: Settings) -> _Numbers:
+    described = [(_CALLED, call.called), (_CALLER, call.caller)]
+    return {
+        "headers": (*((header, _address(text)) for header, text in described if text), *call.headers),
+        "called_headers": (_CALLED,) if call.called else settings.called_headers,
+        "caller_headers": (_CALLER,) if call.caller else settings.caller_headers,
+        "default_region": settings.endpoints[_endpoint(call, settings)].default_region or settings.default_region,
+    }
+
+
+def _endpoint(call: ExpectedCall, settings: Settings) -> str:
+    return call.endpoint or next(iter(settings.endpoints))
 
 
 def _address(text: str) -> str:

@@ -57,7 +57,7 @@ class ReadCall:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Party:
+class Party:
     """One end of the call, as a header told it."""
 
     header: str
@@ -81,13 +81,13 @@ def read_facts(
     `called_headers` and `caller_headers` are names in order of preference, `default_region` the region (ISO 3166-1
     alpha-2) of numbers without a plus, `attestation_header` the only header whose `verstat` is believed.
     """
-    kept = tuple([(_storable(name), _storable(value)) for name, value in headers])
-    values = _by_name(kept)
-    called = _party(_addresses(values, called_headers), default_region)
+    kept = tuple([(storable(name), storable(value)) for name, value in headers])
+    values = by_name(kept)
+    called = find_party(_addresses(values, called_headers), default_region)
     caller = None
-    if not _asks_for_privacy(values.get("privacy", ())):
-        given = (pair for pair in _addresses(values, caller_headers) if not _is_withheld(pair[1]))
-        caller = _party(given, default_region)
+    if not asks_for_privacy(values.get("privacy", ())):
+        given = (pair for pair in _addresses(values, caller_headers) if not is_withheld(pair[1]))
+        caller = find_party(given, default_region)
     vouching = values.get(attestation_header.lower(), ()) if attestation_header else ()
     facts = CallFacts(
         call_id=call_id,
@@ -98,7 +98,7 @@ def read_facts(
         anonymous=caller is None,
         country=caller.number.country if caller and caller.number else None,
         headers=kept,
-        media=_storable(media) if media is not None else None,
+        media=storable(media) if media is not None else None,
         endpoint=endpoint,
         attestation=_attestation(vouching, caller, default_region),
     )
@@ -110,14 +110,14 @@ def read_facts(
     )
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     """The text with U+FFFD for what no database stores."""
     if text.isascii() and "\x00" not in text:
         return text
     return _UNSTORABLE.sub("\ufffd", text)
 
 
-def _by_name(headers: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+def by_name(headers: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     """The values of each header, in order, under its name in lower case and full length."""
     values: dict[str, list[str]] = {}
     for name, value in headers:
@@ -136,18 +136,18 @@ def _addresses(values: Mapping[str, Sequence[str]], names: Iterable[str]) -> Ite
                     yield header, address
 
 
-def _party(candidates: Iterable[tuple[str, Address]], region: str | None) -> _Party | None:
+def find_party(candidates: Iterable[tuple[str, Address]], region: str | None) -> Party | None:
     """The first candidate with a telephone number, else the first, else None."""
     first = None
     for header, address in candidates:
-        number = read_number(_dialled(address), region)
+        number = read_number(dialled(address), region)
         if number:
-            return _Party(header=header, address=address, number=number)
-        first = first or _Party(header=header, address=address, number=None)
+            return Party(header=header, address=address, number=number)
+        first = first or Party(header=header, address=address, number=None)
     return first
 
 
-def _dialled(address: Address) -> str:
+def dialled(address: Address) -> str:
     """The user part, made global where a parameter names the global prefix it is local to (RFC 3966 section 5.1.5)."""
     if "phone-context" in address.parameter_text and not address.user.startswith("+"):
         for context in address.parameters("phone-context"):
@@ -156,30 +156,30 @@ def _dialled(address: Address) -> str:
     return address.user
 
 
-def _name_of(party: _Party | None) -> str:
+def _name_of(party: Party | None) -> str:
     """The party as the rules know it: its number in E.164, else its user part, else ""."""
     if party is None:
         return ""
     return party.number.e164 if party.number else party.address.user
 
 
-def _is_withheld(address: Address) -> bool:
+def is_withheld(address: Address) -> bool:
     """Whether the address only says that the caller is not told."""
     user = address.user.lower()
     return user in _WITHHELD_WORDS or user.removeprefix("+") in _WITHHELD_NUMBERS or address.host == _ANONYMOUS_HOST
 
 
-def _asks_for_privacy(values: Iterable[str]) -> bool:
+def asks_for_privacy(values: Iterable[str]) -> bool:
     """Whether a Privacy header asks that the caller's identity be not shown."""
     return any(not _PRIVATE.isdisjoint(value.lower().replace(" ", "").split(";")) for value in values)
 
 
-def _attestation(values: Iterable[str], caller: _Party | None, region: str | None) -> str:
+def _attestation(values: Iterable[str], caller: Party | None, region: str | None) -> str:
     """The least flattering STIR/SHAKEN result of the header's values, or "none" if there are none."""
     return _least_flattering([_vouched(value, caller, region) for value in values])
 
 
-def _vouched(value: str, caller: _Party | None, region: str | None) -> str:
+def _vouched(value: str, caller: Party | None, region: str | None) -> str:
     """The result in one header value: the value itself, or the `verstat` parameters of its addresses."""
     addresses = parse_addresses(value)
     if not addresses:
@@ -187,7 +187,7 @@ def _vouched(value: str, caller: _Party | None, region: str | None) -> str:
     results = []
     for address in addresses:
         results += [_result(verstat) for verstat in address.parameters("verstat")]
-        if caller and caller.number and caller.number != read_number(_dialled(address), region):
+        if caller and caller.number and caller.number != read_number(dialled(address), region):
             results.append("none")
     return _least_flattering(results)
 

@@ -12,6 +12,7 @@ Each way is an index that yields calls in their order. The other conditions are 
 a number is a way of its own if `FEW` calls or fewer have it: then they are found by the number and sorted.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, fields
 from typing import Any, Final, NamedTuple
 
@@ -82,6 +83,7 @@ class RecordedCall:
     ended_at: int | None
     attempts: int  # requests sent upstream
     error: str | None  # the last failure, in words
+    plan: bytes  # the digest of what was planned
     facts: ReadFacts  # what else was read of it
 
     @property
@@ -145,11 +147,25 @@ def find_call(connection: Connection, call_id: str) -> RecordedCall | None:
     return found[0] if found else None
 
 
+def count_calls(connection: Connection, *, since: int | None, until: int | None, most: int) -> int:
+    """How many calls were received in a span of time (µs, `since` included, `until` excluded); counts up to `most`."""
+    way, _ = _conditions(connection, Wanted(since=since, until=until), 0)
+    return connection.execute(
+        select(func.count()).select_from(select(calls.c.id).where(*way).limit(most).subquery())
+    ).scalar_one()
+
+
 def find_plan_of(connection: Connection, call: int) -> bytes:
     """The encoded plan of the call with this row id."""
     wanted = select(plans.c.document).join(calls, calls.c.plan == plans.c.digest).where(calls.c.id == call)
     document: bytes = connection.execute(wanted).scalar_one()
     return document
+
+
+def find_plans(connection: Connection, digests: Collection[bytes]) -> dict[bytes, bytes]:
+    """The encoded plans with these digests, by digest."""
+    wanted = select(plans.c.digest, plans.c.document).where(plans.c.digest.in_(digests))
+    return {row.digest: row.document for row in connection.execute(wanted)}
 
 
 def find_events(connection: Connection, call: int, *, limit: int, after: int = 0) -> list[RecordedEvent]:

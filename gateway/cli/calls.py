@@ -47,7 +47,7 @@ def list_(
 
     if filters["state"] is not None and filters["state"] not in set(State):
         raise click.BadParameter(f"there are {', '.join(State)}", param_hint="--state")
-    wanted = Wanted(**filters, since=_micros(since), until=_micros(until))
+    wanted = Wanted(**filters, since=micros_of(since), until=micros_of(until))
     found: list[RecordedCall] = []
     with database_of(settings_of(ctx)) as database, database.reader.connect() as connection:
         position = None
@@ -131,5 +131,6 @@ def _words(detail: Any) -> str:
     return ", ".join(f"{name} {value}" for name, value in detail.items() if value not in (None, [], ""))
 
 
-def _micros(moment: datetime | None) -> int | None:
+def micros_of(moment: datetime | None) -> int | None:
+    """A time given on the command line, which is UTC, in the stored form."""
     return None if moment is None else int(moment.replace(tzinfo=UTC).timestamp() * 1e6)

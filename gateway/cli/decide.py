@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 @click.option("--media", metavar="WORD", help="rtp or srtp.")
 @click.option("--event", "event", metavar="FILE", help="The body of a webhook, in place of all that; - is stdin.")
 @click.option("--rulebook", metavar="FILE", help="A draft, TOML or JSON, in place of the published rulebook.")
+@click.option("--doctor", is_flag=True, help="Show how each header was read, and where the numbers come from.")
 @json_option
 @click.pass_context
 def command(
@@ -39,6 +40,7 @@ def command(
     media: str | None,
     event: str | None,
     rulebook: str | None,
+    doctor: bool,
     as_json: bool,
 ) -> None:
     """Test a call: what would happen to it, which rules were tried, and why they did not match."""
@@ -55,6 +57,8 @@ def command(
         print_json(answered.model_dump(mode="json"))
     else:
         _print(answered)
+        if doctor:
+            _print_doctor(answered)
 
 
 def _ask(settings: "Settings", question: dict[str, Any]) -> "Answered":
@@ -144,3 +148,16 @@ def _print(answered: "Answered") -> None:
     print_table(("rule", "", "why not"), [(t.rule, "✓" if t.matched else "", t.detail) for t in answered.tried])
     if answered.untried:
         say(f"{answered.untried} more rules are about other calls.")
+
+
+def _print_doctor(answered: "Answered") -> None:
+    columns = ("", "header", "as received", "address", "compared", "", "why it is no number")
+    readings = [("called", one) for one in answered.doctor.called] + [("caller", one) for one in answered.doctor.caller]
+    click.echo("\nHow the numbers were read")
+    print_table(
+        columns,
+        [
+            (party, one.header or "given", one.value, one.address, one.compared, "✓" if one.chosen else "", one.why)
+            for party, one in readings
+        ],
+    )

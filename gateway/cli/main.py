@@ -19,6 +19,7 @@ COMMANDS = {
     "check": ("check", "Show the effective configuration and what is missing."),
     "rulebook": ("rulebook", "Check, show and export the rules."),
     "decide": ("decide", "Test a call: what would happen to it, and why."),
+    "replay": ("replay", "Run past calls through a draft or a revision: which would go elsewhere?"),
     "calls": ("calls", "Look at calls."),
     "keys": ("keys", "Create, list and revoke API keys."),
     "db": ("db", "Look after the database's tables."),

@@ -1,7 +1,8 @@
-"""How commands print: tables for people, JSON for programs."""
+"""How commands print: tables for people, JSON for programs; and how they tell how far they are."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -31,6 +32,31 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
 def say(text: str) -> None:
     """A message for people, on stderr."""
     click.echo(text, err=True)
+
+
+@contextmanager
+def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Tell on stderr how far a long work is, by the function that this gives, which takes the steps just done.
+
+    A bar on a terminal, else a line at each tenth before the end.
+    """
+    if sys.stderr.isatty():
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task(what, total=total)
+            yield lambda steps: bar.advance(task, steps)
+    else:
+        done, whole = 0, max(1, total)
+
+        def advance(steps: int) -> None:
+            nonlocal done
+            tenth, done = done * 10 // whole, done + steps
+            if tenth < done * 10 // whole < 10:
+                say(f"{what} {done:,} of {total:,} ({done * 100 // whole} %)")
+
+        yield advance
 
 
 def _printable(value: object) -> str:

@@ -229,6 +229,44 @@ class ShownFacts(Answer):
     """A, B, C, failed or none."""
 
 
+class ShownReading(Answer):
+    """One address of a configured header, or the header itself where it holds none."""
+
+    header: str | None
+    """The header, in lower case; null for what the question gave without one."""
+
+    value: str | None
+    """As received; null where the call has no such header."""
+
+    address: str
+    """user@host, or the one of them that there is; empty where none can be read."""
+
+    number: str | None
+    """In E.164; null where the address stands for no telephone number."""
+
+    compared: str
+    """What the rules compare if this is chosen; empty if it cannot be."""
+
+    chosen: bool
+    """Whether the rules compare it."""
+
+    why: str | None
+    """Why it yields no number."""
+
+
+class Doctor(Answer):
+    """How the call's numbers were read: every configured header, in the order in which they are asked.
+
+    The first that yields a telephone number is chosen; if none does, the first that can be read.
+    """
+
+    called: list[ShownReading]
+    """The way to `called`."""
+
+    caller: list[ShownReading]
+    """The way to `caller`."""
+
+
 class Answered(Answer):
     """What would happen to the call, and why."""
 
@@ -253,6 +291,9 @@ class Answered(Answer):
     facts: ShownFacts
     """What the rules read of the call."""
 
+    doctor: Doctor
+    """How its numbers were read."""
+
 
 def answered_of(outcome: Outcome) -> Answered:
     """The outcome of a trial in the contract's words."""
@@ -265,6 +306,7 @@ def answered_of(outcome: Outcome) -> Answered:
         tried=[Tried.model_validate(rule) for rule in outcome.explanation.tried],
         untried=outcome.explanation.untried,
         facts=facts_of(outcome.read),
+        doctor=Doctor.model_validate(outcome.diagnosis),
     )
 
 

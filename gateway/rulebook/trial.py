@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
-from gateway.calls.expected import TRIAL, read_expected
+from gateway.calls.expected import TRIAL, examine_expected, read_expected
 from gateway.calls.facts import ReadCall
+from gateway.calls.number_doctor import Diagnosis
 from gateway.clock import Clock, to_datetime
 from gateway.collector import uncollected
 from gateway.rulebook.current import Compiled, Current, compile_rulebook
@@ -32,6 +33,7 @@ class Outcome:
     """The outcome of a trial."""
 
     read: ReadCall  # what was read of the call
+    diagnosis: Diagnosis  # how its numbers were read
     explanation: Explanation
     revision: int | None  # that was asked; None for a draft
 
@@ -79,13 +81,20 @@ class Trial:
         compiled: Compiled = self._current.compiled
         usage: Usage = _UsageOfLoop(self._usage)
         if draft is not None:
-            compiled, usage = await asyncio.to_thread(self._compile, draft), NO_USAGE
+            compiled, usage = await asyncio.to_thread(compile_draft, draft, self._refer_guard), NO_USAGE
         read = read_expected(call, self._settings, call_id=call_id)
         moment = call.at or to_datetime(self._clock.now())
         # Unlike deciding, explaining walks the whole table: 100 ms for 100,000 rules, in which others can be answered.
         explanation = await asyncio.to_thread(explain, compiled.table, read.facts, moment, usage)
-        return Outcome(read=read, explanation=explanation, revision=compiled.number if draft is None else None)
+        return Outcome(
+            read=read,
+            diagnosis=examine_expected(call, self._settings),
+            explanation=explanation,
+            revision=compiled.number if draft is None else None,
+        )
 
-    def _compile(self, draft: Mapping[str, Any]) -> Compiled:
-        with uncollected():
-            return compile_rulebook(examine(draft, self._refer_guard).rulebook, 0)
+
+def compile_draft(draft: Mapping[str, Any], refer_guard: ReferGuard) -> Compiled:
+    """The table of a document that is not published. Raises DocumentError for one with errors."""
+    with uncollected():
+        return compile_rulebook(examine(draft, refer_guard).rulebook, 0)

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from gateway.calls.expected import TRIAL, read_expected
+from gateway.calls.expected import TRIAL, examine_expected, read_expected
 from gateway.calls.facts import read_facts
 from gateway.settings import Endpoint, Settings
 from routing_rules import CallFacts, ExpectedCall
@@ -94,3 +94,17 @@ def test_the_first_endpoint_delivers_unless_one_is_named() -> None:
     assert facts(called="1").endpoint == "openai"
     assert facts(called="1", endpoint="berlin", media="srtp").endpoint == "berlin"
     assert facts(called="1", media="srtp").media == "srtp"
+
+
+def test_the_doctor_shows_what_was_given_as_it_was_given() -> None:
+    diagnosis = examine_expected(ExpectedCall(called="sales", caller="415 555 0100"), SETTINGS)
+    (called,), (caller,) = diagnosis.called, diagnosis.caller
+    assert (called.header, called.value, called.address, called.compared) == (None, "sales", "sales", "sales")
+    assert (caller.header, caller.value, caller.number, caller.chosen) == (None, "415 555 0100", "+14155550100", True)
+
+
+def test_the_doctor_shows_the_configured_headers_where_nothing_was_given() -> None:
+    call = ExpectedCall(headers=(("From", "<sip:030901820@example.com>"),), endpoint="berlin")
+    diagnosis = examine_expected(call, SETTINGS)
+    assert [reading.header for reading in diagnosis.called] == [name.lower() for name in SETTINGS.called_headers]
+    assert [(reading.header, reading.number) for reading in diagnosis.caller] == [("from", "+4930901820")]

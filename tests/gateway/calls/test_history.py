@@ -5,14 +5,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gateway.actions.plan import digest
 from gateway.calls.history import (
     Position,
     RecordedCall,
     Wanted,
+    count_calls,
     find_call,
     find_calls,
     find_events,
     find_plan_of,
+    find_plans,
 )
 from gateway.database import Database
 from tests.gateway.api_fixtures import NOW, PLAN, a_call, given_calls, given_events
@@ -155,6 +158,23 @@ def test_a_call_is_found_with_its_facts_and_plan(database: Database) -> None:
     facts = call.facts_as_read()
     assert (facts.call_id, facts.called, facts.attestation) == ("rtc_1", "+15551230000", "A")
     assert facts.headers == (("To", "<sip:+15551230000@example.com>"), ("X-Tenant", "acme"), ("X-Tenant", "beta"))
+
+
+def test_plans_are_found_by_the_digests_that_calls_have(database: Database) -> None:
+    given_calls(database, a_call("rtc_1"))
+    with database.reader.connect() as connection:
+        call = find_call(connection, "rtc_1")
+        assert call is not None
+        assert find_plans(connection, {call.plan, b"unknown"}) == {digest(PLAN.encode()): PLAN.encode()}
+        assert find_plans(connection, ()) == {}
+
+
+def test_calls_of_a_span_of_time_are_counted_up_to_a_bound(database: Database) -> None:
+    given_calls(database, *(a_call(f"rtc_{n}", received_at=NOW + n) for n in range(5)))
+    with database.reader.connect() as connection:
+        assert count_calls(connection, since=None, until=None, most=100) == 5
+        assert count_calls(connection, since=NOW + 1, until=NOW + 4, most=100) == 3
+        assert count_calls(connection, since=None, until=None, most=2) == 2
 
 
 def test_a_timeline_is_paged_the_oldest_first(database: Database) -> None:

@@ -1,5 +1,6 @@
 """The command line: data on stdout, messages on stderr, exit codes that scripts can rely on."""
 
+import asyncio
 import json
 import os
 import signal
@@ -120,6 +121,14 @@ def test_a_webhook_body_can_be_tested_from_stdin(run: Run) -> None:
     assert "batch.completed" in run("decide", "--event", "-", stdin=other, code=2).stderr
 
 
+def test_the_number_doctor_shows_where_the_numbers_come_from(run: Run) -> None:
+    headers = ("--header", "To: <sip:proj_1@sip.api.openai.com>", "--header", "Diversion: <sip:+15815550100@x.com>")
+    shown = run("decide", *headers, "--caller", "030901820", "--doctor").stdout
+    assert "called +15815550100" in shown
+    assert "it is no telephone number, but a text" in shown
+    assert "means nothing without a default_region" in shown
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -160,6 +169,56 @@ async def test_calls_are_listed_and_shown(run: Run, tmp_path: Path) -> None:
     assert whole["explanation"]["agrees"] is True
     assert "--state" in run("calls", "list", "--state", "done", code=2, **environment).stderr
     assert "calls list" in run("calls", "show", "rtc_none", code=1, **environment).stderr
+
+
+async def a_sold_and_a_referred_call(url: str, tmp_path: Path) -> tuple[str, str]:
+    """Two calls that were decided by the demo's rulebook, the older one first."""
+    async with running_gateway(url, tmp_path) as running:
+        await running.publish(DEMO)
+        sold, referred = await ring(running, "plain"), await ring(running, "plain", RECEPTION_CALL)
+        for call_id in (sold, referred):
+            await running.settled(call_id)
+        return sold, referred
+
+
+def test_past_calls_are_replayed_by_a_draft_and_by_a_revision(run: Run, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/gateway.db"
+    sold, referred = asyncio.run(a_sold_and_a_referred_call(url, tmp_path))
+    draft = tmp_path / "draft.toml"
+    draft.write_text(
+        'default = { ignore = true }\n[[rules]]\nid = "full"\nwhen = { active_below = 1 }\n'
+        f'unless = {{ called = "{SALES_CALL.called}" }}\nthen = {{ reject = 486 }}\n'
+    )
+    environment = {"GATEWAY_DATABASE_URL": url}
+    same = run("replay", **environment)
+    assert (same.stdout, same.stderr) == ("", "0 of 2 calls would be treated otherwise.\n")
+    found = run("replay", "--rulebook", "draft.toml", "--json", **environment)
+    lines = [json.loads(line) for line in found.stdout.splitlines()]
+    assert [(one["call_id"], one["now"]["decision"]["kind"]) for one in lines] == [
+        (referred, "reject"),
+        (sold, "ignore"),
+    ]
+    table = run("replay", "--rulebook", "draft.toml", "--limit", "1", **environment).stdout
+    assert "reject 486 by full, if idle" in table
+    assert sold not in table
+    assert "by the default" in run("replay", "--revision", "0", **environment).stdout
+    nothing = run("replay", "--revision", "0", "--until", "2020-01-01", **environment)
+    assert nothing.stderr == "0 of 0 calls would be treated otherwise.\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (["--revision", "7"], 1, "there is no revision 7"),
+        (["--revision", "0", "--rulebook", "draft.toml"], 2, "not both"),
+        (["--rulebook", "draft.toml"], 1, "/rules/0/then/accept"),
+        (["--rulebook", "missing.toml"], 2, "missing.toml"),
+        (["--limit", "0"], 2, "--limit"),
+    ],
+)
+def test_a_mistake_in_a_replay_is_told(run: Run, tmp_path: Path, arguments: list[str], code: int, told: str) -> None:
+    (tmp_path / "draft.toml").write_text('[[rules]]\nid = "x"\nthen = { accept = "nobody" }\n')
+    assert told in run("replay", *arguments, code=code).stderr
 
 
 def test_the_demo_places_every_kind_of_call_and_exits_zero() -> None:

@@ -400,6 +400,18 @@ async def test_an_event_that_announces_no_call_is_refused(api: Api, event: Any) 
     assert (refused.status_code, [error["pointer"] for error in refused.json()["errors"]]) == (422, ["/event"])
 
 
+async def test_the_doctor_shows_how_the_numbers_were_read(api: Api) -> None:
+    answer = await decide(
+        api, headers={"To": "<sip:proj_1@x.com>", "Diversion": "<sip:+15815550100@x.com>"}, caller="1001"
+    )
+    doctor = answer["doctor"]
+    assert [(one["header"], one["number"], one["chosen"]) for one in doctor["called"][:2]] == [
+        ("to", None, False),
+        ("diversion", "+15815550100", True),
+    ]
+    assert [(one["header"], one["value"], one["compared"]) for one in doctor["caller"]] == [(None, "1001", "1001")]
+
+
 async def test_a_draft_may_be_asked(api: Api) -> None:
     draft = {"revision": 7, "rules": [{"id": "all", "then": {"reject": 486}}]}
     answer = await decide(api, called="+15551230000", rulebook=draft)
