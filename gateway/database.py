@@ -104,6 +104,11 @@ class Database:
             os.close(self._lock)
             self._lock = None
 
+    def connect_arguments(self) -> dict[str, Any]:
+        """What psycopg takes for a PostgreSQL connection beside those of the engines."""
+        _, arguments = self.writer.dialect.create_connect_args(self.url)
+        return {**arguments, **POSTGRESQL_OPTIONS}
+
     def schema(self) -> str | None:
         """The revision that the database is at; None for an empty one."""
         with translated(), self.writer.connect() as connection:

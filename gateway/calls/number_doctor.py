@@ -108,7 +108,9 @@ def _regions(found: Iterable[_Found]) -> Iterator[str]:
 def _readings(found: Sequence[_Found], region: str | None, regions: Sequence[str]) -> tuple[Reading, ...]:
     considered = [(one.header, one.address) for one in found if one.address and one.obstacle is None]
     party = find_party(considered, region)
-    return tuple(_reading(one, party is not None and one.address is party.address, region, regions) for one in found)
+    # The first one only: equal addresses may be one and the same object.
+    chosen = next((one for one in found if party and not one.obstacle and one.address is party.address), None)
+    return tuple(_reading(one, one is chosen, region, regions) for one in found)
 
 
 def _reading(found: _Found, chosen: bool, region: str | None, regions: Sequence[str]) -> Reading:

@@ -6,15 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, func, insert, select
 
 from gateway.collector import uncollected
 from gateway.database import insert_or_skip
+from gateway.notifications import notify
 from gateway.tables import revisions
 from routing_rules import read_document, write_document
+
+# Where other nodes hear of a new revision; see `gateway.rulebook.watch`.
+CHANNEL: Final = "gateway_rulebook"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,6 +102,7 @@ def insert_revision(connection: Connection, revision: Revision) -> None:
             document=pack_document(revision.document),
         )
     )
+    notify(connection, CHANNEL)
 
 
 def publish_revisions(connection: Connection, publications: Sequence[Publication]) -> list[Published]:
@@ -118,7 +123,10 @@ def _publish(connection: Connection, publication: Publication) -> Published:
     }
     # On PostgreSQL another node may be publishing this number; the skip waits for its commit.
     stored = connection.execute(insert_or_skip(connection.dialect.name, revisions).returning(revisions.c.number), row)
-    return Published(done=stored.one_or_none() is not None, newest=publication.number)
+    done = stored.one_or_none() is not None
+    if done:
+        notify(connection, CHANNEL)
+    return Published(done=done, newest=publication.number)
 
 
 def find_text(connection: Connection, number: int) -> bytes | None:

@@ -1,9 +1,10 @@
 """Noticing what others publish: other nodes on PostgreSQL, command lines on SQLite.
 
-The newest revision's number is asked for again and again, which costs some fifty microseconds on a reading connection.
-(SQLite's `PRAGMA data_version` would tell that *something* was written, but our own journal writes all the time.) A
-newer revision is compiled in a thread and put in force; one that this release cannot read is not, and `Current.failure`
-says so until another one can be.
+On PostgreSQL a publish notifies every node at once. That is only a hint, and may be lost: the newest revision's number
+is asked for again and again anyway, which costs some fifty microseconds on a reading connection. (SQLite's `PRAGMA
+data_version` would tell that *something* was written, but our own journal writes all the time.) A newer revision is
+compiled in a thread and put in force; one that this release cannot read is not, and `Current.failure` says so until
+another one can be.
 """
 
 import asyncio
@@ -14,10 +15,12 @@ import structlog
 from gateway.clock import Clock
 from gateway.database import Database
 from gateway.errors import DatabaseUnavailable
+from gateway.notifications import listen
 from gateway.rulebook.current import Compiled, Current, compile_revision, years_around
-from gateway.rulebook.store import Revision, find_revision, newest_number
+from gateway.rulebook.store import CHANNEL, Revision, find_revision, newest_number
 
-# Seconds between two looks: an admin who publishes elsewhere and then dials must find the new rules in force.
+# Seconds between two looks where nothing is heard: an admin who publishes elsewhere and then dials must find the new
+# rules in force.
 PAUSE: Final = 0.5
 
 log = structlog.get_logger(__name__)
@@ -31,17 +34,29 @@ class Watch:
         self._current = current
         self._clock = clock
         self._unreadable = 0  # the newest revision that could not be compiled
+        self._called = asyncio.Event()  # when there may be something to see
 
     async def run(self, pause: float = PAUSE) -> None:
-        """Look for ever; ends by being cancelled."""
-        while True:
-            try:
-                await self.look()
-            except DatabaseUnavailable as error:
-                log.warning("cannot look for newer revisions", error=str(error))
-            except Exception:
-                log.exception("looking for newer revisions failed")  # and is tried again: rules must not go stale
-            await asyncio.sleep(pause)
+        """Look for ever, at least once in `pause` seconds; ends by being cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(listen(self._database, CHANNEL, self._called.set))
+            while True:
+                self._called.clear()
+                try:
+                    await self.look()
+                except DatabaseUnavailable as error:
+                    log.warning("cannot look for newer revisions", error=str(error))
+                except Exception:
+                    log.exception("looking for newer revisions failed")  # and is tried again: rules must not go stale
+                await self._wait(pause)
+
+    async def _wait(self, pause: float) -> None:
+        """Until called, or `pause` seconds."""
+        try:
+            async with asyncio.timeout(pause):
+                await self._called.wait()
+        except TimeoutError:
+            pass
 
     async def look(self) -> None:
         """Put the newest revision in force if it is not. Raises DatabaseUnavailable."""

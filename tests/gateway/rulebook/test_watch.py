@@ -9,6 +9,7 @@ from gateway.rulebook.current import Compiled, Current
 from gateway.rulebook.store import Revision, insert_revision
 from gateway.rulebook.watch import Watch
 from tests.conftest import SettableClock
+from tests.postgresql import PostgreSQL
 
 
 def publish_elsewhere(database: Database, number: int, **document: Any) -> None:
@@ -89,6 +90,26 @@ async def test_the_watch_goes_on_looking(database: Database, clock: SettableCloc
     looking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await looking
+
+
+async def test_on_postgresql_a_publish_is_in_force_on_every_node_at_once(
+    postgresql: PostgreSQL, clock: SettableClock
+) -> None:
+    with postgresql.database() as url:
+        here, there = Database(url), Database(url)
+        here.upgrade()
+        current = Noticed()
+        looking = asyncio.create_task(Watch(database=there, current=current, clock=clock).run(pause=3_600))
+        for number in (1, 2, 3):
+            publish_elsewhere(here, number)
+            await asyncio.wait_for(current.swapped.wait(), 10)
+            current.swapped.clear()
+            assert current.compiled.number == number
+        looking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await looking
+        there.close()
+        here.close()
 
 
 async def test_the_watch_outlives_a_database_that_is_away(sqlite: Database, clock: SettableClock) -> None:

@@ -1,0 +1,148 @@
+"""Publish rulebooks while calls ring, and prove that each call was decided whole, by the revision that it names.
+
+    python -m tests.flows.swap --publishes 100 --calls 10000
+
+Every revision decides in ways of its own: other profiles, statuses, targets and rule ids. Afterwards each call is
+decided again by the revision that its row names, from its stored facts, at its stored time; rule, reason and the plan's
+bytes must come out the same. A call decided half by one revision and half by the next would betray itself.
+"""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from sqlalchemy import Connection
+
+from gateway.actions.plan import digest, make_plan
+from gateway.calls.history import Wanted, find_calls
+from gateway.clock import to_datetime
+from gateway.emulator.invite import Invite, Trunk, new_call_id
+from gateway.rulebook.current import Compiled, compile_revision
+from gateway.rulebook.store import find_revision
+from routing_rules import decide
+from tests.flows.harness import Running, running_gateway
+
+LINES = tuple(f"+49302312{line:04}" for line in range(5100, 5108))
+AT_ONCE = 32  # calls that ring at the same time
+
+
+@dataclass
+class Report:
+    """What a run showed; `contradictions` is empty when every promise held."""
+
+    publishes: int
+    calls: int = 0
+    contradictions: list[str] = field(default_factory=list)
+    by_revision: Counter[int] = field(default_factory=Counter)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.publishes} publishes during {self.calls} calls, which were decided by {len(self.by_revision)} "
+            f"revisions; {len(self.contradictions)} calls contradict the revision that they name"
+        )
+
+
+def rulebook(number: int) -> dict[str, Any]:
+    """A rulebook like no other: no two numbers decide a call in the same way."""
+    decisions: list[dict[str, Any]] = [
+        {"accept": f"agent-{number}"},
+        {"reject": 480 + number % 9, "fallback": {"reject": 500 + number % 9}},
+        {"refer": {"to": [f"tel:+4930901{number:04}"], "profile": f"agent-{number}"}},
+        {"ignore": True},
+    ]
+    return {
+        "profiles": {f"agent-{number}": {"model": "gpt-realtime-2.1", "instructions": f"You are number {number}."}},
+        "rules": [
+            {"id": f"rule-{number}-{line}", "when": {"called": called}, "then": decisions[(number + line) % 4]}
+            for line, called in enumerate(LINES)
+        ],
+        "default": {"reject": 603},
+    }
+
+
+async def swap_under_load(database_url: str, directory: Path, *, publishes: int, calls: int, seed: int = 1) -> Report:
+    """Let `calls` calls ring while `publishes` rulebooks are published, evenly spread among them."""
+    report = Report(publishes=publishes)
+    async with running_gateway(database_url, directory, GATEWAY_UPSTREAM_TIMEOUT="5") as running:
+        rung = 0
+        progress = asyncio.Condition()
+
+        async def ring(random: Random) -> None:
+            nonlocal rung
+            while rung < calls:
+                rung += 1
+                invite = Invite(trunk=Trunk.TELNYX, called=random.choice(LINES), caller="+4930231259999")
+                assert await running.dialer.ring(new_call_id(random), invite) == (200,)
+                async with progress:
+                    progress.notify_all()
+
+        async def publish() -> None:
+            for number in range(1, publishes + 1):
+                await running.publish(rulebook(number))
+                due = number * calls // publishes
+                async with progress:
+                    await progress.wait_for(lambda due=due: rung >= due)  # type: ignore[misc]
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(publish())
+            for caller in range(AT_ONCE):
+                group.create_task(ring(Random(seed * 1_000 + caller)))
+        await _compare(running, report)
+    return report
+
+
+async def _compare(running: Running, report: Report) -> None:
+    def compare(connection: Connection) -> None:
+        known: dict[int, Compiled] = {}
+        position = None
+        while True:
+            page, position = find_calls(connection, Wanted(), limit=500, after=position)
+            for call in page:
+                if call.revision not in known:
+                    revision = find_revision(connection, call.revision)
+                    assert revision is not None
+                    known[call.revision] = compile_revision(revision)
+                compiled = known[call.revision]
+                verdict = decide(compiled.table, call.facts_as_read(), to_datetime(call.decided_at))
+                plan = digest(make_plan(verdict.decision, compiled.rulebook).encode())
+                report.calls += 1
+                report.by_revision[call.revision] += 1
+                if (call.rule, call.reason, call.plan) != (verdict.rule, verdict.reason, plan):
+                    report.contradictions.append(
+                        f"{call.call_id}: {call.rule} ({call.reason}), but revision {call.revision} says "
+                        f"{verdict.rule} ({verdict.reason})"
+                    )
+            if position is None:
+                return
+
+    await running.gateway.database.read(compare)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--publishes", type=int, default=100)
+    parser.add_argument("--calls", type=int, default=10_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--database", help="an empty PostgreSQL database; SQLite in a temporary folder without it")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="gateway-swap-") as folder:
+        url = arguments.database or f"sqlite:///{folder}/gateway.db"
+        report = asyncio.run(
+            swap_under_load(
+                url, Path(folder), publishes=arguments.publishes, calls=arguments.calls, seed=arguments.seed
+            )
+        )
+    print(report)
+    for contradiction in report.contradictions:
+        print(contradiction, file=sys.stderr)
+    sys.exit(bool(report.contradictions))
+
+
+if __name__ == "__main__":
+    main()
