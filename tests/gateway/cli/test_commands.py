@@ -265,8 +265,9 @@ class Serving:
 
     def stop(self) -> tuple[int, str]:
         self.process.send_signal(signal.SIGTERM)
-        _, rest = self.process.communicate(timeout=20)
-        return self.process.returncode, rest
+        assert self.process.stderr is not None
+        rest = self.process.stderr.read()  # not `communicate`, which does not see what is buffered already
+        return self.process.wait(timeout=20), rest
 
 
 def test_serve_on_a_fresh_directory_makes_its_database_and_says_what_is_missing(tmp_path: Path) -> None:
