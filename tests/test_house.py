@@ -29,6 +29,7 @@ PURE = [
     "gateway/profiles/profile.py",
     "gateway/rulebook/refer_guard.py",
     "gateway/rulebook/holidays.py",
+    "gateway/rulebook/toml_lines.py",
     "gateway/upstream/outcome.py",
     "gateway/upstream/wire.py",
     "gateway/actions/account.py",
