@@ -266,7 +266,8 @@ class Serving:
     def stop(self) -> tuple[int, str]:
         self.process.send_signal(signal.SIGTERM)
         assert self.process.stderr is not None
-        rest = self.process.stderr.read()  # not `communicate`, which does not see what is buffered already
+        with self.process.stderr as errors:
+            rest = errors.read()  # not `communicate`, which does not see what is buffered already
         return self.process.wait(timeout=20), rest
 
 
