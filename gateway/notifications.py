@@ -40,6 +40,8 @@ async def listen(database: Database, channel: str, hear: Callable[[], None], pau
             await _listen(database, channel, hear)
         except Error as error:
             log.warning("no notifications for now", channel=channel, error=str(error))
+        except Exception:
+            log.exception("listening failed", channel=channel)  # whoever listens must be able to rely on its looking
         await asyncio.sleep(pause)
 
 
