@@ -30,7 +30,7 @@ from gateway.health import health_routes
 from gateway.metrics import Metrics
 from gateway.rulebook.current import Current, compile_revision, years_around
 from gateway.rulebook.refer_guard import ReferGuard
-from gateway.rulebook.store import find_revision
+from gateway.rulebook.store import find_revision, pin_starter
 from gateway.rulebook.watch import Watch
 from gateway.settings import Endpoint, Settings
 from gateway.upstream.client import Upstream
@@ -99,6 +99,7 @@ class Gateway:
         self.database.take()
         self.database.upgrade()
         with self.database.transaction() as connection:
+            pin_starter(connection)
             if (revision := find_revision(connection)) is not None:
                 self.current.swap(compile_revision(revision, years_around(self.clock.now())))
             if self.database.is_sqlite:

@@ -7,7 +7,7 @@ at the field, since one value may stand in the document with or without a list a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import cache
 
 from routing_rules.collector import paused
@@ -33,6 +33,23 @@ def find_problems(
         return tuple(_Search(rulebook, refer_guard, holiday_guard).problems())
 
 
+def find_problems_of(
+    rulebook: Rulebook,
+    rules: Collection[int],
+    *,
+    others: bool = False,
+    refer_guard: Guard | None = None,
+    holiday_guard: Guard | None = None,
+) -> tuple[Problem, ...]:
+    """The problems of a few rules, by index, and of everything that is no rule: what an edit of them can have made.
+
+    What else the edit takes from the `others`, a profile that they name for instance, is only looked for if wanted.
+    Rules that these shadow are not told.
+    """
+    with paused():
+        return tuple(_Search(rulebook, refer_guard, holiday_guard).problems_of(rules, others=others))
+
+
 def missing_names(rulebook: Rulebook) -> tuple[Problem, ...]:
     """The lists and calendars that conditions name and the rulebook lacks: without them it cannot be compiled."""
     search = _Search(rulebook, None, None)
@@ -51,8 +68,17 @@ class _Search:
     def problems(self) -> Iterator[Problem]:
         yield from self._calendars()
         yield from self._lists()
-        yield from self._rules()
+        yield from self._duplicates()
+        yield from self._rules(range(len(self._rulebook.rules)))
         yield from self._unreachable()
+        yield from self._decision(self._rulebook.default, "/default")
+        yield from self._expectations()
+
+    def problems_of(self, rules: Collection[int], *, others: bool) -> Iterator[Problem]:
+        yield from self._calendars()
+        yield from self._lists()
+        yield from self._rules(range(len(self._rulebook.rules)) if others else sorted(rules))
+        yield from self._shadowed(sorted(rules))
         yield from self._decision(self._rulebook.default, "/default")
         yield from self._expectations()
 
@@ -71,12 +97,16 @@ class _Search:
             if not entries:
                 yield _warning("empty_list", pointer_to("lists", name), f"list {name!r} is empty, so nobody is on it")
 
-    def _rules(self) -> Iterator[Problem]:
+    def _duplicates(self) -> Iterator[Problem]:
         seen: set[str] = set()
         for index, rule in enumerate(self._rulebook.rules):
             if rule.id in seen:
                 yield _error("duplicate_rule", f"/rules/{index}/id", f"another rule has the id {rule.id!r} already")
             seen.add(rule.id)
+
+    def _rules(self, indices: Iterable[int]) -> Iterator[Problem]:
+        for index in indices:
+            rule = self._rulebook.rules[index]
             yield from self.names(index, rule)
             yield from self._decision(rule.then, f"/rules/{index}/then")
 
@@ -99,13 +129,21 @@ class _Search:
         for count, (index, rule) in enumerate(enabled, start=1):
             earlier = shadows.add(rule)
             if earlier is not None:
-                detail = f"never decides: {earlier.id!r} before it matches all of its calls; move it up or remove it"
-                yield _warning("shadowed_rule", f"/rules/{index}", detail)
+                yield _shadowed(index, earlier)
             if not rule.when and not rule.unless and count < len(enabled):
                 others = ", nor does any rule after it" if count + 1 < len(enabled) else ""
                 detail = f"never decides{others}: {rule.id!r} before it matches every call"
                 yield _warning("unreachable_rule", f"/rules/{enabled[count][0]}", detail)
                 return
+
+    def _shadowed(self, indices: Iterable[int]) -> Iterator[Problem]:
+        """Those of a few rules that never decide because of one before them."""
+        shadows = Shadows(ListIndex(self._rulebook.lists))
+        for index in indices:
+            rule = self._rulebook.rules[index]
+            earlier = shadows.find(rule, self._rulebook.rules[:index]) if rule.enabled else None
+            if earlier is not None:
+                yield _shadowed(index, earlier)
 
     def _decision(self, decision: Decision, here: str) -> Iterator[Problem]:
         if isinstance(decision, Ignore):
@@ -146,6 +184,11 @@ class _Search:
                 yield _warning("no_time", f"{here}/call", detail)
             if expectation.then is not None:
                 yield from self._decision(expectation.then, f"{here}/then")
+
+
+def _shadowed(index: int, earlier: Rule) -> Problem:
+    detail = f"never decides: {earlier.id!r} before it matches all of its calls; move it up or remove it"
+    return _warning("shadowed_rule", f"/rules/{index}", detail)
 
 
 def _error(code: str, pointer: str, detail: str) -> Problem:

@@ -111,6 +111,7 @@ def _rulebook_routes(context: ApiContext) -> RulebookRoutes:
         database=context.database,
         current=context.current,
         publisher=Publisher(
+            database=context.database,
             journal=context.journal,
             current=context.current,
             refer_guard=context.refer_guard,

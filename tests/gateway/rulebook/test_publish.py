@@ -18,7 +18,13 @@ DOCUMENT = {"rules": [{"id": "all", "then": {"reject": 486}}, {"id": "never", "t
 @pytest.fixture
 def publisher(api: Api) -> Publisher:
     context = api.context
-    return Publisher(journal=api.journal, current=api.current, refer_guard=context.refer_guard, clock=context.clock)
+    return Publisher(
+        database=api.database,
+        journal=api.journal,
+        current=api.current,
+        refer_guard=context.refer_guard,
+        clock=context.clock,
+    )
 
 
 async def test_a_published_rulebook_is_stored_and_in_force(
@@ -89,7 +95,9 @@ async def test_the_problems_are_those_of_the_revision_in_force(publisher: Publis
 async def test_a_rulebook_that_cannot_be_stored_is_not_put_in_force(sqlite: Any, clock: SettableClock) -> None:
     current = Current()
     never_started = sqlite.journal(on_death=lambda: None)
-    publisher = Publisher(journal=never_started, current=current, refer_guard=ReferGuard(None), clock=clock)
+    publisher = Publisher(
+        database=sqlite, journal=never_started, current=current, refer_guard=ReferGuard(None), clock=clock
+    )
     with pytest.raises(DatabaseUnavailable):
         await publisher.publish(DOCUMENT, base=0, author="ann", comment="")
     assert current.compiled.number == 0
