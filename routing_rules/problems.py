@@ -68,7 +68,6 @@ class _Search:
     def problems(self) -> Iterator[Problem]:
         yield from self._calendars()
         yield from self._lists()
-        yield from self._duplicates()
         yield from self._rules(range(len(self._rulebook.rules)))
         yield from self._unreachable()
         yield from self._decision(self._rulebook.default, "/default")
@@ -97,16 +96,13 @@ class _Search:
             if not entries:
                 yield _warning("empty_list", pointer_to("lists", name), f"list {name!r} is empty, so nobody is on it")
 
-    def _duplicates(self) -> Iterator[Problem]:
+    def _rules(self, indices: Iterable[int]) -> Iterator[Problem]:
         seen: set[str] = set()
-        for index, rule in enumerate(self._rulebook.rules):
+        for index in indices:
+            rule = self._rulebook.rules[index]
             if rule.id in seen:
                 yield _error("duplicate_rule", f"/rules/{index}/id", f"another rule has the id {rule.id!r} already")
             seen.add(rule.id)
-
-    def _rules(self, indices: Iterable[int]) -> Iterator[Problem]:
-        for index in indices:
-            rule = self._rulebook.rules[index]
             yield from self.names(index, rule)
             yield from self._decision(rule.then, f"/rules/{index}/then")
 

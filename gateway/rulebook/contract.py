@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 import msgspec
 from pydantic import BeforeValidator, ConfigDict, Field, JsonValue, WithJsonSchema, model_validator
 
-from gateway.answering import Answer, Page, Time
+from gateway.answering import Answer, Page
 from gateway.calls.contract import Header, Tried
 from gateway.calls.expected import TRIAL
 from gateway.calls.facts import ReadCall
@@ -90,26 +90,6 @@ class Publication(Answer):
 
 class ProblemPage(Page[ShownProblem]):
     """Warnings, in the order of the document."""
-
-
-class ShownRevision(Answer):
-    """One published state of the rulebook."""
-
-    revision: int
-    """Its number."""
-
-    author: str
-    """The name of the key that published it."""
-
-    comment: str
-    """Why, in its author's words."""
-
-    created_at: Time
-    """When it was published."""
-
-
-class RevisionPage(Page[ShownRevision]):
-    """Revisions, the newest first."""
 
 
 def _several(value: object) -> object:

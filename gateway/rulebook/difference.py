@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
-from gateway.rulebook.items import Kind
+from gateway.rulebook.items import ItemKind
 from routing_rules import Rule, Rulebook
 from routing_rules.problem import pointer_to
 from routing_rules.writing import write_calendar, write_decision, write_document, write_rule
@@ -24,7 +24,7 @@ Sort = Literal["added", "removed", "changed", "moved"]
 class ItemChange:
     """One item that is not as it was."""
 
-    kind: Kind
+    kind: ItemKind
     name: str  # empty for the default and the expectations
     before: Any = None  # the item's value as it was; None if it was not there
     after: Any = None  # … as it is; None if it is not there
@@ -34,11 +34,7 @@ class ItemChange:
     @property
     def sort(self) -> Sort:
         """What became of the item, in a word; a rule that was changed and moved is `changed`."""
-        if self.before is None:
-            return "added"
-        if self.after is None:
-            return "removed"
-        return "changed" if self.before != self.after else "moved"
+        return sort_of(self.before, self.after)
 
     def written(self) -> tuple[Any, Any]:
         """Both values as in a document."""
@@ -51,6 +47,15 @@ class FieldChange(NamedTuple):
     pointer: str  # JSON pointer into the item
     before: Any
     after: Any
+
+
+def sort_of(before: Any, after: Any) -> Sort:
+    """What became of an item with this value before and that after; None where it was not there."""
+    if before is None:
+        return "added"
+    if after is None:
+        return "removed"
+    return "changed" if before != after else "moved"
 
 
 def counts(changes: Iterable[ItemChange]) -> dict[str, int]:
@@ -66,16 +71,16 @@ def difference(before: Rulebook, after: Rulebook) -> tuple[ItemChange, ...]:
 
 def _changes(before: Rulebook, after: Rulebook) -> Iterator[ItemChange]:
     yield from _rules(before.rules, after.rules)
-    yield from _named(Kind.PROFILE, before.profiles, after.profiles)
-    yield from _named(Kind.CALENDAR, before.calendars, after.calendars)
-    yield from _named(Kind.LIST, before.lists, after.lists)
+    yield from _named(ItemKind.PROFILE, before.profiles, after.profiles)
+    yield from _named(ItemKind.CALENDAR, before.calendars, after.calendars)
+    yield from _named(ItemKind.LIST, before.lists, after.lists)
     if before.default != after.default:
-        yield ItemChange(kind=Kind.DEFAULT, name="", before=before.default, after=after.default)
+        yield ItemChange(kind=ItemKind.DEFAULT, name="", before=before.default, after=after.default)
     if before.expect != after.expect:
-        yield ItemChange(kind=Kind.EXPECT, name="", before=before.expect, after=after.expect)
+        yield ItemChange(kind=ItemKind.EXPECT, name="", before=before.expect, after=after.expect)
 
 
-def _named(kind: Kind, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[ItemChange]:
+def _named(kind: ItemKind, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[ItemChange]:
     if before is after:
         return
     for name in sorted(before.keys() | after.keys()):
@@ -95,10 +100,10 @@ def _rules(before: Sequence[Rule], after: Sequence[Rule]) -> Iterator[ItemChange
         moved = old is not None and position not in stayed
         if old is None or moved or old != rule:
             there = behind if old is None or moved else None
-            yield ItemChange(kind=Kind.RULE, name=rule.id, before=old, after=rule, moved=moved, behind=there)
+            yield ItemChange(kind=ItemKind.RULE, name=rule.id, before=old, after=rule, moved=moved, behind=there)
         behind = rule.id
     for _, old in was.values():
-        yield ItemChange(kind=Kind.RULE, name=old.id, before=old)
+        yield ItemChange(kind=ItemKind.RULE, name=old.id, before=old)
 
 
 def _common(before: Sequence[Rule], after: Sequence[Rule]) -> tuple[int, int]:
@@ -131,15 +136,15 @@ def _longest_ascending(numbers: Sequence[int]) -> set[int]:
 
 def apply(changes: Sequence[ItemChange], rulebook: Rulebook) -> Rulebook:
     """The rulebook with these changes made, which were found by `difference` from this very one."""
-    of_kind: dict[Kind, list[ItemChange]] = {}
+    of_kind: dict[ItemKind, list[ItemChange]] = {}
     for change in changes:
         of_kind.setdefault(change.kind, []).append(change)
     for kind, made in of_kind.items():
-        if kind is Kind.RULE:
+        if kind is ItemKind.RULE:
             rulebook = replace(rulebook, rules=_apply_rules(made, rulebook.rules))
-        elif kind is Kind.DEFAULT:
+        elif kind is ItemKind.DEFAULT:
             rulebook = replace(rulebook, default=made[0].after)
-        elif kind is Kind.EXPECT:
+        elif kind is ItemKind.EXPECT:
             rulebook = replace(rulebook, expect=made[0].after)
         else:
             section = f"{kind}s"
@@ -179,10 +184,9 @@ def _apply_rules(changes: Iterable[ItemChange], rules: Iterable[Rule]) -> tuple[
     return tuple(ordered)
 
 
-def field_changes(change: ItemChange) -> Iterator[FieldChange]:
-    """The fields of a changed item that are not as they were; of a list the entries."""
-    before, after = change.written()
-    if change.kind is Kind.LIST:
+def field_changes(kind: str, before: Any, after: Any) -> Iterator[FieldChange]:
+    """The fields of an item, as written, that are not as they were; of a list the entries."""
+    if kind == ItemKind.LIST:
         was, now = set(before or ()), set(after or ())
         yield from (FieldChange("", entry, None) for entry in before or () if entry not in now)
         yield from (FieldChange("", None, entry) for entry in after or () if entry not in was)
@@ -198,7 +202,7 @@ def _fields(before: Any, after: Any, pointer: str) -> Iterator[FieldChange]:
         yield FieldChange(pointer, before, after)
 
 
-def write_item(kind: Kind, value: Any) -> Any:
+def write_item(kind: ItemKind, value: Any) -> Any:
     """An item's value as in a document; None for None."""
     return None if value is None else _WRITERS[kind](value)
 
@@ -207,11 +211,11 @@ def _write_expect(expect: Any) -> Any:
     return write_document(Rulebook(expect=expect)).get("expect", [])
 
 
-_WRITERS: dict[Kind, Callable[[Any], Any]] = {
-    Kind.RULE: write_rule,
-    Kind.PROFILE: lambda profile: write_document(Rulebook(profiles={"": profile}))["profiles"][""],
-    Kind.CALENDAR: write_calendar,
-    Kind.LIST: list,
-    Kind.DEFAULT: write_decision,
-    Kind.EXPECT: _write_expect,
+_WRITERS: dict[ItemKind, Callable[[Any], Any]] = {
+    ItemKind.RULE: write_rule,
+    ItemKind.PROFILE: lambda profile: write_document(Rulebook(profiles={"": profile}))["profiles"][""],
+    ItemKind.CALENDAR: write_calendar,
+    ItemKind.LIST: list,
+    ItemKind.DEFAULT: write_decision,
+    ItemKind.EXPECT: _write_expect,
 }

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 from gateway.rulebook.difference import with_section
-from gateway.rulebook.items import SECTIONS, Kind
+from gateway.rulebook.items import SECTIONS, ItemKind
 from routing_rules import DocumentError, Problem, Rule, Rulebook, Severity, read_document
 from routing_rules.problem import pointer_to
 
@@ -29,7 +29,7 @@ class Edit:
     """One change that someone wants."""
 
     op: Literal["create", "put", "move", "delete"]  # `put` replaces or creates
-    kind: Kind
+    kind: ItemKind
     name: str  # empty for the default
     value: Any = None  # of `create` and `put`, as in a document
     spot: Spot | None = None  # of a rule; None leaves it where it is, a new one goes to the end
@@ -38,7 +38,7 @@ class Edit:
     place: str = ""  # … to its value
 
     @property
-    def item(self) -> tuple[Kind, str]:
+    def item(self) -> tuple[ItemKind, str]:
         """What it changes."""
         return self.kind, self.name
 
@@ -76,9 +76,9 @@ class _Desk:
 
     def make(self, edit: Edit) -> None:
         """Make one edit. Raises DocumentError."""
-        if edit.kind is Kind.DEFAULT:
+        if edit.kind is ItemKind.DEFAULT:
             self._rulebook = replace(self._rulebook, default=_read(edit).default)
-        elif edit.kind is Kind.RULE:
+        elif edit.kind is ItemKind.RULE:
             self._edit_rule(edit)
         else:
             self._edit_named(edit, _SECTION_OF[edit.kind])
@@ -137,9 +137,9 @@ class _Desk:
 
 def _read(edit: Edit) -> Rulebook:
     """A rulebook of nothing but what the edit brings. Raises DocumentError, its pointers those of the edit."""
-    if edit.kind is Kind.DEFAULT:
+    if edit.kind is ItemKind.DEFAULT:
         inside, document = "/default", {"default": edit.value}
-    elif edit.kind is Kind.RULE:
+    elif edit.kind is ItemKind.RULE:
         inside, document = "/rules/0", {"rules": [edit.value]}
     else:
         section = _SECTION_OF[edit.kind]
@@ -164,16 +164,16 @@ def place_problem(problem: Problem, rulebook: Rulebook, edits: Sequence[Edit]) -
 
 
 def _locate(pointer: str, rulebook: Rulebook) -> tuple[str, str, str]:
-    """Kind and name of the item that a pointer into the document is about, and the rest of the pointer."""
+    """ItemKind and name of the item that a pointer into the document is about, and the rest of the pointer."""
     _, section, *steps = pointer.split("/")
     kind = SECTIONS.get(section)
     if kind is None:
         return section, "", "".join(f"/{step}" for step in steps)
-    name = rulebook.rules[int(steps[0])].id if kind is Kind.RULE else steps[0]
+    name = rulebook.rules[int(steps[0])].id if kind is ItemKind.RULE else steps[0]
     return kind, name, "".join(f"/{step}" for step in steps[1:])
 
 
 def touched_rules(edits: Sequence[Edit], rulebook: Rulebook) -> list[int]:
     """The indices of the rules that were put or moved."""
-    names = {edit.name for edit in edits if edit.kind is Kind.RULE and edit.op != "delete"}
+    names = {edit.name for edit in edits if edit.kind is ItemKind.RULE and edit.op != "delete"}
     return [index for index, rule in enumerate(rulebook.rules) if rule.id in names] if names else []

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, delete, func, insert, or_, select, update
 
-from gateway.rulebook.items import Kind, Row
+from gateway.rulebook.items import ItemKind, Row
 from gateway.tables import rulebook_items as items
 
 # Rows in one statement: PostgreSQL takes 65,535 parameters, and a statement should be done in some milliseconds.
@@ -54,7 +54,7 @@ def find_item(connection: Connection, number: int, kind: str, name: str) -> Row 
 
 def find_entries(connection: Connection, number: int, name: str) -> list[Row]:
     """The chunks of a list in a revision, in order."""
-    wanted = _select(number).where(items.c.kind == Kind.ENTRIES, items.c.name == name)
+    wanted = _select(number).where(items.c.kind == ItemKind.ENTRIES, items.c.name == name)
     return _rows(connection, wanted.order_by(items.c.place))
 
 
@@ -66,21 +66,21 @@ def find_edited(connection: Connection, number: int, kind: str, names: Sequence[
 def find_places(connection: Connection, number: int, names: Sequence[str] | None = None) -> dict[str, int]:
     """The places of rules of a revision, by their ids; of all rules, if no names are given."""
     if names is None:
-        wanted = select(items.c.name, items.c.place).where(items.c.kind == Kind.RULE, valid_at(number))
-        return dict(connection.execute(wanted))
-    found = _columns(connection, number, Kind.RULE, names, items.c.name, items.c.place)
+        wanted = select(items.c.name, items.c.place).where(items.c.kind == ItemKind.RULE, valid_at(number))
+        return dict(connection.execute(wanted).tuples().all())
+    found = _columns(connection, number, ItemKind.RULE, names, items.c.name, items.c.place)
     return dict(found)
 
 
 def count_before(connection: Connection, number: int, place: int) -> int:
     """How many rules of a revision stand before a place."""
-    wanted = select(func.count()).where(items.c.kind == Kind.RULE, items.c.place < place, valid_at(number))
+    wanted = select(func.count()).where(items.c.kind == ItemKind.RULE, items.c.place < place, valid_at(number))
     return connection.execute(wanted).scalar_one()
 
 
 def list_rules(connection: Connection, number: int, *, limit: int, after: int | None = None) -> list[Row]:
     """Rules of a revision in their order, from behind a place."""
-    wanted = _select(number).where(items.c.kind == Kind.RULE)
+    wanted = _select(number).where(items.c.kind == ItemKind.RULE)
     if after is not None:
         wanted = wanted.where(items.c.place > after)
     return _rows(connection, wanted.order_by(items.c.place).limit(limit))

@@ -22,7 +22,7 @@ import msgspec
 from gateway.rulebook.places import STEP
 
 
-class Kind(StrEnum):
+class ItemKind(StrEnum):
     """What a row holds."""
 
     RULE = "rule"
@@ -34,7 +34,12 @@ class Kind(StrEnum):
     EXPECT = "expect"
 
 
-SECTIONS: Final = {"profiles": Kind.PROFILE, "calendars": Kind.CALENDAR, "lists": Kind.LIST, "rules": Kind.RULE}
+SECTIONS: Final = {
+    "profiles": ItemKind.PROFILE,
+    "calendars": ItemKind.CALENDAR,
+    "lists": ItemKind.LIST,
+    "rules": ItemKind.RULE,
+}
 
 # One entry in so many ends a chunk: some 6 KB of numbers, so that an edit of 100,000 writes a thousandth of them.
 _CUT_EACH: Final = 384
@@ -69,15 +74,15 @@ def rows_of(document: Mapping[str, Any], number: int) -> list[Row]:
 def _rows(document: Mapping[str, Any]) -> Iterator[tuple[str, str, int, bytes]]:
     for section, value in document.items():
         kind = SECTIONS.get(section)
-        if kind is Kind.RULE and _is_list_of_rules(value):
+        if kind is ItemKind.RULE and _is_list_of_rules(value):
             for index, rule in enumerate(value):
                 yield kind, rule["id"], index * STEP, msgspec.json.encode(rule)
-        elif kind is Kind.LIST:
+        elif kind is ItemKind.LIST:
             for name, entries in value.items():
                 yield kind, name, 0, msgspec.json.encode(len(entries))
                 for index, chunk in enumerate(chunks(entries)):
-                    yield Kind.ENTRIES, name, index * STEP, chunk
-        elif kind in (Kind.PROFILE, Kind.CALENDAR):
+                    yield ItemKind.ENTRIES, name, index * STEP, chunk
+        elif kind in (ItemKind.PROFILE, ItemKind.CALENDAR):
             for name, content in value.items():
                 yield kind, name, 0, msgspec.json.encode(content)
         else:
@@ -96,12 +101,12 @@ def write_text(rows: Iterable[Row]) -> bytes:
     entries: dict[str, list[bytes]] = {}
     sections = {kind: section for section, kind in SECTIONS.items()}
     for kind, name, _, content, *_ in rows:
-        if kind == Kind.RULE:
+        if kind == ItemKind.RULE:
             rules.append(content)
-        elif kind == Kind.ENTRIES:
+        elif kind == ItemKind.ENTRIES:
             entries.setdefault(name, []).append(content[1:-1])  # without the brackets
         elif kind in sections:
-            named[sections[Kind(kind)]][name] = content
+            named[sections[ItemKind(kind)]][name] = content
         else:
             others[kind] = content
     named["lists"] = {name: b"[%b]" % b",".join(entries.get(name, ())) for name in named["lists"]}

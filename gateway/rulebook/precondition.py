@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from gateway.errors import GatewayError
 from gateway.rulebook.edit import Edit
 from gateway.rulebook.item_store import find_edited
-from gateway.rulebook.items import Kind
+from gateway.rulebook.items import ItemKind
 
 
 class MatchError(GatewayError):
@@ -29,10 +29,10 @@ def check_matches(connection: Connection, number: int, edits: Sequence[Edit]) ->
 
     Of several edits of one item the first one's condition counts, since the others' is what that made of it.
     """
-    firsts: dict[tuple[Kind, str], Edit] = {}
+    firsts: dict[tuple[ItemKind, str], Edit] = {}
     for edit in edits:
         firsts.setdefault(edit.item, edit)
-    names: dict[Kind, list[str]] = {}
+    names: dict[ItemKind, list[str]] = {}
     for kind, name in firsts:
         names.setdefault(kind, []).append(name)
     for kind, of_kind in names.items():

@@ -169,6 +169,8 @@ class Publisher:
                 try:
                     rulebook = await self._rulebook(newest)
                     examined = await asyncio.to_thread(self._make, rulebook, edits)
+                    if not await asyncio.to_thread(difference, rulebook, examined.rulebook):
+                        return Released(newest, examined.warnings)  # all is as it is wanted
                     return await self._release(newest, examined, Signed(author, comment))
                 except StaleBaseError as error:
                     newest = error.newest

@@ -1,7 +1,7 @@
 """The API's operations on the rulebook, and its question what would happen to a call."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 import msgspec
@@ -12,7 +12,7 @@ from gateway.access.guard import caller_of
 from gateway.answering import Place, answer, read_cursor, write_cursor
 from gateway.collector import uncollected
 from gateway.database import Database
-from gateway.errors import PayloadError, RequestError
+from gateway.errors import PayloadError
 from gateway.preconditions import demand_match, etag, expect_match, has_already, stale
 from gateway.problem_details import Kind
 from gateway.reading import JSON, LARGEST_DOCUMENT, TOML, PageQuery, content_type, parse, prefers, read_body
@@ -21,21 +21,17 @@ from gateway.rulebook.contract import (
     Publication,
     PublishQuery,
     Question,
-    RevisionPage,
     RulebookQuery,
     ShownProblem,
-    ShownRevision,
     answered_of,
 )
 from gateway.rulebook.current import Current
 from gateway.rulebook.file_form import nulls, write_toml
 from gateway.rulebook.publish import Publisher, StaleBaseError
-from gateway.rulebook.store import find_text, list_revisions, newest_number
+from gateway.rulebook.refusals import TOLD, mistakes, wrong
+from gateway.rulebook.store import find_text, newest_number
 from gateway.rulebook.trial import ReadEvent, Trial
-from routing_rules import DocumentError, Problem
-
-# Mistakes told at once: more than anybody mends in one go, and an answer of a megabyte at most.
-TOLD: Final = 1_000
+from routing_rules import DocumentError
 
 # What keeps an answer out of caches that are shared, and lets a client ask whether its own is still right.
 _REVALIDATED: Final = {"cache-control": "private, no-cache", "vary": "accept, authorization"}
@@ -92,24 +88,11 @@ class RulebookRoutes:
                     document, base=base, author=caller_of(request).name, comment=query.comment
                 )
         except DocumentError as error:
-            raise _mistakes(error.problems) from None
+            raise mistakes(error.problems) from None
         except StaleBaseError as error:
             raise stale(error.newest) from None
         problems = [ShownProblem.model_validate(problem) for problem in warnings[:TOLD]]
         return answer(Publication(revision=number, problems=problems), headers={"etag": etag(number)})
-
-    async def list_revisions(self, request: Request, query: PageQuery) -> Response:
-        """List what was published, the newest first."""
-        position = read_cursor(query.cursor, tuple[Literal["revisions"], Place])
-        before = position[1] if position else None
-        notes = await self._database.read(lambda c: list_revisions(c, limit=query.limit + 1, before=before))
-        shown = notes[: query.limit]
-        following = write_cursor(("revisions", shown[-1].number)) if len(notes) > len(shown) else None
-        items = [
-            ShownRevision(revision=note.number, author=note.author, comment=note.comment, created_at=note.created_at)
-            for note in shown
-        ]
-        return answer(RevisionPage(items=items, next=following))
 
     async def list_problems(self, request: Request, query: PageQuery) -> Response:
         """List what is doubtful in the current revision."""
@@ -131,29 +114,17 @@ class RulebookRoutes:
         try:
             call_id, call = body.described(self._read_event)
         except PayloadError as error:
-            raise _wrong("/event", str(error)) from None
+            raise wrong("/event", str(error)) from None
         if call.endpoint is not None and not self._trial.knows(call.endpoint):
-            raise _wrong("/endpoint", f"there is no endpoint {call.endpoint!r}")
+            raise wrong("/endpoint", f"there is no endpoint {call.endpoint!r}")
         draft = body.rulebook
         if draft is not None:
             draft.pop("revision", None)
         try:
             outcome = await self._trial.decide(call, draft, call_id=call_id)
         except DocumentError as error:
-            raise _mistakes(error.problems, "/rulebook") from None
+            raise mistakes(error.problems, "/rulebook") from None
         return answer(answered_of(outcome))
-
-
-def _wrong(pointer: str, detail: str) -> RequestError:
-    return Kind.INVALID.error(f"{pointer[1:]}: {detail}", errors=[{"pointer": pointer, "detail": detail}])
-
-
-def _mistakes(problems: Iterable[Problem], root: str = "") -> RequestError:
-    """The refusal of a document with errors."""
-    errors = [{"pointer": root + p.pointer, "detail": p.detail, "code": p.code} for p in problems]
-    one = "one mistake" if len(errors) == 1 else f"{len(errors):,} mistakes"
-    more = f", the first {TOLD:,} of them below" if len(errors) > TOLD else ""
-    return Kind.MISTAKES.error(f"{one}{more}", errors=errors[:TOLD])
 
 
 def _as_toml(text: bytes, number: int) -> str:

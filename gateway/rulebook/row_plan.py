@@ -7,9 +7,10 @@ from sqlalchemy import Connection
 
 from gateway.rulebook.difference import ItemChange, write_item
 from gateway.rulebook.item_store import AT_ONCE, End, Writing, find_edited, find_entries, find_places
-from gateway.rulebook.items import Kind, Row, chunks, rows_of
+from gateway.rulebook.items import ItemKind, Row, chunks, rows_of
 from gateway.rulebook.places import assign, renew, runs, spread
 from routing_rules import Rulebook, write_document
+from routing_rules.writing import write_rule
 
 
 def plan_rows(connection: Connection, number: int, rulebook: Rulebook, changes: Sequence[ItemChange]) -> Writing:
@@ -20,13 +21,13 @@ def plan_rows(connection: Connection, number: int, rulebook: Rulebook, changes: 
     for change in changes:
         if change.before is not None:
             ends.append(End(change.kind, change.name))
-        if change.kind is Kind.LIST:
+        if change.kind is ItemKind.LIST:
             gone, come = _plan_entries(connection, number, change)
             ends += gone
             rows += come
-        if change.after is not None and not (change.kind is Kind.EXPECT and not change.after):  # left off if empty
-            value = len(change.after) if change.kind is Kind.LIST else write_item(change.kind, change.after)
-            place = places.of[change.name] if change.kind is Kind.RULE else 0
+        if change.after is not None and not (change.kind is ItemKind.EXPECT and not change.after):  # left off if empty
+            value = len(change.after) if change.kind is ItemKind.LIST else write_item(change.kind, change.after)
+            place = places.of[change.name] if change.kind is ItemKind.RULE else 0
             rows.append(Row(change.kind, change.name, place, msgspec.json.encode(value), number))
     ends += [End(row.kind, row.name) for row in places.renewed]
     return Writing(number=number, ends=ends, rows=[*rows, *places.renewed])
@@ -42,7 +43,7 @@ class _Places:
     """The places of the rules that are written."""
 
     def __init__(self, connection: Connection, number: int, rulebook: Rulebook, changes: Sequence[ItemChange]) -> None:
-        kept = [change for change in changes if change.kind is Kind.RULE and change.after is not None]
+        kept = [change for change in changes if change.kind is ItemKind.RULE and change.after is not None]
         fresh = {change.name for change in kept if change.before is None or change.moved}
         order = [rule.id for rule in rulebook.rules] if fresh else []
         neighbours = {side for run in runs(order, fresh) for side in (run.left, run.right) if side is not None}
@@ -61,9 +62,15 @@ def _renewed(
     connection: Connection, number: int, rulebook: Rulebook, places: dict[str, int], changed: set[str]
 ) -> list[Row]:
     names = [name for name in places if name not in changed]
-    edited = find_edited(connection, number - 1, Kind.RULE, names)
+    edited = find_edited(connection, number - 1, ItemKind.RULE, names)
     return [
-        Row(Kind.RULE, rule.id, places[rule.id], msgspec.json.encode(write_item(Kind.RULE, rule)), edited[rule.id])
+        Row(
+            ItemKind.RULE,
+            rule.id,
+            places[rule.id],
+            msgspec.json.encode(write_rule(rule)),
+            edited[rule.id],
+        )
         for rule in rulebook.rules
         if rule.id in edited
     ]
@@ -87,4 +94,4 @@ def _plan_entries(connection: Connection, number: int, change: ItemChange) -> tu
         places = spread(None, len(wanted), None) or []
     gone = [End(row.kind, row.name, row.place) for row in stored[begin : len(stored) - end]]
     come = zip(places, wanted[begin : len(wanted) - end], strict=True)
-    return gone, [Row(Kind.ENTRIES, change.name, place, content, number) for place, content in come]
+    return gone, [Row(ItemKind.ENTRIES, change.name, place, content, number) for place, content in come]
