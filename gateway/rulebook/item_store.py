@@ -67,7 +67,7 @@ def find_places(connection: Connection, number: int, names: Sequence[str] | None
     """The places of rules of a revision, by their ids; of all rules, if no names are given."""
     if names is None:
         wanted = select(items.c.name, items.c.place).where(items.c.kind == ItemKind.RULE, valid_at(number))
-        return dict(connection.execute(wanted).tuples().all())
+        return {row.name: row.place for row in connection.execute(wanted)}
     found = _columns(connection, number, ItemKind.RULE, names, items.c.name, items.c.place)
     return dict(found)
 

@@ -103,7 +103,7 @@ async def test_a_publish_answers_with_the_revision_and_the_warnings(api: Api) ->
         "author": "GATEWAY_ADMIN_KEY",
         "comment": "closed today",
         "created_at": "2026-09-21T14:13:20.000Z",
-        "counts": {"added": 2, "removed": 4, "changed": 1, "moved": 0},
+        "counts": {"added": 2, "removed": 8, "changed": 1, "moved": 0},
         "changes": None,
     }
 
