@@ -169,7 +169,13 @@ rulebook_items = Table(
     Index("ix_rulebook_items_kind_name", "kind", "name"),
     Index("ix_rulebook_items_kind_place", "kind", "place"),
     Index("ix_rulebook_items_valid_from", "valid_from"),
-    Index("ix_rulebook_items_valid_until", "valid_until"),
+    # Without what is still valid: an index that held most rows would mislead PostgreSQL's planner.
+    Index(
+        "ix_rulebook_items_valid_until",
+        "valid_until",
+        sqlite_where=text("valid_until IS NOT NULL"),
+        postgresql_where=text("valid_until IS NOT NULL"),
+    ),
 )
 
 api_keys = Table(

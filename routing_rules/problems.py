@@ -50,10 +50,14 @@ def find_problems_of(
         return tuple(_Search(rulebook, refer_guard, holiday_guard).problems_of(rules, others=others))
 
 
-def missing_names(rulebook: Rulebook) -> tuple[Problem, ...]:
-    """The lists and calendars that conditions name and the rulebook lacks: without them it cannot be compiled."""
+def missing_names(rulebook: Rulebook, rules: Iterable[int] | None = None) -> tuple[Problem, ...]:
+    """The lists and calendars that conditions name and the rulebook lacks: without them it cannot be compiled.
+
+    Of all rules, or of those with these indices.
+    """
     search = _Search(rulebook, None, None)
-    return tuple(problem for index, rule in enumerate(rulebook.rules) for problem in search.names(index, rule))
+    indices = range(len(rulebook.rules)) if rules is None else rules
+    return tuple(problem for index in indices for problem in search.names(index, rulebook.rules[index]))
 
 
 class _Search:

@@ -226,7 +226,7 @@ class Publisher:
     async def _prepare(self, before: Rulebook | None, number: int, examined: Examined, signed: Signed) -> Prepared:
         now = self._clock.now()
         rulebook = examined.rulebook
-        compiled = await asyncio.to_thread(_compile, rulebook, number, years_around(now))
+        compiled = await asyncio.to_thread(_compile, rulebook, number, years_around(now), self._current.compiled)
         if before is None:
             writing, changed = await asyncio.to_thread(plan_anew, number, rulebook), {}
         else:
@@ -275,9 +275,9 @@ def _read(document: Mapping[str, Any]) -> Rulebook:
         return read_document(document)
 
 
-def _compile(rulebook: Rulebook, number: int, years: tuple[int, ...]) -> Compiled:
+def _compile(rulebook: Rulebook, number: int, years: tuple[int, ...], like: Compiled) -> Compiled:
     with uncollected():
-        return compile_rulebook(rulebook, number, years)
+        return compile_rulebook(rulebook, number, years, like.table)
 
 
 def _pieces(writing: Writing) -> Iterator[Writing]:

@@ -53,7 +53,14 @@ def upgrade() -> None:
     op.create_index("ix_rulebook_items_kind_name", "rulebook_items", ["kind", "name"])
     op.create_index("ix_rulebook_items_kind_place", "rulebook_items", ["kind", "place"])
     op.create_index("ix_rulebook_items_valid_from", "rulebook_items", ["valid_from"])
-    op.create_index("ix_rulebook_items_valid_until", "rulebook_items", ["valid_until"])
+    ended = sa.text("valid_until IS NOT NULL")
+    op.create_index(
+        "ix_rulebook_items_valid_until",
+        "rulebook_items",
+        ["valid_until"],
+        sqlite_where=ended,
+        postgresql_where=ended,
+    )
     op.add_column("revisions", sa.Column("counts", sa.Text(), server_default="{}", nullable=False))
     _convert(op.get_bind())
     with op.batch_alter_table("revisions", schema=None) as batch_op:
