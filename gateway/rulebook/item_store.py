@@ -9,7 +9,7 @@ that is no revision's: nobody reads them, and whoever writes next sweeps them aw
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, delete, func, insert, or_, select, text, update
 
 from gateway.rulebook.items import ItemKind, Row
 from gateway.tables import rulebook_items as items
@@ -110,6 +110,9 @@ def write_items(connection: Connection, writing: Writing) -> None:
     for begin in range(0, len(writing.rows), AT_ONCE):
         rows = [{**row._asdict(), "valid_from": number} for row in writing.rows[begin : begin + AT_ONCE]]
         connection.execute(insert(items), rows)
+    if connection.dialect.name == "postgresql" and len(writing.rows) > AT_ONCE:
+        # Without statistics of so many new rows, every look-up of one by name walks through all of its kind.
+        connection.execute(text("ANALYZE rulebook_items"))
 
 
 def sweep(connection: Connection, newest: int) -> None:

@@ -78,6 +78,8 @@ def _convert(connection: sa.Connection) -> None:
         _insert(connection, [_row(item, *valid.pop(item), until=number) for item in gone])
         valid.update({item: (number, content) for item, content in items.items() if item not in valid})
     _insert(connection, [_row(item, since, content, until=None) for item, (since, content) in valid.items()])
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.text("ANALYZE rulebook_items"))
 
 
 def _insert(connection: sa.Connection, rows: list[dict[str, Any]]) -> None:
