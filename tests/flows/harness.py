@@ -84,7 +84,12 @@ async def running_gateway(
             "GATEWAY_UPSTREAM_TIMEOUT": "0.5",
             **settings,
         }
-        gateway = Gateway(load_settings({}, environment, directory), clock=SystemClock(), on_death=_die)
+        deaths: list[str] = []
+        gateway = Gateway(
+            load_settings({}, environment, directory),
+            clock=SystemClock(),
+            on_death=lambda: deaths.append("the journal's writer"),
+        )
         async with running(create_app(gateway)) as port:
             url = f"http://127.0.0.1:{port}"
             client = httpx.AsyncClient(
@@ -93,7 +98,4 @@ async def running_gateway(
             dialer = Dialer(emulator.upstream, url=f"{url}/webhooks/openai", secret=SECRET)
             async with client, dialer:
                 yield Running(gateway=gateway, url=url, upstream=emulator.upstream, dialer=dialer, client=client)
-
-
-def _die() -> None:
-    raise AssertionError("the journal's writer died")
+        assert not deaths
