@@ -10,8 +10,9 @@ from routing_rules.decide import FAILURES, decide, explain
 from routing_rules.document import read_document
 from routing_rules.expectations import check_expectations
 from routing_rules.facts import NO_USAGE, CallFacts, Usage
+from routing_rules.overrides import Override, missing_from, read_override, write_override
 from routing_rules.problem import DocumentError, Problem, Severity
-from routing_rules.problems import find_notes, find_problems
+from routing_rules.problems import find_notes, find_problems, find_rule_problems
 from routing_rules.rule import Accept, Decision, Ignore, Refer, Reject, Rule
 from routing_rules.rulebook import Expectation, ExpectedCall, Rulebook
 from routing_rules.table import CompiledTable, compile_table
@@ -32,6 +33,7 @@ __all__ = [
     "ExpectedCall",
     "Explanation",
     "Ignore",
+    "Override",
     "Problem",
     "Reason",
     "Refer",
@@ -48,8 +50,12 @@ __all__ = [
     "explain",
     "find_notes",
     "find_problems",
+    "find_rule_problems",
+    "missing_from",
     "no_holidays",
     "read_document",
+    "read_override",
     "target_mistake",
     "write_document",
+    "write_override",
 ]

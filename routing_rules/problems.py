@@ -9,6 +9,7 @@ may stand in the document with or without a list around it. The modules beside t
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
 from datetime import date
 from functools import cache
 
@@ -76,10 +77,19 @@ def _rejects(decision: Decision, here: str) -> Iterator[tuple[str, int]]:
         yield from _rejects(decision.fallback, f"{here}/fallback")
 
 
+def find_rule_problems(rulebook: Rulebook, rule: Rule, *, refer_guard: Guard | None = None) -> tuple[Problem, ...]:
+    """Errors and warnings of one rule that stands outside of the rulebook; pointers are into the rule's document."""
+    search = _Search(rulebook, refer_guard, None, None)
+    doubts = (replace(doubt, pointer=doubt.pointer.removeprefix("/rules/0")) for doubt in odd_numbers((rule,), {}))
+    return (*search.names("", rule), *search.decision(rule.then, "/then"), *doubts)
+
+
 def missing_names(rulebook: Rulebook) -> tuple[Problem, ...]:
     """The lists and calendars that conditions name and the rulebook lacks: without them it cannot be compiled."""
     search = _Search(rulebook, None, None, None)
-    return tuple(problem for index, rule in enumerate(rulebook.rules) for problem in search.names(index, rule))
+    return tuple(
+        problem for index, rule in enumerate(rulebook.rules) for problem in search.names(f"/rules/{index}", rule)
+    )
 
 
 class _Search:
@@ -105,7 +115,7 @@ class _Search:
         yield from odd_numbers(self._rulebook.rules, self._rulebook.lists)
         yield from self._unreachable()
         yield from doubtful_shares(self._rulebook.rules)
-        yield from self._decision(self._rulebook.default, "/default")
+        yield from self.decision(self._rulebook.default, "/default")
         yield from self._expectations()
 
     def _holidays(self) -> Iterator[Problem]:
@@ -126,17 +136,17 @@ class _Search:
             if rule.id in seen:
                 yield error("duplicate_rule", f"/rules/{index}/id", f"another rule has the id {rule.id!r} already")
             seen.add(rule.id)
-            yield from self.names(index, rule)
-            yield from self._decision(rule.then, f"/rules/{index}/then")
+            yield from self.names(f"/rules/{index}", rule)
+            yield from self.decision(rule.then, f"/rules/{index}/then")
 
-    def names(self, index: int, rule: Rule) -> Iterator[Problem]:
+    def names(self, here: str, rule: Rule) -> Iterator[Problem]:
         """Lists and calendars that a rule names and the rulebook lacks."""
         for field, conditions in (("when", rule.when), ("unless", rule.unless)):
             for condition in conditions:
                 for kind, name in condition.names():
                     known = self._rulebook.lists if kind == "list" else self._rulebook.calendars
                     if name not in known:
-                        yield self._missing(kind, name, known, f"/rules/{index}/{field}/{condition.name}")
+                        yield self._missing(kind, name, known, f"{here}/{field}/{condition.name}")
 
     def _unreachable(self) -> Iterator[Problem]:
         """Rules that never decide because of those before them."""
@@ -157,7 +167,8 @@ class _Search:
                 yield warning("unreachable_rule", f"/rules/{enabled[count][0]}", detail)
                 return
 
-    def _decision(self, decision: Decision, here: str) -> Iterator[Problem]:
+    def decision(self, decision: Decision, here: str) -> Iterator[Problem]:
+        """Profiles that a decision names and the rulebook lacks, and targets that may not be called."""
         if isinstance(decision, Ignore):
             return
         place = f"{here}/{decision.kind}"
@@ -168,7 +179,7 @@ class _Search:
         elif not 400 <= decision.status <= 699 or decision.status in {401, 407}:
             yield error("out_of_range", place, "a call is rejected with 400 to 699, without 401 and 407")
         if decision.fallback is not None:
-            yield from self._decision(decision.fallback, f"{here}/fallback")
+            yield from self.decision(decision.fallback, f"{here}/fallback")
 
     def _refer(self, refer: Refer, here: str) -> Iterator[Problem]:
         if refer.profile is not None:
@@ -202,4 +213,4 @@ class _Search:
                 detail = "say `at` which time the call comes, else what it gets depends on when this is checked"
                 yield warning("no_time", f"{here}/call", detail)
             if expectation.then is not None:
-                yield from self._decision(expectation.then, f"{here}/then")
+                yield from self.decision(expectation.then, f"{here}/then")

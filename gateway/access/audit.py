@@ -27,6 +27,8 @@ class Action(StrEnum):
     CREATE_KEY = "key.create"
     REVOKE_KEY = "key.revoke"
     PUBLISH = "rulebook.publish"
+    ADD_OVERRIDE = "override.add"
+    END_OVERRIDE = "override.end"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

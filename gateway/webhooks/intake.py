@@ -132,6 +132,7 @@ class Intake:
             event=event,
             read=read,
             revision=compiled.number,
+            overrides=compiled.overrides,
             verdict=verdict,
             planned=self._plans.plan(compiled, verdict),
             seconds_left=seconds_left,
