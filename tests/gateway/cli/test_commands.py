@@ -87,7 +87,7 @@ def test_the_database_is_upgraded_once(run: Run) -> None:
     assert "gateway db upgrade" in run("db", "current", code=1).stderr
     assert "now at" in run("db", "upgrade").stderr
     assert "already" in run("db", "upgrade").stderr
-    assert run("db", "current").stdout == "0001\n"
+    assert run("db", "current").stdout == "0002\n"
 
 
 def test_a_key_is_shown_once_listed_and_revoked(run: Run) -> None:
