@@ -41,7 +41,7 @@ def first_schema(database_url: str) -> Database:
     with database.writer.connect() as connection:
         configuration = migrations()
         configuration.attributes["connection"] = connection
-        command.upgrade(configuration, "0001")
+        command.upgrade(configuration, "0002")
     return database
 
 

@@ -4,8 +4,8 @@ Each revision was one compressed document. Now each rule, profile, calendar and 
 revision until another. The documents that are there become rows: an item keeps its row for as long as it stays as it
 is, at its place.
 
-Revision: 0002
-Follows: 0001
+Revision: 0003
+Follows: 0002
 """
 
 import json
@@ -16,8 +16,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 
