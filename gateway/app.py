@@ -30,8 +30,9 @@ from gateway.errors import DatabaseUnavailable
 from gateway.health import health_routes
 from gateway.metrics import Metrics
 from gateway.rulebook.current import Current, compile_revision, years_around
+from gateway.rulebook.overrides import find_live
 from gateway.rulebook.refer_guard import ReferGuard
-from gateway.rulebook.store import find_revision, newest_number
+from gateway.rulebook.store import find_revision, newest_number, pin_starter
 from gateway.rulebook.watch import Watch
 from gateway.settings import Endpoint, Settings
 from gateway.upstream.client import Upstream
@@ -87,6 +88,7 @@ class Gateway:
             clock=clock,
         )
         self.metrics.watch_actions(lambda: self.worker.in_hand)
+        self.metrics.watch_overrides(lambda: len(self.current.overrides.at(clock.now()).live))
         self._rounds: list[asyncio.Task[None]] = []
         self._on_death = on_death
         self.started = False
@@ -116,7 +118,9 @@ class Gateway:
         self.database.take()
         self.database.upgrade()
         with self.database.transaction() as connection:
+            pin_starter(connection)
             self._compile_newest(connection)
+            self.current.override(find_live(connection, self.clock.now()))
             if self.database.is_sqlite:
                 outbox.release_all(connection)
             return outbox.database_now(connection)
@@ -157,7 +161,7 @@ class Gateway:
 
     def concerns(self) -> dict[str, str]:
         """What someone should look at although calls are taken, by part."""
-        return {"rulebook": self.current.failure} if self.current.failure else {}
+        return self.current.concerns(self.clock.now())
 
     async def troubles(self) -> dict[str, str]:
         """What keeps this gateway from taking calls, by part; empty when it is ready."""

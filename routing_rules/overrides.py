@@ -10,13 +10,14 @@ thing any more, the override is left out rather than failing calls; whoever publ
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from routing_rules.places import Place
 from routing_rules.problem import DocumentError, Problem, error, pointer_to
+from routing_rules.problems import find_problems_of
 from routing_rules.question import Resources
 from routing_rules.reading import read_conditions, read_decision
 from routing_rules.rule import Ignore, Rule
@@ -29,6 +30,7 @@ from routing_rules.writing import write_rule
 PREFIX = "override:"
 
 _FIELDS = ("when", "unless", "then")
+_PLACE = "/rules/0"  # of an override in the rulebook that is made to check it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,6 +67,15 @@ def read_override(name: str, document: Mapping[str, Any]) -> Rule:
 def write_override(rule: Rule) -> dict[str, Any]:
     """The document of an override's rule, in its canonical form."""
     return {name: value for name, value in write_rule(rule).items() if name in _FIELDS}
+
+
+def find_override_problems(
+    rulebook: Rulebook, rule: Rule, *, refer_guard: Callable[[str], str | None] | None = None
+) -> tuple[Problem, ...]:
+    """What is wrong or doubtful in an override above this rulebook; pointers are into the override's document."""
+    alone = replace(rulebook, rules=(rule,), default=Ignore(), expect=())
+    found = find_problems_of(alone, [0], refer_guard=refer_guard)
+    return tuple(replace(one, pointer=one.pointer[len(_PLACE) :]) for one in found if one.pointer.startswith(_PLACE))
 
 
 def missing_from(rulebook: Rulebook, rules: Sequence[Rule]) -> tuple[Problem, ...]:

@@ -35,7 +35,7 @@ class Decided(Answer):
     """Where a refer leads; the one in use where there are several."""
 
     rule: str | None
-    """The rule that decided; null where the default did."""
+    """The rule that decided, `override:…` where an override did; null where the default did."""
 
     revision: int
     """The revision of the rulebook that decided."""
@@ -116,19 +116,48 @@ class Tried(Answer):
 
 
 class Explained(Answer):
-    """The rules of the call's revision, tried again on its facts.
+    """The overrides in force and the rules of the call's revision, tried again on its facts.
 
     What was in use at the time is not known any more: `active_below` and `rate_below` hold here.
     """
 
     tried: list[Tried]
-    """In rule order, the deciding rule last."""
+    """Overrides, then rules in their order, the deciding one last."""
 
     untried: int
     """Rules before the deciding one that are about other calls, and are not listed."""
 
     agrees: bool
     """Whether this comes to the rule that decided the call."""
+
+
+class ShownSilence(Answer):
+    """What is done when nobody speaks."""
+
+    seconds: int
+    """Without a word from either side."""
+
+    say: str | None = None
+    """What the model is then to say; null: the call is hung up."""
+
+    times: int = 1
+    """How often in a row that is said before the call is hung up."""
+
+
+class ShownConduct(Answer):
+    """What the gateway does in the call beside the upstream's session."""
+
+    greeting: str | None = None
+    """What the model says first."""
+
+    max_seconds: int | None = None
+    """The call is hung up this long after it was answered."""
+
+    silence: ShownSilence | None = None
+    """What is done when nobody speaks."""
+
+    metadata: dict[str, str] = Field(default_factory=dict)
+    """Free words kept with the call."""
 
 
 class PlannedStep(Answer):
@@ -146,6 +175,9 @@ class PlannedStep(Answer):
     targets: list[str] = Field(default_factory=list)
     """Where to transfer, in the order to try."""
 
+    conduct: ShownConduct | None = None
+    """What the gateway does once the call is answered; null for nothing."""
+
 
 class CallDetail(Call):
     """One call, with its explanation."""
@@ -155,6 +187,9 @@ class CallDetail(Call):
 
     plan: list[PlannedStep]
     """What was planned when it was decided, in the order to try."""
+
+    metadata: dict[str, str]
+    """The words that its profile, or its rule, keeps with the call."""
 
 
 class TimelineEvent(Answer):
@@ -205,7 +240,13 @@ def call_of(call: RecordedCall) -> Call:
 
 def detail_of(call: RecordedCall, explanation: Explanation | None, plan: bytes) -> CallDetail:
     """The same with how its decision came about and what was planned; `plan` is encoded."""
-    return CallDetail(**dict(call_of(call)), explanation=_explained(call, explanation), plan=_steps(plan))
+    steps = _steps(plan)
+    return CallDetail(
+        **dict(call_of(call)),
+        explanation=_explained(call, explanation),
+        plan=steps,
+        metadata=next((s.conduct.metadata for s in steps if s.profile == call.profile and s.conduct), {}),
+    )
 
 
 def event_of(event: RecordedEvent) -> TimelineEvent:

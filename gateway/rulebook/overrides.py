@@ -22,7 +22,8 @@ from gateway.clock import to_datetime, to_rfc3339
 from gateway.notifications import notify
 from gateway.rulebook.store import CHANNEL
 from gateway.tables import overrides
-from routing_rules import DocumentError, Override, read_override, write_override
+from routing_rules import DocumentError, Override, Rulebook, missing_from, read_override, write_override
+from routing_rules.overrides import PREFIX
 from routing_rules.rule import Rule
 
 # Overrides in force at a time. They are exceptions, asked one after the other for every call; what a hundred people
@@ -45,10 +46,21 @@ class RecordedOverride:
     added_in: int = 0  # the number of the change that added it
     ended_in: int | None = None  # and of the one that ended it
 
-    def override(self) -> Override:
-        """What it decides. Raises routing_rules.DocumentError for one that this release cannot read."""
-        rule = read_override(self.id, self.document)
+    def override(self) -> Override | None:
+        """What it decides; None if a newer release wrote it and this one cannot read it."""
+        try:
+            rule = read_override(self.id, self.document)
+        except DocumentError:
+            return None
         return Override(rule=rule, start=to_datetime(self.created_at), until=to_datetime(self.until))
+
+    def problem(self, rulebook: Rulebook) -> str | None:
+        """Why it decides no call above this rulebook; None if nothing is wrong with it."""
+        found = self.override()
+        if found is None:
+            return "this release cannot read it"
+        missing = missing_from(rulebook, [found.rule])
+        return "; ".join(f"the rulebook lacks {one.pointer[1:]}" for one in missing) or None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,13 +72,7 @@ class Overrides:
 
     def readable(self) -> tuple[Override, ...]:
         """Those that this release can read, in the order in which they are asked."""
-        found = []
-        for recorded in self.live:
-            try:
-                found.append(recorded.override())
-            except DocumentError:
-                continue  # a newer release wrote it; `gateway.rulebook.current` says so
-        return tuple(found)
+        return tuple(found for one in self.live if (found := one.override()) is not None)
 
     def at(self, now: int) -> "Overrides":
         """The same without what has expired by `now`."""
@@ -79,12 +85,16 @@ NO_OVERRIDES: Final = Overrides(number=0)
 class Addition(NamedTuple):
     """An override to be added."""
 
-    id: str
     rule: Rule
     reason: str
     until: int  # µs
     at: int  # µs
     by: Author
+
+    @property
+    def id(self) -> str:
+        """The override's."""
+        return self.rule.id.removeprefix(PREFIX)
 
 
 class Ending(NamedTuple):
@@ -105,7 +115,8 @@ class Added(NamedTuple):
 
 def newest_change(connection: Connection) -> int:
     """The number of the last change; 0 before the first."""
-    return max(connection.execute(_NEWEST).one())
+    added, ended = connection.execute(_NEWEST).one()
+    return max(int(added), int(ended))
 
 
 def find_live(connection: Connection, now: int) -> Overrides:
@@ -135,7 +146,7 @@ def find_override(connection: Connection, override_id: str) -> RecordedOverride 
 def list_overrides(
     connection: Connection, *, limit: int, before: int | None = None, live_at: int | None = None
 ) -> list[RecordedOverride]:
-    """Overrides, the newest first, from behind the one added in the change `before`; only those in force at `live_at`."""
+    """Overrides, the newest first, from behind the one that the change `before` added; or only those live at a time."""
     wanted = select(overrides).order_by(overrides.c.added_in.desc()).limit(limit)
     if before is not None:
         wanted = wanted.where(overrides.c.added_in < before)

@@ -15,7 +15,7 @@ from routing_rules import (
     compile_table,
     decide,
     explain,
-    find_rule_problems,
+    find_override_problems,
     missing_from,
     read_document,
     read_override,
@@ -161,7 +161,7 @@ def test_what_it_names_must_be_there_and_its_targets_allowed() -> None:
         "then": {"accept": "nobody", "fallback": {"refer": "tel:+15557654321"}},
     }
     rulebook = RULES.rulebook
-    found = find_rule_problems(rulebook, read_override("o", document), refer_guard=lambda target: "not there")
+    found = find_override_problems(rulebook, read_override("o", document), refer_guard=lambda target: "not there")
     assert [(problem.severity, problem.code, problem.pointer) for problem in found] == [
         ("error", "missing_list", "/when/caller"),
         ("error", "missing_calendar", "/unless/during"),
@@ -169,7 +169,7 @@ def test_what_it_names_must_be_there_and_its_targets_allowed() -> None:
         ("error", "refused_target", "/then/fallback/refer"),
         ("warning", "not_e164", "/when/caller"),
     ]
-    assert find_rule_problems(rulebook, override().rule) == ()
+    assert find_override_problems(rulebook, override().rule) == ()
 
 
 NEEDY = [
