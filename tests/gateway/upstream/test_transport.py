@@ -2,14 +2,19 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+import ssl
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+import uvloop
 
 from gateway.upstream.resolver import AddressInfo, Resolver
 from gateway.upstream.transport import KEEP_ALIVE, LARGEST_REPLY, Transport
+from tests.gateway.upstream.certificate import issue
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
@@ -39,9 +44,11 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(reply: bytes = OK, *, closes: bool = False) -> AsyncIterator[tuple[Server, int]]:
+async def serving(
+    reply: bytes = OK, *, closes: bool = False, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[tuple[Server, int]]:
     server = Server(reply, closes=closes)
-    listener = await asyncio.start_server(server.handle, "127.0.0.1", 0)
+    listener = await asyncio.start_server(server.handle, "127.0.0.1", 0, ssl=tls)
     async with listener:
         yield server, listener.sockets[0].getsockname()[1]
 
@@ -56,9 +63,11 @@ async def transporting(resolver: Resolver | None = None) -> AsyncIterator[Transp
         await asyncio.sleep(0)  # the cut connections are told in the next turn
 
 
-async def post(transport: Transport, port: int, *, host: str = "127.0.0.1", read: float = 1.0) -> httpx.Response:
+async def post(
+    transport: Transport, port: int, *, scheme: str = "http", host: str = "127.0.0.1", read: float = 1.0
+) -> httpx.Response:
     timeout = {"connect": 1.0, "read": read}
-    request = httpx.Request("GET", f"http://{host}:{port}/v1/x", extensions={"timeout": timeout})
+    request = httpx.Request("GET", f"{scheme}://{host}:{port}/v1/x", extensions={"timeout": timeout})
     return await transport.handle_async_request(request)
 
 
@@ -168,3 +177,25 @@ async def test_a_reply_that_does_not_come_is_a_read_timeout() -> None:
     async with serving(b"") as (_, port), transporting() as transport:
         with pytest.raises(httpx.ReadTimeout):
             await post(transport, port, read=0.05)
+
+
+async def to_loopback(host: str, port: int) -> list[AddressInfo]:
+    return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+def test_tls_is_spoken_with_the_host_that_the_certificate_names(
+    run: Callable[[Coroutine[Any, Any, None]], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trusted, tls = issue(tmp_path, "upstream.test")
+    monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
+
+    async def story() -> None:
+        async with serving(tls=tls) as (server, port), transporting(Resolver(to_loopback)) as transport:
+            for _ in range(2):
+                assert (await post(transport, port, scheme="https", host="upstream.test")).content == b"ok"
+            assert server.connections == 1
+            with pytest.raises(httpx.ConnectError, match="certificate"):
+                await post(transport, port, scheme="https", host="elsewhere.test")
+
+    run(story())
