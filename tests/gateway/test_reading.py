@@ -222,7 +222,7 @@ async def test_a_body_that_is_no_object_is_one_mistake(value: object) -> None:
     assert list(refusal(refused)) == [""]
 
 
-@pytest.mark.parametrize("name", ["a\x00b", "a\nb", "\ud800", "\u202e"])
+@pytest.mark.parametrize("name", ["a\x00b", "a\nb", "\u202e"])
 async def test_a_line_holds_nothing_that_a_database_or_a_terminal_would_choke_on(name: str) -> None:
     with pytest.raises(RequestError) as refused:
         await form({"guest": name, "nights": 1})
