@@ -28,6 +28,7 @@ PURE = [
     "gateway/calls/number_doctor.py",
     "gateway/calls/tally.py",
     "gateway/profiles/profile.py",
+    "gateway/profiles/variables.py",
     "gateway/rulebook/refer_guard.py",
     "gateway/rulebook/holidays.py",
     "gateway/rulebook/toml_lines.py",
