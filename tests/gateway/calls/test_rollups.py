@@ -151,7 +151,7 @@ def test_calls_from_before_the_statistics_are_counted_by_the_migration(database_
             for n in range(24):
                 times = {"answered_at": NOW + n * 7_000_000, "ended_at": NOW + n * 9_000_000 if n % 3 else None}
                 connection.execute(update(calls).where(calls.c.call_id == f"rtc_{n}").values(times))
-        for step, revision in ((command.downgrade, "0002"), (command.upgrade, "head")):
+        for step, revision in ((command.downgrade, "0003"), (command.upgrade, "head")):
             with database.writer.connect() as connection:
                 configuration = migrations()
                 configuration.attributes["connection"] = connection
