@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA = "0001"
+SCHEMA = "0002"
 
 metadata = MetaData(
     naming_convention={
@@ -164,4 +164,12 @@ api_keys = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("last_used_at", BigInteger),
     Column("revoked_at", BigInteger),
+)
+
+secret_uses = Table(
+    "secret_uses",
+    metadata,
+    Column("endpoint", Text, primary_key=True),
+    Column("fingerprint", Text, primary_key=True),  # of a signing secret; the secret is in no table
+    Column("last_used_at", BigInteger, nullable=False),
 )

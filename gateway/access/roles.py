@@ -11,6 +11,8 @@ class Permission(StrEnum):
     READ_RULEBOOK = "rulebook:read"  # rules, revisions, problems
     TRY_CALLS = "decide"  # ask what would happen to a call
     PUBLISH = "rulebook:write"  # change what happens to calls
+    READ_ENDPOINTS = "endpoints:read"  # where webhooks come from and commands go, and which secrets are in use
+    MINT_SECRETS = "client-secrets:create"  # hand out ephemeral keys of the upstream, which cost money
     MANAGE_KEYS = "keys:manage"  # hand out and take away access
 
 
@@ -28,7 +30,7 @@ _LOOKING: Final = frozenset({Permission.READ_CALLS, Permission.READ_RULEBOOK, Pe
 PERMISSIONS: Final = {
     Role.VIEWER: _LOOKING,
     Role.ANALYST: _LOOKING,  # exports and unmasked numbers will set it apart
-    Role.EDITOR: _LOOKING | {Permission.PUBLISH},
+    Role.EDITOR: _LOOKING | {Permission.PUBLISH, Permission.READ_ENDPOINTS, Permission.MINT_SECRETS},
     Role.ADMIN: frozenset(Permission),
 }
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
+from gateway.endpoint import Surface
 from gateway.profiles.profile import session_of
 from gateway.upstream import wire
 from gateway.upstream.wire import Command
@@ -70,34 +71,36 @@ def digest(document: bytes) -> bytes:
     return blake2b(document, digest_size=16).digest()
 
 
-def make_plan(decision: Decision, rulebook: Rulebook) -> Plan:
-    """The plan of `decision`, whose profiles are in `rulebook`."""
+def make_plan(decision: Decision, rulebook: Rulebook, surface: Surface = "realtime") -> Plan:
+    """The plan of `decision`, whose profiles are in `rulebook`, for a call on this surface of the upstream."""
     if isinstance(decision, Ignore):
         return Plan((Step(kind="ignore"),))
-    steps = [_step(decision, rulebook.profiles)]
+    steps = [_step(decision, rulebook.profiles, surface)]
     last = decision
     while steps[-1].kind != "reject" and last.fallback is not None and not isinstance(last.fallback, Ignore):
         last = last.fallback
-        steps.append(_step(last, rulebook.profiles))
+        steps.append(_step(last, rulebook.profiles, surface))
     if isinstance(last, Accept):
         session = wire.plain_session(session_of(rulebook.profiles[last.profile], instructions=last.instructions))
-        steps.append(Step(kind="accept", body=wire.accept_body(session), profile=last.profile, only_if_refused=True))
+        body = wire.accept_body(session, surface)
+        steps.append(Step(kind="accept", body=body, profile=last.profile, only_if_refused=True))
     if steps[-1].kind != "reject":
         steps.append(Step(kind="reject", body=wire.reject_body(FAULT_STATUS), status=FAULT_STATUS))
     return Plan(tuple(steps))
 
 
-def _step(decision: Decision, profiles: Mapping[str, Mapping[str, Any]]) -> Step:
+def _step(decision: Decision, profiles: Mapping[str, Mapping[str, Any]], surface: Surface) -> Step:
     if isinstance(decision, Accept):
-        body = wire.accept_body(session_of(profiles[decision.profile], instructions=decision.instructions))
+        session = session_of(profiles[decision.profile], instructions=decision.instructions)
+        body = wire.accept_body(session, surface)
         return Step(kind="accept", body=body, profile=decision.profile)
     if isinstance(decision, Reject):
         return Step(kind="reject", body=wire.reject_body(decision.status), status=decision.status)
     if isinstance(decision, Refer):
-        session = session_of(profiles[decision.profile]) if decision.profile else wire.SILENT_SESSION
+        answering = session_of(profiles[decision.profile]) if decision.profile else wire.SILENT_SESSION
         return Step(
             kind="refer",
-            body=wire.accept_body(session),
+            body=wire.accept_body(answering, surface),
             profile=decision.profile,
             targets=decision.to,
             stays=decision.profile is not None,

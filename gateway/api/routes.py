@@ -27,7 +27,10 @@ from gateway.rulebook.replay_contract import Replayed
 from gateway.rulebook.routes import RulebookRoutes
 from gateway.rulebook.trial import Ringing, Trial
 from gateway.settings import Settings
+from gateway.upstream.client import Upstream
 from gateway.upstream.wire import IncomingCall, read_event
+from gateway.webhooks.endpoint_routes import EndpointPage, EndpointRoutes
+from gateway.webhooks.keyring import Keyring
 from routing_rules import Usage
 
 
@@ -42,6 +45,8 @@ class ApiContext:
     refer_guard: Callable[[str], str | None]  # why a transfer target is refused
     usage: Usage  # what is in use now
     clock: Clock
+    upstream: Upstream
+    keyring: Keyring  # the signing secrets and their uses
 
 
 def api_routes(context: ApiContext) -> list[BaseRoute]:
@@ -62,6 +67,12 @@ def operations(context: ApiContext, guard: Guard) -> list[Operation]:
     rulebook = _rulebook_routes(context)
     hindsight = Hindsight(database=context.database, current=context.current)
     calls = CallRoutes(database=context.database, explain=hindsight.explain)
+    endpoints = EndpointRoutes(
+        endpoints=context.settings.endpoints,
+        keyring=context.keyring,
+        upstream=context.upstream,
+        database=context.database,
+    )
     keys = KeyRoutes(database=context.database, journal=context.journal, guard=guard, clock=context.clock)
     read_rules, read_calls, manage = Permission.READ_RULEBOOK, Permission.READ_CALLS, Permission.MANAGE_KEYS
     file = (JSON, TOML)
@@ -111,6 +122,7 @@ def operations(context: ApiContext, guard: Guard) -> list[Operation]:
         Operation("GET", "/calls", read_calls, calls.list_calls, answer=CallPage),
         Operation("GET", "/calls/{call_id}", read_calls, calls.show_call, answer=CallDetail),
         Operation("GET", "/calls/{call_id}/events", read_calls, calls.list_call_events, answer=Timeline),
+        Operation("GET", "/endpoints", Permission.READ_ENDPOINTS, endpoints.list_endpoints, answer=EndpointPage),
         Operation("GET", "/keys", manage, keys.list_keys, answer=KeyPage),
         Operation("POST", "/keys", manage, keys.create_key, answer=CreatedKey, status=201),
         Operation("DELETE", "/keys/{key_id}", manage, keys.revoke_key, status=204),

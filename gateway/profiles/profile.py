@@ -12,4 +12,6 @@ def session_of(profile: Mapping[str, Any], *, instructions: str | None = None) -
     session = {key: value for key, value in profile.items() if key not in GATEWAY_KEYS}
     if instructions is not None:
         session["instructions"] = instructions
+        if isinstance(live := session.get("live"), Mapping):  # for the other surface, where the rule's word holds too
+            session["live"] = {**live, "instructions": instructions}
     return session

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from gateway.endpoint import OPENAI_BASE_URL
 from gateway.errors import ConfigurationError
 from gateway.settings import (
     CALLED_HEADERS,
-    OPENAI_BASE_URL,
     Endpoint,
     SecretStr,
     Settings,
