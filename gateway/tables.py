@@ -6,6 +6,7 @@ PostgreSQL. Text that came from a caller has been cleaned of NUL and lone surrog
 """
 
 from sqlalchemy import (
+    DDL,
     BigInteger,
     Boolean,
     Column,
@@ -17,10 +18,11 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    event,
     text,
 )
 
-SCHEMA = "0002"
+SCHEMA = "0003"
 
 metadata = MetaData(
     naming_convention={
@@ -173,3 +175,40 @@ secret_uses = Table(
     Column("fingerprint", Text, primary_key=True),  # of a signing secret; the secret is in no table
     Column("last_used_at", BigInteger, nullable=False),
 )
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", _Serial, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("author", Text, nullable=False),  # a key's id, "bootstrap", "cli" or "gateway"
+    Column("author_name", Text, nullable=False),
+    Column("address", Text),  # of the peer that asked for it
+    Column("action", Text, nullable=False),  # see gateway.access.audit.Action
+    Column("object", Text, nullable=False),
+    Column("before", Text),  # JSON
+    Column("after", Text),  # JSON
+    Index("ix_audit_at", "at"),
+    Index("ix_audit_author", "author", "id"),
+    Index("ix_audit_object", "object", "id"),
+)
+
+# The audit log only grows, whoever asks: neither this program nor one beside it can change what was written without
+# first taking these triggers away, which takes the owner of the database.
+_REFUSAL = "the audit log is append-only"
+APPEND_ONLY = {
+    "sqlite": tuple(
+        f"CREATE TRIGGER audit_refuses_{act} BEFORE {act} ON audit BEGIN SELECT RAISE(ABORT, '{_REFUSAL}'); END"
+        for act in ("update", "delete")
+    ),
+    "postgresql": (
+        f"CREATE FUNCTION refuse_change_of_audit() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$ BEGIN RAISE EXCEPTION '{_REFUSAL}'; END $$",
+        "CREATE TRIGGER audit_refuses_change BEFORE UPDATE OR DELETE OR TRUNCATE ON audit "
+        "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change_of_audit()",
+    ),
+}
+for _dialect, _statements in APPEND_ONLY.items():
+    for _statement in _statements:
+        _trigger = DDL(_statement)  # type: ignore[no-untyped-call]
+        event.listen(audit, "after_create", _trigger.execute_if(dialect=_dialect))

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gateway.access.roles import LEAST_ROLE, Permission, Role
 from gateway.api.operations import ROOT, Operation
 from gateway.problem_details import MEDIA_TYPE, Kind
 from gateway.reading import JSON, TOML
@@ -118,7 +119,7 @@ def _operation(operation: Operation, keys: _References, schemas: Mapping[str, _O
         "operationId": operation.name,
         "tags": [operation.path.split("/")[1]],
         "summary": summary,
-        "description": f"{description}\n\nDemands the permission `{operation.may}`.".strip(),
+        "description": f"{description}\n\n{_demand(operation.may)}".strip(),
         "security": [{"key": []}],
         "parameters": [*_path_parameters(operation), *_query_parameters(query), *_headers(operation)],
         "responses": {str(operation.status): _success(operation, keys), **_failures(operation)},
@@ -180,6 +181,12 @@ def _success(operation: Operation, keys: _References) -> _Object:
 def _content(media: Iterable[str], schema: _Object) -> _Object:
     """The content of a body in each of its media types. A TOML file is text to a schema."""
     return {kind: {"schema": schema if kind != TOML else {"type": "string"}} for kind in media}
+
+
+def _demand(permission: Permission) -> str:
+    role = LEAST_ROLE[permission]
+    more = "" if role is list(Role)[-1] else " or more"
+    return f"Demands the permission `{permission}`: the role {role}{more}."
 
 
 def _failures(operation: Operation) -> _Object:

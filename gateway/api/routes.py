@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from starlette.routing import BaseRoute
 
+from gateway.access.audit_routes import AuditPage, AuditRoutes
 from gateway.access.guard import Guard
 from gateway.access.roles import Permission
 from gateway.access.routes import CreatedKey, KeyPage, KeyRoutes
@@ -74,6 +75,7 @@ def operations(context: ApiContext, guard: Guard) -> list[Operation]:
         database=context.database,
     )
     keys = KeyRoutes(database=context.database, journal=context.journal, guard=guard, clock=context.clock)
+    audit = AuditRoutes(database=context.database)
     read_rules, read_calls, manage = Permission.READ_RULEBOOK, Permission.READ_CALLS, Permission.MANAGE_KEYS
     file = (JSON, TOML)
     return [
@@ -126,6 +128,7 @@ def operations(context: ApiContext, guard: Guard) -> list[Operation]:
         Operation("GET", "/keys", manage, keys.list_keys, answer=KeyPage),
         Operation("POST", "/keys", manage, keys.create_key, answer=CreatedKey, status=201),
         Operation("DELETE", "/keys/{key_id}", manage, keys.revoke_key, status=204),
+        Operation("GET", "/audit", Permission.READ_AUDIT, audit.list_audit, answer=AuditPage),
     ]
 
 

@@ -8,6 +8,7 @@ Its age is the difference of two of the sender's own clocks, so our clock does n
 """
 
 import asyncio
+from datetime import datetime
 from functools import partial
 from hashlib import sha256
 
@@ -24,14 +25,15 @@ from gateway.endpoint import Surface
 from gateway.errors import PayloadError
 from gateway.journal import Journal
 from gateway.metrics import Metrics
+from gateway.profiles.variables import Call, Rendering
 from gateway.rulebook.current import Compiled, Current
 from gateway.settings import Settings
 from gateway.upstream.wire import IncomingCall, read_event
 from gateway.webhooks.inbox import Arrival, NewDelivery, Receipt, Verdict, store_arrivals
 from gateway.webhooks.ringing import Planned, Ringing
 from gateway.webhooks.signature import Verified
+from routing_rules import CallFacts, decide
 from routing_rules import Verdict as Decided
-from routing_rules import decide
 
 log = structlog.get_logger(__name__)
 
@@ -127,14 +129,15 @@ class Intake:
     def _decide(self, row: NewDelivery, event: IncomingCall, seconds_left: float) -> Ringing:
         compiled = self._current.compiled
         read = self._read(row["endpoint"], event)
-        verdict = decide(compiled.table, read.facts, to_datetime(row["received_at"]), self._usage)
+        now = to_datetime(row["received_at"])
+        verdict = decide(compiled.table, read.facts, now, self._usage)
         return Ringing(
             delivery=row,
             event=event,
             read=read,
             revision=compiled.number,
             verdict=verdict,
-            planned=self._plans.plan(compiled, verdict, event.surface),
+            planned=self._plans.plan(compiled, verdict, read.facts, now, event.surface),
             seconds_left=seconds_left,
         )
 
@@ -190,22 +193,28 @@ class Intake:
 
 
 class _Plans:
-    """The plans of the current revision, each made once, and which of them the database has."""
+    """The plans of the current revision, each made once, and which of them the database has.
+
+    A plan whose words speak of the call (see `gateway.profiles.variables`) is made for each call anew.
+    """
 
     def __init__(self, compiled: Compiled) -> None:
         self._compiled = compiled
         self._made: dict[tuple[str | None, Surface], Planned] = {}
         self._stored: set[bytes] = set()
 
-    def plan(self, compiled: Compiled, verdict: Decided, surface: Surface) -> Planned:
+    def plan(self, compiled: Compiled, verdict: Decided, facts: CallFacts, now: datetime, surface: Surface) -> Planned:
         """The plan of a decision by `compiled`."""
         if compiled is not self._compiled:
             self._compiled, self._made, self._stored = compiled, {}, set()
         planned = self._made.get((verdict.rule, surface))
         if planned is None:
-            plan = make_plan(verdict.decision, compiled.rulebook, surface)
+            call = Rendering(Call(facts, now, compiled.table.resources.lists.holding))
+            plan = make_plan(verdict.decision, compiled.rulebook, call, surface=surface)
             document = plan.encode()
-            planned = self._made[verdict.rule, surface] = Planned(plan=plan, document=document, digest=digest(document))
+            planned = Planned(plan=plan, document=document, digest=digest(document), shared=not call.used)
+            if planned.shared:
+                self._made[verdict.rule, surface] = planned
         return planned
 
     def is_new(self, planned: Planned) -> bool:
@@ -214,7 +223,8 @@ class _Plans:
 
     def stored(self, planned: Planned) -> None:
         """A commit that held this plan, or came after it, is done."""
-        self._stored.add(planned.digest)
+        if planned.shared:
+            self._stored.add(planned.digest)
 
 
 def _storable(text: str) -> str:

@@ -15,8 +15,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gateway.cli.main import COMMANDS, cli
+from gateway.database import Database
 from gateway.emulator.callers import DEMO_RULEBOOK
 from gateway.tables import SCHEMA
+from gateway.webhooks.keyring import Use
+from gateway.webhooks.secret_uses import note_uses
+from gateway.webhooks.signature import fingerprint
 from tests.flows.harness import SECRET, running_gateway
 from tests.flows.test_calls import DEMO, RECEPTION_CALL, SALES_CALL, ring
 
@@ -71,6 +75,22 @@ def test_check_shows_the_configuration_without_its_secrets(run: Run) -> None:
     assert "canary" not in result.output
     assert "Y2FuYXJ5" not in result.output
     assert "Nothing is missing." in result.stderr
+
+
+def test_check_shows_which_secret_was_used_when_without_making_a_database(run: Run, tmp_path: Path) -> None:
+    secrets = {"OPENAI_WEBHOOK_SECRET": "the old secret,the-new-one"}
+    told = json.loads(run("check", "--json", **secrets).stdout)["secrets"]
+    marks = [fingerprint(secret) for secret in ("the", "old", "secret", "the-new-one")]
+    assert told == [{"endpoint": "openai", "fingerprint": mark, "last_used_at": None} for mark in marks]
+    assert not list(tmp_path.iterdir())
+    database = Database(f"sqlite:///{tmp_path}/gateway.db")
+    database.upgrade()
+    with database.transaction() as connection:
+        note_uses(connection, [[Use("openai", marks[3], 1_790_000_000_000_000)]])
+    database.close()
+    shown = run("check", GATEWAY_DATABASE_URL=f"sqlite:///{tmp_path}/gateway.db", **secrets).stdout
+    assert f"{marks[3]}" in shown
+    assert "2026-09-21T" in shown
 
 
 def test_check_says_what_is_missing_and_what_to_do(run: Run) -> None:
@@ -312,3 +332,15 @@ def test_a_port_that_is_taken_is_told_with_the_remedy(run: Run) -> None:
 def test_a_database_that_cannot_be_reached_is_told(run: Run) -> None:
     result = run("calls", "list", code=1, GATEWAY_DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
     assert "127.0.0.1" in result.stderr
+
+
+def test_what_keys_are_made_and_revoked_from_the_command_line_is_audited(run: Run) -> None:
+    made = json.loads(run("keys", "create", "ci", "--role", "viewer", "--json").stdout)
+    run("keys", "revoke", made["id"])
+    lines = run("audit", "list", "--author", "cli", "--json").stdout.splitlines()
+    assert [json.loads(line)["action"] for line in lines] == ["key.revoke", "key.create"]
+    table = run("audit", "list", "--action", "key.revoke").stdout
+    assert made["id"] in table
+    assert made["token"] not in table
+    assert "Nothing" in run("audit", "list", "--since", "2999-01-01").stderr
+    run("audit", "list", "--action", "key.steal", code=2)
