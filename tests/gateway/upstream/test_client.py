@@ -250,7 +250,7 @@ async def test_an_endpoint_has_no_more_requests_in_flight_than_it_may() -> None:
         await read_request(reader)
         waiting += 1
         await release.wait()
-        writer.write(OK)
+        writer.write(OK.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n"))
         await writer.drain()
 
     async with serving(handle) as base_url:
