@@ -17,6 +17,7 @@ from tests.gateway.clients import until
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
+LAST = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
 @asynccontextmanager
@@ -250,7 +251,7 @@ async def test_an_endpoint_has_no_more_requests_in_flight_than_it_may() -> None:
         await read_request(reader)
         waiting += 1
         await release.wait()
-        writer.write(OK.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n"))
+        writer.write(LAST)
         await writer.drain()
 
     async with serving(handle) as base_url:
@@ -275,7 +276,7 @@ async def test_a_new_key_is_sent_from_the_next_request_on() -> None:
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         seen.append(await read_request(reader))
-        writer.write(OK)
+        writer.write(LAST)
 
     async with serving(handle) as base_url:
         upstream = Upstream({"openai": Endpoint(name="openai", base_url=base_url, api_key=SecretStr("sk-old"))})
