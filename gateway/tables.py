@@ -152,7 +152,33 @@ revisions = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("author", Text, nullable=False),
     Column("comment", Text, nullable=False, server_default=""),
-    Column("document", LargeBinary, nullable=False),  # canonical JSON, compressed
+    Column("forced_for", Text),  # why it was published although expectations failed; null: they held
+    Column("counts", Text, nullable=False, server_default="{}"),  # what it changed: JSON, by sort of change
+)
+
+# A revision is made of the rows that are valid at its number: from `valid_from` on, until before `valid_until`. Rows of
+# a number that no row of `revisions` has yet are on their way, and nobody's: see gateway.rulebook.item_store.
+rulebook_items = Table(
+    "rulebook_items",
+    metadata,
+    Column("id", _Serial, primary_key=True),
+    Column("kind", Text, nullable=False),  # see gateway.rulebook.items.Kind
+    Column("name", _Number, nullable=False),  # the rule's id; empty for the default and the expectations
+    Column("place", BigInteger, nullable=False),  # orders rules and the chunks of a list; sparse
+    Column("content", LargeBinary, nullable=False),  # canonical JSON
+    Column("edited", Integer, nullable=False),  # the revision that last changed or moved it: its ETag
+    Column("valid_from", Integer, nullable=False),
+    Column("valid_until", Integer),  # null: still valid
+    Index("ix_rulebook_items_kind_name", "kind", "name"),
+    Index("ix_rulebook_items_kind_place", "kind", "place"),
+    Index("ix_rulebook_items_valid_from", "valid_from"),
+    # Without what is still valid: an index that held most rows would mislead PostgreSQL's planner.
+    Index(
+        "ix_rulebook_items_valid_until",
+        "valid_until",
+        sqlite_where=text("valid_until IS NOT NULL"),
+        postgresql_where=text("valid_until IS NOT NULL"),
+    ),
 )
 
 api_keys = Table(
