@@ -27,6 +27,7 @@ PURE = [
     "gateway/calls/addresses.py",
     "gateway/calls/facts.py",
     "gateway/calls/number_doctor.py",
+    "gateway/calls/tally.py",
     "gateway/profiles/profile.py",
     "gateway/profiles/variables.py",
     "gateway/rulebook/refer_guard.py",

@@ -14,6 +14,8 @@ from gateway.api.openapi import openapi_route
 from gateway.api.operations import Operation, routes
 from gateway.calls.contract import CallDetail, CallPage, Timeline
 from gateway.calls.routes import CallRoutes
+from gateway.calls.stats_contract import Stats
+from gateway.calls.stats_routes import StatsRoutes
 from gateway.clock import Clock
 from gateway.database import Database
 from gateway.errors import PayloadError
@@ -92,6 +94,7 @@ def operations(context: ApiContext, guard: Guard) -> list[Operation]:
         upstream=context.upstream,
         database=context.database,
     )
+    stats = StatsRoutes(database=context.database, clock=context.clock)
     keys = KeyRoutes(database=context.database, journal=context.journal, guard=guard, clock=context.clock)
     audit = AuditRoutes(database=context.database)
     read_rules, read_calls, manage = Permission.READ_RULEBOOK, Permission.READ_CALLS, Permission.MANAGE_KEYS
@@ -141,6 +144,7 @@ def operations(context: ApiContext, guard: Guard) -> list[Operation]:
             problems=(Kind.MISTAKES,),
         ),
         Operation("GET", "/calls", read_calls, calls.list_calls, answer=CallPage),
+        Operation("GET", "/calls/stats", read_calls, stats.show_stats, answer=Stats),
         Operation("GET", "/calls/{call_id}", read_calls, calls.show_call, answer=CallDetail),
         Operation("GET", "/calls/{call_id}/events", read_calls, calls.list_call_events, answer=Timeline),
         Operation("GET", "/endpoints", Permission.READ_ENDPOINTS, endpoints.list_endpoints, answer=EndpointPage),
