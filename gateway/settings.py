@@ -52,6 +52,7 @@ class Settings:
     caller_headers: tuple[str, ...] = ("From",)
     default_region: str | None = None  # ISO 3166-1 alpha-2
     sideband: bool = True  # watch accepted calls
+    client_secrets_per_minute: int = 60  # ephemeral keys that one API key may ask for
     log_format: Literal["console", "json"] | None = None  # None: console on a terminal, else json
     warnings: tuple[str, ...] = ()  # what looks odd but works, in sentences
     sources: Mapping[str, str] = field(default_factory=dict)  # variable or path → where it came from
@@ -93,6 +94,7 @@ _VARIABLES: Final = (
     _Variable("GATEWAY_CALLER_HEADERS", "caller_headers", syntax.read_headers),
     _Variable("GATEWAY_DEFAULT_REGION", "default_region", syntax.read_region),
     _Variable("GATEWAY_SIDEBAND", "sideband", syntax.read_switch),
+    _Variable("GATEWAY_CLIENT_SECRETS_PER_MINUTE", "client_secrets_per_minute", syntax.read_count),
     _Variable("GATEWAY_LOG_FORMAT", "log_format", syntax.read_choice("console", "json")),
 )
 

@@ -17,6 +17,8 @@ from click.testing import CliRunner, Result
 from gateway.cli.main import COMMANDS, cli
 from gateway.database import Database
 from gateway.emulator.callers import DEMO_RULEBOOK
+from gateway.emulator.server import EmulatorServer
+from gateway.rulebook.current import Current
 from gateway.tables import SCHEMA
 from gateway.webhooks.keyring import Use
 from gateway.webhooks.secret_uses import note_uses
@@ -344,3 +346,18 @@ def test_what_keys_are_made_and_revoked_from_the_command_line_is_audited(run: Ru
     assert made["token"] not in table
     assert "Nothing" in run("audit", "list", "--since", "2999-01-01").stderr
     run("audit", "list", "--action", "key.steal", code=2)
+
+
+async def test_an_ephemeral_key_is_made_for_an_agent(run: Run, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/gateway.db"
+    async with EmulatorServer(api_key="sk-1") as emulator:
+        there = {"OPENAI_BASE_URL": emulator.base_url, "OPENAI_API_KEY": "sk-1", "GATEWAY_DATABASE_URL": url}
+        profile = next(iter(Current().compiled.rulebook.profiles))
+        made = await asyncio.to_thread(run, "client-secret", profile, "--seconds", "60", "--json", **there)
+        assert json.loads(made.stdout)["value"].startswith("ek_")
+        missing = await asyncio.to_thread(run, "client-secret", "nobody", code=1, **there)
+        assert "there is no profile 'nobody'" in missing.stderr
+        wrong = await asyncio.to_thread(run, "client-secret", profile, code=1, **{**there, "OPENAI_API_KEY": "sk-2"})
+        assert "refuses our API key" in wrong.stderr
+    audited = await asyncio.to_thread(run, "audit", "list", "--json", **there)
+    assert [json.loads(line)["action"] for line in audited.stdout.splitlines()] == ["client_secret.create"]
