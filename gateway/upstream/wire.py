@@ -49,20 +49,20 @@ class _Header(msgspec.Struct, frozen=True, gc=False):
 
 class _Call(msgspec.Struct, frozen=True, gc=False):
     call_id: str
-    sip_headers: list[_Header] = []
+    sip_headers: list[_Header] | None = None
     sip_media_security: str | None = None
 
 
 class _LiveCall(msgspec.Struct, frozen=True, gc=False):
     call_id: str = msgspec.field(name="session_id")
-    sip_headers: list[_Header] = []
+    sip_headers: list[_Header] | None = None
     sip_media_security: str | None = None
     type: str = "sip"  # of the transport; the event of before has none
 
 
 class _Event(msgspec.Struct, frozen=True, gc=False):
     type: str
-    created_at: int
+    created_at: msgspec.Raw = msgspec.Raw(b"null")  # looked at only where the event is a call
     data: msgspec.Raw = msgspec.Raw(b"{}")
 
 
@@ -84,6 +84,7 @@ class OtherEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 _event_decoder: Final = msgspec.json.Decoder(_Event)
+_seconds_decoder: Final = msgspec.json.Decoder(int)
 _call_decoders: Final[Mapping[Surface, msgspec.json.Decoder[_Call] | msgspec.json.Decoder[_LiveCall]]] = {
     "realtime": msgspec.json.Decoder(_Call),
     "live": msgspec.json.Decoder(_LiveCall),
@@ -106,6 +107,7 @@ def read_event(body: bytes, surface: Surface | None = None) -> IncomingCall | Ot
         announced = _ANNOUNCEMENTS.get(event.type)
         if announced is None or (surface is not None and announced != surface):
             return OtherEvent(type=event.type)
+        created_at = _seconds_decoder.decode(event.created_at)
         call = _call_decoders[announced].decode(event.data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise PayloadError(f"the body is not an event of the published shape: {error}") from error
@@ -118,8 +120,8 @@ def read_event(body: bytes, surface: Surface | None = None) -> IncomingCall | Ot
         type=event.type,
         surface=announced,
         call_id=call.call_id,
-        created_at=event.created_at,
-        headers=tuple((header.name, header.value) for header in call.sip_headers),
+        created_at=created_at,
+        headers=tuple((header.name, header.value) for header in call.sip_headers or ()),
         media=call.sip_media_security,
     )
 
