@@ -29,6 +29,7 @@ class Action(StrEnum):
     PUBLISH = "rulebook.publish"
     ADD_OVERRIDE = "override.add"
     END_OVERRIDE = "override.end"
+    CREATE_CLIENT_SECRET = "client_secret.create"  # noqa: S105  the name of a deed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
