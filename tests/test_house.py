@@ -27,6 +27,8 @@ PURE = [
     "gateway/calls/facts.py",
     "gateway/calls/number_doctor.py",
     "gateway/calls/tally.py",
+    "gateway/calls/grams.py",
+    "gateway/calls/wanted.py",
     "gateway/profiles/profile.py",
     "gateway/profiles/variables.py",
     "gateway/rulebook/refer_guard.py",
