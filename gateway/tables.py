@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-SCHEMA = "0005"
+SCHEMA = "0006"
 
 metadata = MetaData(
     naming_convention={
@@ -251,6 +251,14 @@ api_keys = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("last_used_at", BigInteger),
     Column("revoked_at", BigInteger),
+)
+
+secret_uses = Table(
+    "secret_uses",
+    metadata,
+    Column("endpoint", Text, primary_key=True),
+    Column("fingerprint", Text, primary_key=True),  # of a signing secret; the secret is in no table
+    Column("last_used_at", BigInteger, nullable=False),
 )
 
 audit = Table(

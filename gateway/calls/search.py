@@ -69,7 +69,8 @@ def forget_grams(connection: Connection, rows: Sequence[Any]) -> None:
     """Take calls out of the index before they are erased or changed: rows with id, called, caller and caller_name."""
     done = find_watermark(connection)
     # SQLite's index keeps no content, and must be told what to take out.
-    _DELETE.run(connection, [_entry(connection, row.id, grams_of_call(*row[1:])) for row in rows if row.id <= done])
+    entries = [_entry(connection, row.id, grams_of_call(*row[1:])) for row in rows if row.id <= done]
+    _DELETE.run(connection, [{**entry, "call_grams": "delete"} for entry in entries])
 
 
 def having_part(connection: Connection, pattern: Pattern, fields: Sequence[str]) -> Select[tuple[int]] | None:
@@ -115,7 +116,7 @@ _ADVANCE: Final = (
 _INSERT: Final = Statement(lambda dialect: insert(_WORDS if dialect == "sqlite" else call_grams))
 _DELETE: Final = Statement(
     lambda dialect: (
-        insert(_WORDS).values(call_grams="delete")
+        insert(_WORDS)
         if dialect == "sqlite"
         else delete(call_grams).where(call_grams.c.call == bindparam("call", type_=BigInteger))
     )
