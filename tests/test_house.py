@@ -26,8 +26,13 @@ PURE = [
     "gateway/calls/addresses.py",
     "gateway/calls/facts.py",
     "gateway/calls/number_doctor.py",
-    "gateway/profiles/profile.py",
-    "gateway/profiles/variables.py",
+    *(
+        f"gateway/profiles/{name}.py"
+        for name in (
+            *("profile", "variables", "part", "audio", "turns", "tools", "session"),
+            *("mistakes", "coherence", "vocabulary", "shutdowns", "problems"),
+        )
+    ),
     "gateway/rulebook/refer_guard.py",
     "gateway/rulebook/holidays.py",
     "gateway/rulebook/toml_lines.py",

@@ -19,6 +19,7 @@ from gateway.clock import Clock, to_datetime
 from gateway.collector import uncollected
 from gateway.errors import GatewayError
 from gateway.journal import Journal
+from gateway.profiles.problems import find_profile_problems, used_by_profiles
 from gateway.rulebook.current import Compiled, Current, compile_rulebook, years_around
 from gateway.rulebook.expectations import broken_expectations
 from gateway.rulebook.holidays import code_mistake
@@ -81,7 +82,10 @@ def examine(document: Mapping[str, Any], refer_guard: ReferGuard, today: date | 
 
 def _problems(rulebook: Rulebook, refer_guard: ReferGuard, today: date | None) -> tuple[Problem, ...]:
     with uncollected():
-        return find_problems(rulebook, refer_guard=refer_guard, holiday_guard=code_mistake, today=today)
+        found = find_problems(rulebook, refer_guard=refer_guard, holiday_guard=code_mistake, today=today)
+        used = set(used_by_profiles(rulebook))
+        meant = (p for p in found if not (p.code in {"unused_profile", "unused_list"} and p.pointer in used))
+        return (*meant, *find_profile_problems(rulebook, today))
 
 
 class Publisher:
