@@ -31,7 +31,7 @@ from gateway.health import health_routes
 from gateway.metrics import Metrics
 from gateway.rulebook.current import Current, compile_revision, years_around
 from gateway.rulebook.refer_guard import ReferGuard
-from gateway.rulebook.store import find_revision, newest_number
+from gateway.rulebook.store import find_revision, newest_number, pin_starter
 from gateway.rulebook.watch import Watch
 from gateway.settings import Endpoint, Settings
 from gateway.upstream.client import Upstream
@@ -45,6 +45,9 @@ _A_NUMBER = "+14155550100"
 
 # How long a stopping gateway waits for requests to the upstream that are under way.
 PATIENCE = 5.0
+
+# Seconds for which readiness, once found out, is not asked of the disk again.
+PROOF_LASTS = 0.5
 
 
 # Several times what a statement may take on PostgreSQL, and what the largest batch takes anywhere.
@@ -87,6 +90,9 @@ class Gateway:
             clock=clock,
         )
         self.metrics.watch_actions(lambda: self.worker.in_hand)
+        self._proving = asyncio.Lock()
+        self._proved_at = -PROOF_LASTS
+        self._disproof: str | None = None
         self._rounds: list[asyncio.Task[None]] = []
         self._on_death = on_death
         self.started = False
@@ -116,6 +122,7 @@ class Gateway:
         self.database.take()
         self.database.upgrade()
         with self.database.transaction() as connection:
+            pin_starter(connection)
             self._compile_newest(connection)
             if self.database.is_sqlite:
                 outbox.release_all(connection)
@@ -168,13 +175,28 @@ class Gateway:
             troubles["journal"] = "the writer is not running"
         elif self.journal.failing:
             troubles["database"] = "the latest write failed"
-        else:
-            try:
-                async with asyncio.timeout(1.5):
-                    await self.journal.write(_prove_writable, None)
-            except (DatabaseUnavailable, TimeoutError) as error:
-                troubles["database"] = str(error) or "no answer"
+        elif why := await self._database_trouble():
+            troubles["database"] = why
         return troubles
+
+    async def _database_trouble(self) -> str | None:
+        """Why nothing can be stored, None if it can; found out by a commit at most once in PROOF_LASTS.
+
+        Whoever asks meanwhile waits for the same answer: this door is open to all.
+        """
+        async with self._proving:
+            if self.clock.monotonic() - self._proved_at >= PROOF_LASTS:
+                self._disproof = await self._try_to_write()
+                self._proved_at = self.clock.monotonic()
+            return self._disproof
+
+    async def _try_to_write(self) -> str | None:
+        try:
+            async with asyncio.timeout(1.5):
+                await self.journal.write(_prove_writable, None)
+        except (DatabaseUnavailable, TimeoutError) as error:
+            return str(error) or "no answer"
+        return None
 
 
 class _Observer:

@@ -19,6 +19,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from starlette.requests import Request
 
 from gateway.collector import uncollected
+from gateway.errors import RequestError
 from gateway.problem_details import Kind
 
 # A form has a few hundred bytes; this leaves room for a raw webhook body (256 KiB) and for long instructions.
@@ -35,8 +36,12 @@ PARSED_AT_ONCE: Final = 64 * 1024
 
 JSON: Final = "application/json"
 TOML: Final = "application/toml"
+CSV: Final = "text/csv"
 
 _RFC3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)")
+
+# How one half of a surrogate pair gets into JSON; both halves together are a character like others.
+_SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 
 _WEIGHT: Final = re.compile(r"\bq=([01](?:\.\d{0,3})?)")
 
@@ -45,9 +50,12 @@ YEARS: Final = (1970, 2199)
 
 
 class Form(BaseModel):
-    """What a client may send."""
+    """What a client may send. In a body `false` is no number and "5" is none either; a query is all text anyway.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    JSON has no enumerations: a field that is one must say so by `Field(strict=False)`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
 
 
 FormT = TypeVar("FormT", bound=Form)
@@ -115,11 +123,11 @@ def read_query(request: Request, form: type[FormT]) -> FormT:
     twice = {name for name in values if len(request.query_params.getlist(name)) > 1}
     errors = [_mistake([name], "is given more than once", query=True) for name in sorted(twice)]
     try:
-        read = form.model_validate(values)
+        read = form.model_validate_strings(values)
     except ValidationError as error:
         errors += mistakes(error, form, query=True)
     if errors:
-        raise Kind.INVALID.error(_summary(errors), errors=errors)
+        raise invalid(errors)
     return read
 
 
@@ -130,8 +138,7 @@ async def read_form(request: Request, form: type[FormT], largest: int = LARGEST_
     try:
         return form.model_validate(value)
     except ValidationError as error:
-        errors = mistakes(error, form)
-        raise Kind.INVALID.error(_summary(errors), errors=errors) from None
+        raise invalid(mistakes(error, form)) from None
 
 
 def content_type(request: Request, known: Sequence[str]) -> str:
@@ -190,9 +197,16 @@ def _parse(body: bytes, media: str) -> Any:
 
 
 def parse_json(body: bytes) -> Any:
-    """The value of a JSON text (RFC 8259), without duplicate keys, NaN or Infinity. Raises RequestError (400)."""
+    """The value of a JSON text (RFC 8259) that holds nothing which other programs read otherwise.
+
+    So without duplicate keys, NaN, Infinity, and half surrogate pairs (RFC 7493). Raises RequestError (400).
+    """
     try:
-        return json.loads(body.decode(), object_pairs_hook=_object, parse_constant=_no_constant)
+        value = json.loads(body.decode(), object_pairs_hook=_object, parse_constant=_no_constant)
+        if _SURROGATE.search(body):
+            json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise Kind.MALFORMED.error("the body holds half of a surrogate pair, which is no text") from None
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise Kind.MALFORMED.error(f"the body is not JSON: {error.msg} ({place})") from None
@@ -200,6 +214,7 @@ def parse_json(body: bytes) -> Any:
         raise Kind.MALFORMED.error("the body is nested too deeply") from None
     except ValueError as error:  # not UTF-8 (a UnicodeDecodeError), a key twice, NaN, or a number without end
         raise Kind.MALFORMED.error(f"the body is not JSON: {error}") from None
+    return value
 
 
 def parse_toml(body: bytes) -> dict[str, Any]:
@@ -228,6 +243,11 @@ def _no_constant(name: str) -> Any:
 def mistakes(error: ValidationError, form: type[BaseModel], *, query: bool = False) -> list[dict[str, str]]:
     """What pydantic found wrong, as members of a problem's `errors`."""
     return [_mistake(found["loc"], _detail(found, form), query=query) for found in error.errors(include_url=False)]
+
+
+def invalid(errors: Sequence[Mapping[str, str]]) -> RequestError:
+    """The refusal of a request with these mistakes."""
+    return Kind.INVALID.error(_summary(errors), errors=errors)
 
 
 def _mistake(steps: Sequence[str | int], detail: str, *, query: bool) -> dict[str, str]:

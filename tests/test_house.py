@@ -33,6 +33,7 @@ PURE = [
             *("mistakes", "coherence", "vocabulary", "shutdowns", "problems"),
         )
     ),
+    "gateway/calls/tally.py",
     "gateway/rulebook/refer_guard.py",
     "gateway/rulebook/holidays.py",
     "gateway/rulebook/toml_lines.py",

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from gateway.access.roles import LEAST_ROLE, Permission, Role
 from gateway.api.operations import ROOT, Operation
 from gateway.problem_details import MEDIA_TYPE, Kind
-from gateway.reading import JSON, TOML
+from gateway.reading import CSV, JSON, TOML
 
 _Object = dict[str, Any]
 _References = Mapping[Any, dict[str, Any]]  # by model and mode; the mode is that of reading or of writing
@@ -33,6 +33,9 @@ Decides what happens to ringing calls, and remembers every one.
 Errors are problem details (RFC 9457); the types are explained under `x-problems`. Lists are pages of
 `{"items": […], "next": cursor or null}`. Times are RFC 3339, in UTC where we tell them. Unknown parameters and fields
 are mistakes."""
+
+# Entity tags, quotes included, or `*` for any (RFC 9110 section 8.8.3).
+_TAGS: Final = {"type": "string", "format": "entity-tags", "pattern": r'^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$'}
 
 _PROBLEM: Final[_Object] = {
     "type": "object",
@@ -53,6 +56,7 @@ _PROBLEM: Final[_Object] = {
                     "pointer": {"type": "string", "format": "json-pointer", "description": "Into what was sent."},
                     "detail": {"type": "string"},
                     "in": {"const": "query", "description": "Where the pointer is about the query, not the body."},
+                    "line": {"type": "integer", "description": "Of a file of lines, from 1."},
                     "code": {"type": "string", "description": "Of a mistake in a rulebook."},
                 },
             },
@@ -157,15 +161,18 @@ def _without_null(schema: _Object) -> _Object:
 
 
 def _headers(operation: Operation) -> list[_Object]:
-    text = {"type": "string"}
     headers = []
     if Kind.STALE in operation.problems:
         what = "The `ETag` of what was changed."
-        headers.append({"name": "If-Match", "in": "header", "description": what, "schema": text})
-    if operation.has_etag and operation.method == "GET":
+        headers.append({"name": "If-Match", "in": "header", "description": what, "schema": _TAGS})
+    if _is_conditional(operation):
         what = "The `ETag` of what is known already."
-        headers.append({"name": "If-None-Match", "in": "header", "description": what, "schema": text})
+        headers.append({"name": "If-None-Match", "in": "header", "description": what, "schema": _TAGS})
     return headers
+
+
+def _is_conditional(operation: Operation) -> bool:
+    return operation.has_etag and operation.method == "GET"
 
 
 def _success(operation: Operation, keys: _References) -> _Object:
@@ -179,8 +186,8 @@ def _success(operation: Operation, keys: _References) -> _Object:
 
 
 def _content(media: Iterable[str], schema: _Object) -> _Object:
-    """The content of a body in each of its media types. A TOML file is text to a schema."""
-    return {kind: {"schema": schema if kind != TOML else {"type": "string"}} for kind in media}
+    """The content of a body in each of its media types. A file of another form is text to a schema."""
+    return {kind: {"schema": {"type": "string"} if kind in (TOML, CSV) else schema} for kind in media}
 
 
 def _demand(permission: Permission) -> str:
@@ -193,11 +200,13 @@ def _failures(operation: Operation) -> _Object:
     kinds = [*_ALWAYS, *operation.problems]
     if operation.body or operation.reads:
         kinds += _WITH_BODY
+    if Kind.STALE in operation.problems or _is_conditional(operation):
+        kinds.append(Kind.MALFORMED)  # a broken list of tags
     if "{" in operation.path:
         kinds.append(Kind.NOT_FOUND)
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     failures: _Object = {}
-    if operation.has_etag and operation.method == "GET":
+    if _is_conditional(operation):
         failures["304"] = {"description": "What is known already is still right."}
     for kind in sorted(dict.fromkeys(kinds), key=lambda kind: kind.status):
         told = failures.setdefault(str(kind.status), {"description": "", "content": content})
@@ -219,8 +228,12 @@ _OTHER_PATHS: Final[_Object] = {
             "description": "The answer has no body. Only 503 asks for a repetition.",
             "security": [],
             "parameters": [
-                {"name": name, "in": "header", "required": True, "schema": {"type": "string"}}
-                for name in ("webhook-id", "webhook-timestamp", "webhook-signature")
+                {"name": name, "in": "header", "required": True, "schema": {"type": "string", "pattern": pattern}}
+                for name, pattern in (
+                    ("webhook-id", r"^[!-\-/-~]{1,256}$"),
+                    ("webhook-timestamp", r"^[0-9]{1,12}$"),
+                    ("webhook-signature", r"^v1,[!-~]+( v1,[!-~]+)*$"),
+                )
             ]
             + [{"name": "endpoint", "in": "path", "required": True, "schema": {"type": "string"}}],
             "requestBody": {"required": True, "content": {JSON: {"schema": {"type": "object"}}}},

@@ -5,10 +5,10 @@ first to find a mistake. Each profile is looked at with what it extends; what it
 again. Pointers lead into the rulebook: `/profiles/sales/audio/output/speed`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from gateway.profiles.coherence import find_incoherences
 from gateway.profiles.mistakes import find_form_mistakes
@@ -22,15 +22,28 @@ from routing_rules.problem import error, pointer_to, warning
 Lists = Mapping[str, Any]
 
 
-def find_profile_problems(rulebook: Rulebook, today: date | None = None) -> Iterator[Problem]:
+class Reach(NamedTuple):
+    """What of a rulebook to look at."""
+
+    profiles: Collection[str] | None  # by name; None: all
+    rules: Collection[int] | None  # by index; None: all
+
+
+EVERYTHING: Final = Reach(None, None)
+
+
+def find_profile_problems(
+    rulebook: Rulebook, today: date | None = None, reach: Reach = EVERYTHING
+) -> Iterator[Problem]:
     """Every error and warning of the profiles and of what the rules say over them.
 
     Without `today` nothing is said of announced shutdowns.
     """
     for name in rulebook.profiles:
-        for problem in find_problems_of(rulebook.profiles, name, rulebook.lists, today):
-            yield replace(problem, pointer=pointer_to("profiles", name) + problem.pointer)
-    yield from _Rules(rulebook).problems()
+        if reach.profiles is None or name in reach.profiles:
+            for problem in find_problems_of(rulebook.profiles, name, rulebook.lists, today):
+                yield replace(problem, pointer=pointer_to("profiles", name) + problem.pointer)
+    yield from _Rules(rulebook).problems(range(len(rulebook.rules)) if reach.rules is None else reach.rules)
 
 
 def find_problems_of(
@@ -107,9 +120,9 @@ class _Rules:
             name for name in profiles if find_profile(profiles, name).get("type") == "transcription"
         }
 
-    def problems(self) -> Iterator[Problem]:
-        for index, rule in enumerate(self._rulebook.rules):
-            yield from self._decision(rule.then, f"/rules/{index}/then")
+    def problems(self, indices: Iterable[int]) -> Iterator[Problem]:
+        for index in indices:
+            yield from self._decision(self._rulebook.rules[index].then, f"/rules/{index}/then")
         yield from self._decision(self._rulebook.default, "/default")
 
     def _decision(self, decision: Decision, here: str) -> Iterator[Problem]:

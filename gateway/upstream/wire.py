@@ -35,13 +35,13 @@ class _Header(msgspec.Struct, frozen=True, gc=False):
 
 class _Call(msgspec.Struct, frozen=True, gc=False):
     call_id: str
-    sip_headers: list[_Header] = []
+    sip_headers: list[_Header] | None = None
     sip_media_security: str | None = None
 
 
 class _Event(msgspec.Struct, frozen=True, gc=False):
     type: str
-    created_at: int
+    created_at: msgspec.Raw = msgspec.Raw(b"null")  # looked at only where the event is a call
     data: msgspec.Raw = msgspec.Raw(b"{}")
 
 
@@ -61,6 +61,7 @@ class OtherEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 _event_decoder: Final = msgspec.json.Decoder(_Event)
+_seconds_decoder: Final = msgspec.json.Decoder(int)
 _call_decoder: Final = msgspec.json.Decoder(_Call)
 
 
@@ -79,6 +80,7 @@ def read_event(body: bytes) -> IncomingCall | OtherEvent:
             event = _event_decoder.decode(_without_lone_surrogates(body))
         if event.type != INCOMING_CALL:
             return OtherEvent(type=event.type)
+        created_at = _seconds_decoder.decode(event.created_at)
         call = _call_decoder.decode(event.data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise PayloadError(f"the body is not an event of the published shape: {error}") from error
@@ -86,8 +88,8 @@ def read_event(body: bytes) -> IncomingCall | OtherEvent:
         raise PayloadError("data.call_id is not 1 to 128 letters, digits, '_' or '-'")
     return IncomingCall(
         call_id=call.call_id,
-        created_at=event.created_at,
-        headers=tuple((header.name, header.value) for header in call.sip_headers),
+        created_at=created_at,
+        headers=tuple((header.name, header.value) for header in call.sip_headers or ()),
         media=call.sip_media_security,
     )
 

@@ -112,6 +112,9 @@ class Intake:
         # Not after the `await`: whoever waits may have gone by then, and the call is to be acted on all the same.
         stored.add_done_callback(partial(self._stored, ringing, lease, counted, received))
         receipt = await asyncio.shield(stored)
+        # The ringing caller comes first: in this turn of the loop the worker writes its request, and what is written
+        # leaves when the turn ends. The sender of the webhook can wait for the next.
+        await asyncio.sleep(0)
         if receipt.verdict is Verdict.CONFLICT:
             log.error("a delivery came again with another body", call_id=event.call_id, webhook_id=row["webhook_id"])
         log.info(

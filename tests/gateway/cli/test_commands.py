@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -89,6 +90,15 @@ def test_the_database_is_upgraded_once(run: Run) -> None:
     assert "now at" in run("db", "upgrade").stderr
     assert "already" in run("db", "upgrade").stderr
     assert run("db", "current").stdout == f"{SCHEMA}\n"
+
+
+def test_a_look_at_a_database_of_an_earlier_release_leaves_its_tables_alone(run: Run, tmp_path: Path) -> None:
+    run("db", "upgrade")
+    with sqlite3.connect(tmp_path / "var" / "gateway.db") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+    connection.close()
+    assert "gateway db upgrade" in run("calls", "list", code=1).stderr
+    assert run("db", "current", code=1).stdout == "0001\n"
 
 
 def test_a_key_is_shown_once_listed_and_revoked(run: Run) -> None:

@@ -69,6 +69,8 @@ def test_unknown_fields_are_allowed_and_optional_ones_may_be_missing() -> None:
 def test_other_events_are_told_apart_by_their_type_whatever_they_hold(kind: str) -> None:
     assert wire.read_event(encode(type=kind, data={"call_id": 5})) == OtherEvent(type=kind)
     assert wire.read_event(json.dumps({"type": kind, "created_at": 1}).encode()) == OtherEvent(type=kind)
+    assert wire.read_event(json.dumps({"type": kind, "created_at": "today"}).encode()) == OtherEvent(type=kind)
+    assert wire.read_event(json.dumps({"type": kind}).encode()) == OtherEvent(type=kind)
 
 
 @pytest.mark.parametrize(
