@@ -179,6 +179,12 @@ def parse_url(text: str) -> URL:
     return url
 
 
+def exists(text: str) -> bool:
+    """Whether there can be anything in the database with this URL: a SQLite file that is not there is empty."""
+    url = make_url(text)
+    return url.get_backend_name() != "sqlite" or Path(url.database or "").is_file()
+
+
 def insert_or_skip(dialect: str, table: Table) -> sqlite.Insert | postgresql.Insert:
     """An INSERT that leaves out rows whose unique key is there already; on PostgreSQL it waits for a rival's commit."""
     if dialect == "sqlite":

@@ -24,7 +24,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA = "0004"
+SCHEMA = "0005"
 
 metadata = MetaData(
     naming_convention={
@@ -224,6 +224,14 @@ api_keys = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("last_used_at", BigInteger),
     Column("revoked_at", BigInteger),
+)
+
+secret_uses = Table(
+    "secret_uses",
+    metadata,
+    Column("endpoint", Text, primary_key=True),
+    Column("fingerprint", Text, primary_key=True),  # of a signing secret; the secret is in no table
+    Column("last_used_at", BigInteger, nullable=False),
 )
 
 audit = Table(
