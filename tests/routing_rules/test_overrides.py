@@ -102,7 +102,7 @@ def test_every_condition_works_though_no_rule_of_the_table_has_it(document: dict
 
 
 @given(documents(), documents(), QUESTIONS)
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_overrides_are_rules_put_before_the_others(document: Any, above: Any, questions: Any) -> None:
     rulebook = read_document(document)
     put = [replace(rule, id=f"override:{rule.id}") for rule in read_document(above).rules if rule.enabled]
