@@ -91,12 +91,20 @@ async def swap_under_load(database_url: str, directory: Path, *, publishes: int,
     """Let `calls` calls ring while `publishes` rulebooks are published, evenly spread among them."""
     report = Report(publishes=publishes)
     async with running_gateway(database_url, directory, GATEWAY_UPSTREAM_TIMEOUT="5") as running:
-        rung = 0
+        rung = published = 0
         progress = asyncio.Condition()
+
+        def in_step() -> bool:
+            """Calls do not run ahead of the publishes, however slow these are."""
+            return rung >= calls or rung < (published + 2) * calls // publishes
 
         async def ring(random: Random) -> None:
             nonlocal rung
-            while rung < calls:
+            while True:
+                async with progress:
+                    await progress.wait_for(in_step)
+                if rung >= calls:
+                    return
                 rung += 1
                 invite = Invite(trunk=Trunk.TELNYX, called=random.choice(LINES), caller="+4930231259999")
                 assert await running.dialer.ring(new_call_id(random), invite) == (200,)
@@ -104,11 +112,13 @@ async def swap_under_load(database_url: str, directory: Path, *, publishes: int,
                     progress.notify_all()
 
         async def publish() -> None:
+            nonlocal published
             for number in range(1, publishes + 1):
                 await running.publish(rulebook(number))
                 await override(running, number)
-                due = number * calls // publishes
+                due, published = number * calls // publishes, number
                 async with progress:
+                    progress.notify_all()
                     await progress.wait_for(lambda due=due: rung >= due)  # type: ignore[misc]
 
         async with asyncio.TaskGroup() as group:
