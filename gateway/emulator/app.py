@@ -1,7 +1,7 @@
 """The emulator's HTTP surface: OpenAI's paths under `/v1`, and the emulator's own under `/_emulator` (`control`).
 
-Call control (`/v1/realtime/calls/{id}/accept`, `reject`, `refer`, `hangup`), `/v1/realtime/client_secrets` and
-`/v1/models`, with the bodies and errors that OpenAI's own SDK speaks.
+Call control (`/v1/realtime/calls/{id}/accept`, `reject`, `refer`, `hangup`), the calls' sidebands (`/v1/realtime`),
+`/v1/realtime/client_secrets` and `/v1/models`, with the bodies and errors that OpenAI's own SDK speaks.
 """
 
 import asyncio
@@ -10,9 +10,10 @@ from typing import Final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.websockets import WebSocket
 
 from gateway.emulator.answers import NO_KEY, WRONG_KEY, Answer, error_answer
 from gateway.emulator.control import control_routes
@@ -20,6 +21,7 @@ from gateway.emulator.dialer import Dialer
 from gateway.emulator.faults import Command, Line
 from gateway.emulator.line import BrokenLine, hung_up
 from gateway.emulator.record import Arrival
+from gateway.emulator.sideband import Sideband, deny
 from gateway.emulator.upstream import EmulatedUpstream
 
 _COMMANDS: Final = frozenset(command.value for command in Command)
@@ -28,15 +30,20 @@ _JSON: Final = {"content-type": "application/json"}
 
 
 def create_emulator(
-    upstream: EmulatedUpstream, *, api_key: str | None = None, dialer: Dialer | None = None
+    upstream: EmulatedUpstream,
+    *,
+    api_key: str | None = None,
+    dialer: Dialer | None = None,
+    sideband: Sideband | None = None,
 ) -> Starlette:
     """The ASGI application. `api_key` None lets every key pass; without a `dialer` calls cannot be placed over HTTP.
 
     Broken and silent lines need `gateway.emulator.server`: under another server such a request fails.
     """
-    api = _Api(upstream, api_key)
+    api = _Api(upstream, api_key, sideband or Sideband(upstream))
     return Starlette(
         routes=[
+            WebSocketRoute("/v1/realtime", api.listen),
             Route("/v1/realtime/calls/{call_id}/{command}", api.command, methods=["POST"]),
             Route("/v1/realtime/client_secrets", api.client_secrets, methods=["POST"]),
             Route("/v1/models", api.models, methods=["GET"]),
@@ -49,8 +56,9 @@ def create_emulator(
 class _Api:
     """OpenAI's side."""
 
-    def __init__(self, upstream: EmulatedUpstream, api_key: str | None) -> None:
+    def __init__(self, upstream: EmulatedUpstream, api_key: str | None, sideband: Sideband) -> None:
         self._upstream = upstream
+        self._sideband = sideband
         self._api_key = None if api_key is None else api_key.encode()
 
     async def command(self, request: Request) -> Response:
@@ -64,6 +72,13 @@ class _Api:
     async def models(self, request: Request) -> Response:
         return await self._serve(request, "", "models")
 
+    async def listen(self, websocket: WebSocket) -> None:
+        call_id = websocket.query_params.get("call_id", "")
+        if answer := self._refuse_key(websocket) or self._sideband.refuse(call_id):
+            await deny(websocket, answer)
+        else:
+            await self._sideband.serve(websocket, call_id)
+
     async def _serve(self, request: Request, call_id: str, command: str) -> Response:
         try:
             body = await request.body()
@@ -71,6 +86,8 @@ class _Api:
             return Response()  # the request never arrived whole; nobody reads this
         arrival = self._upstream.record.arrived(call_id, command, body)
         answer = self._refuse_key(request) or self._upstream.answer(arrival)
+        if arrival.applied and command == Command.ACCEPT:
+            self._sideband.answered(self._upstream.calls[call_id])
         if answer.delay and not await _outlasts(answer.delay, request):
             return Response()  # nobody waits for it any more
         if answer.line is not Line.ANSWERED:
@@ -78,7 +95,7 @@ class _Api:
         self._upstream.record.answered(arrival, answer.status)
         return _respond(answer, arrival)
 
-    def _refuse_key(self, request: Request) -> Answer | None:
+    def _refuse_key(self, request: HTTPConnection) -> Answer | None:
         """Either header is taken, as Azure's `api-key` leads to the same API."""
         if self._api_key is None:
             return None
