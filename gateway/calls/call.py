@@ -43,6 +43,7 @@ class Advance(TypedDict):
     new_answered_at: int | None
     new_ended_at: int | None
     new_error: str | None
+    new_end_reason: str | None
     more_attempts: int
 
 
@@ -77,5 +78,6 @@ def unchanged(call: int, state: str) -> Advance:
         "new_answered_at": None,
         "new_ended_at": None,
         "new_error": None,
+        "new_end_reason": None,
         "more_attempts": 0,
     }

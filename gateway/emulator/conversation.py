@@ -75,11 +75,12 @@ class Conversation:
     def call_tool(self, name: str, arguments: str) -> list[Event]:
         """The model calls a function instead of speaking."""
         call = {"call_id": self._id("call"), "name": name, "arguments": arguments}
-        where = {"response_id": self._id("resp"), "item_id": self._id("item"), "output_index": 0}
+        response, item = self._id("resp"), self._id("item")
+        where = {"response_id": response, "item_id": item, "output_index": 0}
         return [
-            self._event("response.created", response={"id": where["response_id"], "status": "in_progress"}),
+            self._event("response.created", response={"id": response, "status": "in_progress"}),
             self._event("response.function_call_arguments.done", **where, **call),
-            self._done(where["response_id"], [{"type": "function_call", "id": where["item_id"], **call}]),
+            self._done(response, [{"type": "function_call", "id": item, **call}]),
         ]
 
     def fail(self, code: str, message: str) -> Event:

@@ -70,15 +70,17 @@ class Upstream:
 
 
 def _headers(endpoint: Endpoint) -> dict[str, str]:
-    headers = {"content-type": "application/json", "user-agent": "sip-call-gateway"}
+    return {"content-type": "application/json", "user-agent": "sip-call-gateway", **authorization(endpoint)}
+
+
+def authorization(endpoint: Endpoint) -> dict[str, str]:
+    """The header with the endpoint's API key, if it has one. Raises ConfigurationError for an impossible key."""
     if endpoint.api_key is None:
-        return headers
+        return {}
     key = endpoint.api_key.get_secret_value()
     if not key.isascii() or not key.isprintable():
         raise ConfigurationError(f"the API key of the endpoint {endpoint.name!r} holds characters no header may hold")
-    if endpoint.auth == "api-key":
-        return {**headers, "api-key": key}
-    return {**headers, "authorization": f"Bearer {key}"}
+    return {"api-key": key} if endpoint.auth == "api-key" else {"authorization": f"Bearer {key}"}
 
 
 def _retry_after(value: str | None, now: float) -> float | None:

@@ -29,6 +29,11 @@ LARGEST_REPLY: Final = 1024 * 1024
 Origin = tuple[bytes, str, int]  # scheme, host, port
 
 
+def tls_context() -> ssl.SSLContext:
+    """Whom we trust to be the upstream: httpx's choice. Holds some hundred certificates; make one for all."""
+    return httpx.create_ssl_context()
+
+
 class Transport(httpx.AsyncBaseTransport):
     """Sends requests, each on a connection of its own while it lasts. `aclose` cuts all connections.
 
@@ -82,7 +87,7 @@ class Transport(httpx.AsyncBaseTransport):
     async def _connect(self, origin: Origin, seconds: float) -> "_Connection":
         scheme, host, port = origin
         if scheme == b"https" and self._tls is None:
-            self._tls = httpx.create_ssl_context()
+            self._tls = tls_context()
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(seconds):
