@@ -25,6 +25,7 @@ Position = TypeVar("Position")
 # What a 64-bit column can be compared with; SQLite's driver cannot even take a larger number.
 Place = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
+SignedPlace = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 Time = Annotated[
     int, PlainSerializer(to_rfc3339), WithJsonSchema({"type": "string", "format": "date-time"}, mode="serialization")

@@ -37,7 +37,7 @@ from gateway.monitor.watch import Watch as WatchedCall
 from gateway.monitor.watcher import Watcher
 from gateway.rulebook.current import Current, compile_revision, years_around
 from gateway.rulebook.refer_guard import ReferGuard
-from gateway.rulebook.store import find_revision, newest_number
+from gateway.rulebook.store import find_revision, newest_number, pin_starter
 from gateway.rulebook.watch import Watch
 from gateway.settings import Endpoint, Settings
 from gateway.upstream.client import Upstream
@@ -151,6 +151,7 @@ class Gateway:
         self.database.take()
         self.database.upgrade()
         with self.database.transaction() as connection:
+            pin_starter(connection)
             self._compile_newest(connection)
             if self.database.is_sqlite:
                 outbox.release_all(connection)

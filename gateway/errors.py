@@ -75,7 +75,7 @@ class RequestError(GatewayError):
         title: str,
         detail: str = "",
         *,
-        errors: Sequence[Mapping[str, str]] = (),
+        errors: Sequence[Mapping[str, str | int]] = (),
         headers: Mapping[str, str] | None = None,
         extra: Mapping[str, object] | None = None,
     ) -> None:

@@ -37,6 +37,11 @@ def expect_match(request: Request, revision: int) -> None:
         demand_match(request, revision)
 
 
+def sent_tags(request: Request) -> list[str] | None:
+    """What `If-Match` lists: entity tags with their quotes, or `*`; None without it. Raises RequestError (400)."""
+    return _tags(request, "if-match")
+
+
 def has_already(request: Request, revision: int) -> bool:
     """Whether the client says that it has this revision (`If-None-Match`)."""
     tags = _tags(request, "if-none-match") or []

@@ -71,7 +71,7 @@ class Kind(Enum):
         self,
         detail: str,
         *,
-        errors: Sequence[Mapping[str, str]] = (),
+        errors: Sequence[Mapping[str, str | int]] = (),
         headers: Mapping[str, str] | None = None,
         **extra: object,
     ) -> RequestError:

@@ -19,6 +19,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from starlette.requests import Request
 
 from gateway.collector import uncollected
+from gateway.errors import RequestError
 from gateway.problem_details import Kind
 
 # A form has a few hundred bytes; this leaves room for a raw webhook body (256 KiB) and for long instructions.
@@ -35,6 +36,7 @@ PARSED_AT_ONCE: Final = 64 * 1024
 
 JSON: Final = "application/json"
 TOML: Final = "application/toml"
+CSV: Final = "text/csv"
 
 _RFC3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)")
 
@@ -119,7 +121,7 @@ def read_query(request: Request, form: type[FormT]) -> FormT:
     except ValidationError as error:
         errors += mistakes(error, form, query=True)
     if errors:
-        raise Kind.INVALID.error(_summary(errors), errors=errors)
+        raise invalid(errors)
     return read
 
 
@@ -130,8 +132,7 @@ async def read_form(request: Request, form: type[FormT], largest: int = LARGEST_
     try:
         return form.model_validate(value)
     except ValidationError as error:
-        errors = mistakes(error, form)
-        raise Kind.INVALID.error(_summary(errors), errors=errors) from None
+        raise invalid(mistakes(error, form)) from None
 
 
 def content_type(request: Request, known: Sequence[str]) -> str:
@@ -228,6 +229,11 @@ def _no_constant(name: str) -> Any:
 def mistakes(error: ValidationError, form: type[BaseModel], *, query: bool = False) -> list[dict[str, str]]:
     """What pydantic found wrong, as members of a problem's `errors`."""
     return [_mistake(found["loc"], _detail(found, form), query=query) for found in error.errors(include_url=False)]
+
+
+def invalid(errors: Sequence[Mapping[str, str]]) -> RequestError:
+    """The refusal of a request with these mistakes."""
+    return Kind.INVALID.error(_summary(errors), errors=errors)
 
 
 def _mistake(steps: Sequence[str | int], detail: str, *, query: bool) -> dict[str, str]:

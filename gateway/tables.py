@@ -6,6 +6,7 @@ PostgreSQL. Text that came from a caller has been cleaned of NUL and lone surrog
 """
 
 from sqlalchemy import (
+    DDL,
     BigInteger,
     Boolean,
     Column,
@@ -17,10 +18,11 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    event,
     text,
 )
 
-SCHEMA = "0001"
+SCHEMA = "0004"
 
 metadata = MetaData(
     naming_convention={
@@ -176,7 +178,33 @@ revisions = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("author", Text, nullable=False),
     Column("comment", Text, nullable=False, server_default=""),
-    Column("document", LargeBinary, nullable=False),  # canonical JSON, compressed
+    Column("forced_for", Text),  # why it was published although expectations failed; null: they held
+    Column("counts", Text, nullable=False, server_default="{}"),  # what it changed: JSON, by sort of change
+)
+
+# A revision is made of the rows that are valid at its number: from `valid_from` on, until before `valid_until`. Rows of
+# a number that no row of `revisions` has yet are on their way, and nobody's: see gateway.rulebook.item_store.
+rulebook_items = Table(
+    "rulebook_items",
+    metadata,
+    Column("id", _Serial, primary_key=True),
+    Column("kind", Text, nullable=False),  # see gateway.rulebook.items.Kind
+    Column("name", _Number, nullable=False),  # the rule's id; empty for the default and the expectations
+    Column("place", BigInteger, nullable=False),  # orders rules and the chunks of a list; sparse
+    Column("content", LargeBinary, nullable=False),  # canonical JSON
+    Column("edited", Integer, nullable=False),  # the revision that last changed or moved it: its ETag
+    Column("valid_from", Integer, nullable=False),
+    Column("valid_until", Integer),  # null: still valid
+    Index("ix_rulebook_items_kind_name", "kind", "name"),
+    Index("ix_rulebook_items_kind_place", "kind", "place"),
+    Index("ix_rulebook_items_valid_from", "valid_from"),
+    # Without what is still valid: an index that held most rows would mislead PostgreSQL's planner.
+    Index(
+        "ix_rulebook_items_valid_until",
+        "valid_until",
+        sqlite_where=text("valid_until IS NOT NULL"),
+        postgresql_where=text("valid_until IS NOT NULL"),
+    ),
 )
 
 api_keys = Table(
@@ -191,3 +219,40 @@ api_keys = Table(
     Column("last_used_at", BigInteger),
     Column("revoked_at", BigInteger),
 )
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", _Serial, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("author", Text, nullable=False),  # a key's id, "bootstrap", "cli" or "gateway"
+    Column("author_name", Text, nullable=False),
+    Column("address", Text),  # of the peer that asked for it
+    Column("action", Text, nullable=False),  # see gateway.access.audit.Action
+    Column("object", Text, nullable=False),
+    Column("before", Text),  # JSON
+    Column("after", Text),  # JSON
+    Index("ix_audit_at", "at"),
+    Index("ix_audit_author", "author", "id"),
+    Index("ix_audit_object", "object", "id"),
+)
+
+# The audit log only grows, whoever asks: neither this program nor one beside it can change what was written without
+# first taking these triggers away, which takes the owner of the database.
+_REFUSAL = "the audit log is append-only"
+APPEND_ONLY = {
+    "sqlite": tuple(
+        f"CREATE TRIGGER audit_refuses_{act} BEFORE {act} ON audit BEGIN SELECT RAISE(ABORT, '{_REFUSAL}'); END"
+        for act in ("update", "delete")
+    ),
+    "postgresql": (
+        f"CREATE FUNCTION refuse_change_of_audit() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$ BEGIN RAISE EXCEPTION '{_REFUSAL}'; END $$",
+        "CREATE TRIGGER audit_refuses_change BEFORE UPDATE OR DELETE OR TRUNCATE ON audit "
+        "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change_of_audit()",
+    ),
+}
+for _dialect, _statements in APPEND_ONLY.items():
+    for _statement in _statements:
+        _trigger = DDL(_statement)  # type: ignore[no-untyped-call]
+        event.listen(audit, "after_create", _trigger.execute_if(dialect=_dialect))

@@ -11,7 +11,7 @@ from routing_rules.document import read_document
 from routing_rules.expectations import check_expectations
 from routing_rules.facts import NO_USAGE, CallFacts, Usage
 from routing_rules.problem import DocumentError, Problem, Severity
-from routing_rules.problems import find_notes, find_problems
+from routing_rules.problems import find_notes, find_problems, find_problems_of
 from routing_rules.rule import Accept, Decision, Ignore, Refer, Reject, Rule
 from routing_rules.rulebook import Expectation, ExpectedCall, Rulebook
 from routing_rules.table import CompiledTable, compile_table
@@ -48,6 +48,7 @@ __all__ = [
     "explain",
     "find_notes",
     "find_problems",
+    "find_problems_of",
     "no_holidays",
     "read_document",
     "target_mistake",

@@ -18,6 +18,9 @@ Every posting (the rules filed under one key) is a list of positions in rule ord
 is walked only as far as the best match so far, so the walk ends at the first match in it and the least of these wins.
 The telling subjects are looked up first, so that the long postings of the others are rarely walked far.
 
+An edit leaves nearly all rules as they are. These stay filed under the keys that were chosen for them (`like`), which
+spares the choosing, the larger part of the work; a choice may be a little worse than another by now, never wrong.
+
 The index is only an accelerator. Conditions know their keys and `holds` says what they mean; a test draws random
 tables and calls and compares with asking every rule in turn.
 """
@@ -26,6 +29,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from operator import attrgetter
+from typing import NamedTuple
 
 from routing_rules.conditions import Condition, Key
 from routing_rules.patterns import Kind, RegexSet, literal_prefix
@@ -130,21 +134,34 @@ class _Subject:
             found.extend([self.regexes[source] for source in self._regexes.matching(text)])
 
 
+class Filing(NamedTuple):
+    """How a rule is filed."""
+
+    rule: Rule
+    keys: Sequence[Key]  # under which it is found; none: it is asked for every call
+    residue: Residue  # what is left to check once a call was led there
+
+
 class Index:
     """The rules of a table, filed."""
 
-    __slots__ = ("_facts", "_headers", "_rest", "_texts", "residues")
+    __slots__ = ("_facts", "_filings", "_headers", "_rest", "_texts", "residues")
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
-        """File the enabled rules."""
+    def __init__(self, rules: Sequence[Rule], like: Index | None = None) -> None:
+        """File the enabled rules; those that are in the index `like`, the very same ones, as they are there."""
+        known = like._filings if like is not None else {}
         self._rest: Posting = []
-        # By position: what is left to check once a call was led there.
-        self.residues: list[Residue] = []
+        self._filings: dict[str, Filing] = {}  # by the rule's id
+        self.residues: list[Residue] = []  # by position
         subjects: dict[str, _Subject] = {}
         for position, rule in enumerate(rules):
-            settled = self._file(subjects, position, rule) if rule.enabled else None
-            when = [(condition, True) for condition in rule.when if condition is not settled]
-            self.residues.append((*when, *[(condition, False) for condition in rule.unless]))
+            filing = known.get(rule.id)
+            if filing is None or filing.rule is not rule:
+                filing = _filing(subjects, rule)
+            self._filings[rule.id] = filing
+            self.residues.append(filing.residue)
+            if rule.enabled:
+                self._file(subjects, position, filing.keys)
         for subject in subjects.values():
             subject.seal()
         used = [subjects[name] for name in sorted(subjects, key=_rank)]
@@ -152,27 +169,22 @@ class Index:
         self._texts = [(_TEXTS[subject.name], subject) for subject in used if subject.name in _TEXTS]
         self._headers = {name[7:]: subject for name, subject in subjects.items() if name.startswith("header:")}
 
-    def _file(self, subjects: dict[str, _Subject], position: int, rule: Rule) -> Condition | None:
-        """File a rule under its rarest condition; returned if being led there proves that it holds."""
-        least: float = float("inf")
-        chosen: Condition | None = None
-        filed: Sequence[Key] = ()
-        for condition in rule.when:
-            keys = condition.keys()
-            cost = sum(_cost(subjects, key) for key in keys)
-            if keys and cost < least:
-                least, chosen, filed = cost, condition, keys
-        if chosen is None:
+    def unlike(self, rules: Sequence[Rule]) -> list[int]:
+        """The indices of those of the rules that are not in this index as they are."""
+        filings = self._filings
+        return [
+            index
+            for index, rule in enumerate(rules)
+            if (filing := filings.get(rule.id)) is None or filing.rule is not rule
+        ]
+
+    def _file(self, subjects: dict[str, _Subject], position: int, keys: Sequence[Key]) -> None:
+        """File the rule at a position."""
+        if not keys:
             self._rest.append(position)
-            return None
-        settled: Condition | None = chosen
-        for key in filed:
-            found_by = _findable(subjects, key)
-            if found_by is not key:
-                settled = None  # being led there proves only how the text begins
-            subject = subjects.get(found_by.subject) or subjects.setdefault(key.subject, _Subject(key.subject))
-            subject.place(found_by.kind).setdefault(found_by.text, []).append(position)
-        return settled
+        for name, kind, text in keys:
+            subject = subjects.get(name) or subjects.setdefault(name, _Subject(name))
+            subject.place(kind).setdefault(text, []).append(position)
 
     def postings(self, question: Question) -> list[Posting]:
         """The postings which together hold every rule that can match."""
@@ -194,6 +206,23 @@ class Index:
         if self._rest:
             found.append(self._rest)
         return found
+
+
+def _filing(subjects: dict[str, _Subject], rule: Rule) -> Filing:
+    """Choose the rule's rarest condition, to be filed under its keys."""
+    least: float = float("inf")
+    chosen: Condition | None = None
+    filed: Sequence[Key] = ()
+    for condition in rule.when:
+        keys = condition.keys()
+        cost = sum(_cost(subjects, key) for key in keys)
+        if keys and cost < least:
+            least, chosen, filed = cost, condition, keys
+    found_by = [_findable(subjects, key) for key in filed]
+    # Being led there proves the condition, unless by the mere beginning of a regex.
+    settled = chosen if all(found is key for found, key in zip(found_by, filed, strict=True)) else None
+    when = [(condition, True) for condition in rule.when if condition is not settled]
+    return Filing(rule, found_by, (*when, *[(condition, False) for condition in rule.unless]))
 
 
 def _findable(subjects: dict[str, _Subject], key: Key) -> Key:

@@ -8,11 +8,12 @@ may stand in the document with or without a list around it. The modules beside t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import date
 from functools import cache
 
 from routing_rules.collector import paused
+from routing_rules.conditions import Condition
 from routing_rules.lists import ListIndex
 from routing_rules.places import near
 from routing_rules.problem import Problem, error, info, pointer_to, warning
@@ -76,10 +77,33 @@ def _rejects(decision: Decision, here: str) -> Iterator[tuple[str, int]]:
         yield from _rejects(decision.fallback, f"{here}/fallback")
 
 
-def missing_names(rulebook: Rulebook) -> tuple[Problem, ...]:
-    """The lists and calendars that conditions name and the rulebook lacks: without them it cannot be compiled."""
+def find_problems_of(
+    rulebook: Rulebook,
+    rules: Collection[int],
+    *,
+    others: bool = False,
+    refer_guard: Guard | None = None,
+    holiday_guard: Guard | None = None,
+    today: date | None = None,
+) -> tuple[Problem, ...]:
+    """The problems of a few rules, by index, and of what is no rule: what an edit of them can have made.
+
+    What else the edit takes from the `others`, a profile that they name for instance, is only looked for if wanted.
+    What takes a look at every rule is not told: rules that these shadow, shares that overlap, names that nothing uses.
+    """
+    with paused():
+        search = _Search(rulebook, refer_guard, holiday_guard, today)
+        return tuple(search.problems_of(sorted(rules), others=others))
+
+
+def missing_names(rulebook: Rulebook, rules: Iterable[int] | None = None) -> tuple[Problem, ...]:
+    """The lists and calendars that conditions name and the rulebook lacks: without them it cannot be compiled.
+
+    Of all rules, or of those with these indices.
+    """
     search = _Search(rulebook, None, None, None)
-    return tuple(problem for index, rule in enumerate(rulebook.rules) for problem in search.names(index, rule))
+    indices = range(len(rulebook.rules)) if rules is None else rules
+    return tuple(problem for index in indices for problem in search.names(index, rulebook.rules[index]))
 
 
 class _Search:
@@ -101,10 +125,20 @@ class _Search:
         yield from self._lists()
         yield from covered_entries(self._rulebook.lists)
         yield from unused_names(self._rulebook)
-        yield from self._rules()
-        yield from odd_numbers(self._rulebook.rules, self._rulebook.lists)
+        yield from self._rules(range(len(self._rulebook.rules)))
+        yield from odd_numbers(enumerate(self._rulebook.rules), self._rulebook.lists)
         yield from self._unreachable()
         yield from doubtful_shares(self._rulebook.rules)
+        yield from self._decision(self._rulebook.default, "/default")
+        yield from self._expectations()
+
+    def problems_of(self, rules: Sequence[int], *, others: bool) -> Iterator[Problem]:
+        yield from self._holidays()
+        yield from doubtful_calendars(self._rulebook.calendars, self._today)
+        yield from self._lists()
+        yield from self._rules(range(len(self._rulebook.rules)) if others else rules)
+        yield from odd_numbers(((index, self._rulebook.rules[index]) for index in rules), {})
+        yield from self._shadowed(rules)
         yield from self._decision(self._rulebook.default, "/default")
         yield from self._expectations()
 
@@ -120,9 +154,10 @@ class _Search:
             if not entries:
                 yield warning("empty_list", pointer_to("lists", name), f"list {name!r} is empty, so nobody is on it")
 
-    def _rules(self) -> Iterator[Problem]:
+    def _rules(self, indices: Iterable[int]) -> Iterator[Problem]:
         seen: set[str] = set()
-        for index, rule in enumerate(self._rulebook.rules):
+        for index in indices:
+            rule = self._rulebook.rules[index]
             if rule.id in seen:
                 yield error("duplicate_rule", f"/rules/{index}/id", f"another rule has the id {rule.id!r} already")
             seen.add(rule.id)
@@ -144,18 +179,28 @@ class _Search:
         enabled = [(index, rule) for index, rule in enumerate(self._rulebook.rules) if rule.enabled]
         for count, (index, rule) in enumerate(enabled, start=1):
             if (excluded := shadows.excludes_itself(rule)) is not None:
-                detail = f"never decides: its exception on {excluded.name} holds for every call that it is meant for"
-                yield warning("excludes_itself", f"/rules/{index}/unless/{excluded.name}", detail)
+                yield _excluded(index, excluded)
                 continue
             earlier = shadows.add(rule)
             if earlier is not None:
-                detail = f"never decides: {earlier.id!r} before it matches all of its calls; move it up or remove it"
-                yield warning("shadowed_rule", f"/rules/{index}", detail)
+                yield _shadowed(index, earlier)
             if not rule.when and not rule.unless and count < len(enabled):
                 others = ", nor does any rule after it" if count + 1 < len(enabled) else ""
                 detail = f"never decides{others}: {rule.id!r} before it matches every call"
                 yield warning("unreachable_rule", f"/rules/{enabled[count][0]}", detail)
                 return
+
+    def _shadowed(self, indices: Iterable[int]) -> Iterator[Problem]:
+        """Those of a few rules that never decide because of one before them."""
+        shadows = Shadows(ListIndex(self._rulebook.lists))
+        for index in indices:
+            rule = self._rulebook.rules[index]
+            if not rule.enabled:
+                continue
+            if (excluded := shadows.excludes_itself(rule)) is not None:
+                yield _excluded(index, excluded)
+            elif (earlier := shadows.find(rule, self._rulebook.rules[:index])) is not None:
+                yield _shadowed(index, earlier)
 
     def _decision(self, decision: Decision, here: str) -> Iterator[Problem]:
         if isinstance(decision, Ignore):
@@ -203,3 +248,13 @@ class _Search:
                 yield warning("no_time", f"{here}/call", detail)
             if expectation.then is not None:
                 yield from self._decision(expectation.then, f"{here}/then")
+
+
+def _excluded(index: int, condition: Condition) -> Problem:
+    detail = f"never decides: its exception on {condition.name} holds for every call that it is meant for"
+    return warning("excludes_itself", f"/rules/{index}/unless/{condition.name}", detail)
+
+
+def _shadowed(index: int, earlier: Rule) -> Problem:
+    detail = f"never decides: {earlier.id!r} before it matches all of its calls; move it up or remove it"
+    return warning("shadowed_rule", f"/rules/{index}", detail)

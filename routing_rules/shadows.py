@@ -17,7 +17,7 @@ cover all of them. Shadowed rules are not filed: whatever they cover, the rule b
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, combinations, islice, product
 from math import prod
 
@@ -59,6 +59,10 @@ class Shadows:
             self._comparisons -= 1
             if self.shadows(earlier, rule):
                 yield earlier
+
+    def find(self, rule: Rule, earlier: Iterable[Rule]) -> Rule | None:
+        """The first of these that shadows a rule, by asking each: for a few rules, faster than to file all others."""
+        return next((other for other in earlier if other.enabled and self.shadows(other, rule)), None)
 
     def file(self, rule: Rule) -> None:
         """Take a rule that may shadow others."""

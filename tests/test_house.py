@@ -27,6 +27,7 @@ PURE = [
     "gateway/calls/facts.py",
     "gateway/calls/number_doctor.py",
     "gateway/profiles/profile.py",
+    "gateway/profiles/variables.py",
     "gateway/rulebook/refer_guard.py",
     "gateway/rulebook/holidays.py",
     "gateway/rulebook/toml_lines.py",

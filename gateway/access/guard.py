@@ -12,6 +12,7 @@ from typing import Final
 import structlog
 from starlette.requests import Request
 
+from gateway.access.audit import Author
 from gateway.access.keys import Key, digest_of
 from gateway.access.roles import Permission, Role, may
 from gateway.access.store import Moment, find_by_digest, touch_keys
@@ -126,6 +127,12 @@ def caller_of(request: Request) -> Caller:
     """Who makes this request, once the guard has admitted it."""
     caller: Caller = request.state.caller
     return caller
+
+
+def author_of(request: Request) -> Author:
+    """The same as the audit log tells it."""
+    caller = caller_of(request)
+    return Author(id=caller.key_id, name=caller.name, address=request.client.host if request.client else None)
 
 
 def _token(request: Request) -> bytes:

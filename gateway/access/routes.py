@@ -9,10 +9,10 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.access.guard import Guard, caller_of
+from gateway.access.guard import Guard, author_of
 from gateway.access.keys import ENTROPY, make_key
 from gateway.access.roles import Role
-from gateway.access.store import Moment, insert_keys, list_keys, revoke_keys
+from gateway.access.store import Creation, Revocation, create_keys, list_keys, revoke_keys
 from gateway.answering import Answer, Page, Place, Time, answer, read_cursor, write_cursor
 from gateway.clock import Clock
 from gateway.database import Database
@@ -92,8 +92,9 @@ class KeyRoutes:
         Its token is in this answer and nowhere else.
         """
         key, token = make_key(token_bytes(ENTROPY), name=body.name, role=body.role, now=self._clock.now())
-        await self._journal.write(insert_keys, key)
-        log.info("key created", key=key.id, role=key.role, by=caller_of(request).key_id)
+        by = author_of(request)
+        await self._journal.write(create_keys, Creation(key, by))
+        log.info("key created", key=key.id, role=key.role, by=by.id)
         return answer(CreatedKey.model_validate({**asdict(key), "token": token}), 201)
 
     async def revoke_key(self, request: Request) -> Response:
@@ -103,9 +104,10 @@ class KeyRoutes:
         revoke a revoked key changes nothing.
         """
         key_id = request.path_params["key_id"]
-        key = await self._journal.write(revoke_keys, Moment(key_id, self._clock.now()))
+        by = author_of(request)
+        key = await self._journal.write(revoke_keys, Revocation(key_id, self._clock.now(), by))
         if key is None:
             raise Kind.NOT_FOUND.error(f"there is no key {key_id!r}")
         self._guard.forget(key)
-        log.info("key revoked", key=key.id, by=caller_of(request).key_id)
+        log.info("key revoked", key=key.id, by=by.id)
         return Response(status_code=204)

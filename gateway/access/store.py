@@ -9,8 +9,10 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Row, bindparam, insert, or_, select, tuple_, update
 
+from gateway.access.audit import Action, Author, Entry, record
 from gateway.access.keys import Key
 from gateway.access.roles import Role
+from gateway.clock import to_rfc3339
 from gateway.tables import api_keys
 
 
@@ -21,19 +23,64 @@ class Moment(NamedTuple):
     at: int
 
 
+class Creation(NamedTuple):
+    """A key to be stored."""
+
+    key: Key
+    by: Author
+
+
+class Revocation(NamedTuple):
+    """A key to be revoked."""
+
+    id: str
+    at: int  # µs
+    by: Author
+
+
+def create_keys(connection: Connection, creations: Sequence[Creation]) -> list[None]:
+    """Store new keys, and who made them."""
+    insert_keys(connection, [creation.key for creation in creations])
+    record(
+        connection,
+        *[
+            Entry(at=key.created_at, author=by, action=Action.CREATE_KEY, object=f"key:{key.id}", after=_told(key))
+            for key, by in creations
+        ],
+    )
+    return [None] * len(creations)
+
+
 def insert_keys(connection: Connection, keys: Sequence[Key]) -> list[None]:
     """Store new keys."""
     connection.execute(insert(api_keys), [asdict(key) for key in keys])
     return [None] * len(keys)
 
 
-def revoke_keys(connection: Connection, revocations: Sequence[Moment]) -> list[Key | None]:
+def revoke_keys(connection: Connection, revocations: Sequence[Revocation]) -> list[Key | None]:
     """Revoke keys; each as it then is, None where there is no such key. The first revocation of a key stands."""
-    revoked = []
-    for revocation in revocations:
-        connection.execute(_REVOKE, {"key": revocation.id, "at": revocation.at})
-        revoked.append(find_key(connection, revocation.id))
-    return revoked
+    return [_revoke(connection, revocation) for revocation in revocations]
+
+
+def _revoke(connection: Connection, revocation: Revocation) -> Key | None:
+    changed = connection.execute(_REVOKE, {"key": revocation.id, "at": revocation.at}).rowcount
+    key = find_key(connection, revocation.id)
+    if key is not None and changed:
+        entry = Entry(
+            at=revocation.at,
+            author=revocation.by,
+            action=Action.REVOKE_KEY,
+            object=f"key:{key.id}",
+            before=_told(key) | {"revoked_at": None},
+            after=_told(key),
+        )
+        record(connection, entry)
+    return key
+
+
+def _told(key: Key) -> dict[str, object]:
+    """What the audit log says of a key."""
+    return {"name": key.name, "role": key.role.value, "prefix": key.prefix, "revoked_at": to_rfc3339(key.revoked_at)}
 
 
 def touch_keys(connection: Connection, uses: Sequence[Moment]) -> list[None]:

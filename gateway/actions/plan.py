@@ -9,13 +9,15 @@ not when it is in trouble), and always at the end a reject 503. 503, and not 603
 elsewhere (RFC 3261 section 21.6), while the fault is ours and not the called party's wish.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
-from gateway.profiles.profile import session_of
+from gateway.profiles.profile import Conduct, conduct_of, find_profile, session_of
+from gateway.profiles.variables import Rendering
 from gateway.upstream import wire
 from gateway.upstream.wire import Command
 from routing_rules import Accept, Decision, Ignore, Refer, Reject, Rulebook
@@ -33,6 +35,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=Tr
     targets: tuple[str, ...] = ()  # where to transfer once answered, in the order to try
     stays: bool = False  # whether the caller stays with the profile when no transfer works, or is hung up
     only_if_refused: bool = False  # skipped when the upstream is in trouble rather than refusing
+    conduct: Conduct | None = None  # what the gateway does once the call is answered; None: nothing
 
     @property
     def command(self) -> Command:
@@ -76,36 +79,80 @@ def digest(document: bytes) -> bytes:
     return blake2b(document, digest_size=16).digest()
 
 
-def make_plan(decision: Decision, rulebook: Rulebook) -> Plan:
-    """The plan of `decision`, whose profiles are in `rulebook`."""
-    if isinstance(decision, Ignore):
-        return Plan((Step(kind="ignore"),))
-    steps = [_step(decision, rulebook.profiles)]
-    last = decision
-    while steps[-1].kind != "reject" and last.fallback is not None and not isinstance(last.fallback, Ignore):
-        last = last.fallback
-        steps.append(_step(last, rulebook.profiles))
-    if isinstance(last, Accept):
-        session = wire.plain_session(session_of(rulebook.profiles[last.profile], instructions=last.instructions))
-        steps.append(Step(kind="accept", body=wire.accept_body(session), profile=last.profile, only_if_refused=True))
-    if steps[-1].kind != "reject":
-        steps.append(Step(kind="reject", body=wire.reject_body(FAULT_STATUS), status=FAULT_STATUS))
-    return Plan(tuple(steps))
+def make_plan(decision: Decision, rulebook: Rulebook, call: Rendering | None = None) -> Plan:
+    """The plan of `decision`, whose profiles are in `rulebook`; their variables are rendered for `call`.
+
+    `call.used` tells afterwards whether the plan is that call's alone. Without a call, variables stay as written.
+    """
+    return _Planning(rulebook, call.render if call else str).plan(decision)
 
 
-def _step(decision: Decision, profiles: Mapping[str, Mapping[str, Any]]) -> Step:
-    if isinstance(decision, Accept):
-        body = wire.accept_body(session_of(profiles[decision.profile], instructions=decision.instructions))
-        return Step(kind="accept", body=body, profile=decision.profile)
-    if isinstance(decision, Reject):
-        return Step(kind="reject", body=wire.reject_body(decision.status), status=decision.status)
-    if isinstance(decision, Refer):
-        session = session_of(profiles[decision.profile]) if decision.profile else wire.SILENT_SESSION
+class _Planning:
+    """The making of one plan."""
+
+    def __init__(self, rulebook: Rulebook, render: Callable[[str], str]) -> None:
+        self._profiles = rulebook.profiles
+        self._render = render
+
+    def plan(self, decision: Decision) -> Plan:
+        if isinstance(decision, Ignore):
+            return Plan((Step(kind="ignore"),))
+        steps = [self._step(decision)]
+        last = decision
+        while steps[-1].kind != "reject" and last.fallback is not None and not isinstance(last.fallback, Ignore):
+            last = last.fallback
+            steps.append(self._step(last))
+        if isinstance(last, Accept):
+            steps.append(self._accept(last, plain=True))
+        if steps[-1].kind != "reject":
+            steps.append(Step(kind="reject", body=wire.reject_body(FAULT_STATUS), status=FAULT_STATUS))
+        return Plan(tuple(steps))
+
+    def _step(self, decision: Decision) -> Step:
+        if isinstance(decision, Accept):
+            return self._accept(decision)
+        if isinstance(decision, Reject):
+            return Step(kind="reject", body=wire.reject_body(decision.status), status=decision.status)
+        if isinstance(decision, Refer):
+            return self._refer(decision)
+        raise TypeError(f"{decision!r} has no step")
+
+    def _accept(self, accept: Accept, *, plain: bool = False) -> Step:
+        """The step that answers with a profile; its plainest form is for an upstream that refused the whole."""
+        profile = find_profile(self._profiles, accept.profile)
+        session = self._rendered(session_of(profile, instructions=accept.instructions))
+        conduct = conduct_of(
+            profile, greeting=accept.greeting, max_seconds=accept.max_seconds, metadata=accept.metadata
+        )
+        return Step(
+            kind="accept",
+            body=wire.accept_body(wire.plain_session(session) if plain else session),
+            profile=accept.profile,
+            only_if_refused=plain,
+            conduct=self._conduct(conduct),
+        )
+
+    def _refer(self, refer: Refer) -> Step:
+        profile = find_profile(self._profiles, refer.profile) if refer.profile is not None else None
+        session = wire.SILENT_SESSION if profile is None else self._rendered(session_of(profile))
         return Step(
             kind="refer",
             body=wire.accept_body(session),
-            profile=decision.profile,
-            targets=decision.to,
-            stays=decision.profile is not None,
+            profile=refer.profile,
+            targets=refer.to,
+            stays=profile is not None,
+            conduct=None if profile is None else self._conduct(conduct_of(profile)),
         )
-    raise TypeError(f"{decision!r} has no step")
+
+    def _rendered(self, session: dict[str, Any]) -> dict[str, Any]:
+        if isinstance(instructions := session.get("instructions"), str):
+            session["instructions"] = self._render(instructions)
+        return session
+
+    def _conduct(self, conduct: Conduct | None) -> Conduct | None:
+        if conduct is not None and conduct.greeting is not None:
+            conduct = replace(conduct, greeting=self._render(conduct.greeting))
+        if conduct is not None and conduct.silence is not None and conduct.silence.say is not None:
+            silence = replace(conduct.silence, say=self._render(conduct.silence.say))
+            conduct = replace(conduct, silence=silence)
+        return conduct

@@ -13,9 +13,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gateway.access.roles import LEAST_ROLE, Permission, Role
 from gateway.api.operations import ROOT, Operation
 from gateway.problem_details import MEDIA_TYPE, Kind
-from gateway.reading import JSON, TOML
+from gateway.reading import CSV, JSON, TOML
 
 _Object = dict[str, Any]
 _References = Mapping[Any, dict[str, Any]]  # by model and mode; the mode is that of reading or of writing
@@ -52,6 +53,7 @@ _PROBLEM: Final[_Object] = {
                     "pointer": {"type": "string", "format": "json-pointer", "description": "Into what was sent."},
                     "detail": {"type": "string"},
                     "in": {"const": "query", "description": "Where the pointer is about the query, not the body."},
+                    "line": {"type": "integer", "description": "Of a file of lines, from 1."},
                     "code": {"type": "string", "description": "Of a mistake in a rulebook."},
                 },
             },
@@ -118,7 +120,7 @@ def _operation(operation: Operation, keys: _References, schemas: Mapping[str, _O
         "operationId": operation.name,
         "tags": [operation.path.split("/")[1]],
         "summary": summary,
-        "description": f"{description}\n\nDemands the permission `{operation.may}`.".strip(),
+        "description": f"{description}\n\n{_demand(operation.may)}".strip(),
         "security": [{"key": []}],
         "parameters": [*_path_parameters(operation), *_query_parameters(query), *_headers(operation)],
         "responses": {str(operation.status): _success(operation, keys), **_failures(operation)},
@@ -178,8 +180,14 @@ def _success(operation: Operation, keys: _References) -> _Object:
 
 
 def _content(media: Iterable[str], schema: _Object) -> _Object:
-    """The content of a body in each of its media types. A TOML file is text to a schema."""
-    return {kind: {"schema": schema if kind != TOML else {"type": "string"}} for kind in media}
+    """The content of a body in each of its media types. A file of another form is text to a schema."""
+    return {kind: {"schema": {"type": "string"} if kind in (TOML, CSV) else schema} for kind in media}
+
+
+def _demand(permission: Permission) -> str:
+    role = LEAST_ROLE[permission]
+    more = "" if role is list(Role)[-1] else " or more"
+    return f"Demands the permission `{permission}`: the role {role}{more}."
 
 
 def _failures(operation: Operation) -> _Object:

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Final
 
 from starlette.routing import BaseRoute
 
+from gateway.access.audit_routes import AuditPage, AuditRoutes
 from gateway.access.guard import Guard
 from gateway.access.roles import Permission
 from gateway.access.routes import CreatedKey, KeyPage, KeyRoutes
@@ -17,14 +19,30 @@ from gateway.database import Database
 from gateway.errors import PayloadError
 from gateway.journal import Journal
 from gateway.problem_details import Kind
-from gateway.reading import JSON, LARGEST_DOCUMENT, TOML
-from gateway.rulebook.contract import Answered, Document, ProblemPage, Publication, RevisionPage
+from gateway.reading import CSV, JSON, LARGEST_DOCUMENT, TOML
+from gateway.rulebook.contract import Answered, Document, ProblemPage, Publication
 from gateway.rulebook.current import Current
 from gateway.rulebook.hindsight import Hindsight
+from gateway.rulebook.item_contract import (
+    CalendarItem,
+    CalendarPage,
+    ListItem,
+    ListPage,
+    ProfileItem,
+    ProfilePage,
+    RuleItem,
+    RulePage,
+    SentRule,
+)
+from gateway.rulebook.item_desk import ItemDesk
+from gateway.rulebook.named_routes import NamedRoutes
 from gateway.rulebook.publish import Publisher
 from gateway.rulebook.replay import Replay
 from gateway.rulebook.replay_contract import Replayed
+from gateway.rulebook.revision_contract import RevisionPage, ShownDifference
+from gateway.rulebook.revision_routes import RevisionRoutes
 from gateway.rulebook.routes import RulebookRoutes
+from gateway.rulebook.rule_routes import RuleRoutes
 from gateway.rulebook.trial import Ringing, Trial
 from gateway.settings import Settings
 from gateway.upstream.wire import IncomingCall, read_event
@@ -59,10 +77,12 @@ def api_routes(context: ApiContext) -> list[BaseRoute]:
 
 def operations(context: ApiContext, guard: Guard) -> list[Operation]:
     """Everything that the API does."""
-    rulebook = _rulebook_routes(context)
+    publisher = _publisher(context)
+    rulebook = _rulebook_routes(context, publisher)
     hindsight = Hindsight(database=context.database, current=context.current)
     calls = CallRoutes(database=context.database, explain=hindsight.explain)
     keys = KeyRoutes(database=context.database, journal=context.journal, guard=guard, clock=context.clock)
+    audit = AuditRoutes(database=context.database)
     read_rules, read_calls, manage = Permission.READ_RULEBOOK, Permission.READ_CALLS, Permission.MANAGE_KEYS
     file = (JSON, TOML)
     return [
@@ -89,7 +109,8 @@ def operations(context: ApiContext, guard: Guard) -> list[Operation]:
             problems=(Kind.STALE, Kind.MISTAKES, Kind.BROKEN, Kind.UNCONDITIONAL),
         ),
         Operation("GET", "/rulebook/problems", read_rules, rulebook.list_problems, answer=ProblemPage),
-        Operation("GET", "/rulebook/revisions", read_rules, rulebook.list_revisions, answer=RevisionPage),
+        *_revision_operations(RevisionRoutes(database=context.database, publisher=publisher)),
+        *_item_operations(ItemDesk(database=context.database, publisher=publisher)),
         Operation(
             "POST",
             "/decide",
@@ -114,20 +135,90 @@ def operations(context: ApiContext, guard: Guard) -> list[Operation]:
         Operation("GET", "/keys", manage, keys.list_keys, answer=KeyPage),
         Operation("POST", "/keys", manage, keys.create_key, answer=CreatedKey, status=201),
         Operation("DELETE", "/keys/{key_id}", manage, keys.revoke_key, status=204),
+        Operation("GET", "/audit", Permission.READ_AUDIT, audit.list_audit, answer=AuditPage),
     ]
 
 
-def _rulebook_routes(context: ApiContext) -> RulebookRoutes:
+def _revision_operations(revisions: RevisionRoutes) -> list[Operation]:
+    read, publish = Permission.READ_RULEBOOK, Permission.PUBLISH
+    return [
+        Operation("GET", "/rulebook/revisions", read, revisions.list_revisions, answer=RevisionPage),
+        Operation(
+            "POST",
+            "/rulebook/revisions/{number}/restore",
+            publish,
+            revisions.restore_revision,
+            answer=Publication,
+            has_etag=True,
+            problems=_EDITED,
+        ),
+        Operation(
+            "GET",
+            "/rulebook/diff",
+            read,
+            revisions.show_difference,
+            answer=ShownDifference,
+            problems=(Kind.NOT_FOUND,),
+        ),
+    ]
+
+
+# What can go wrong with an edit.
+_EDITED: Final = (Kind.STALE, Kind.MISTAKES, Kind.UNCONDITIONAL)
+
+
+def _item_operations(desk: ItemDesk) -> list[Operation]:
+    rules, named = RuleRoutes(desk), NamedRoutes(desk)
+    read, publish = Permission.READ_RULEBOOK, Permission.PUBLISH
+    edit: dict[str, Any] = {"answer": Publication, "has_etag": True, "problems": _EDITED}
+    one = "/rules/{id}"
+    return [
+        Operation("POST", "/rulebook/changes", publish, rules.change_rulebook, largest=LARGEST_DOCUMENT, **edit),
+        Operation("GET", "/rules", read, rules.list_rules, answer=RulePage),
+        Operation("POST", "/rules", publish, rules.create_rule, reads=SentRule, status=201, **edit),
+        Operation("GET", one, read, rules.show_rule, answer=RuleItem, has_etag=True),
+        Operation("PUT", one, publish, rules.put_rule, reads=SentRule, **edit),
+        Operation("DELETE", one, publish, rules.delete_rule, **edit),
+        Operation("GET", "/profiles", read, named.list_profiles, answer=ProfilePage),
+        Operation("GET", "/profiles/{name}", read, named.show_profile, answer=ProfileItem, has_etag=True),
+        Operation("PUT", "/profiles/{name}", publish, named.put_profile, reads=ProfileItem, **edit),
+        Operation("DELETE", "/profiles/{name}", publish, named.delete_profile, **edit),
+        Operation("GET", "/calendars", read, named.list_calendars, answer=CalendarPage),
+        Operation("GET", "/calendars/{name}", read, named.show_calendar, answer=CalendarItem, has_etag=True),
+        Operation("PUT", "/calendars/{name}", publish, named.put_calendar, reads=CalendarItem, **edit),
+        Operation("DELETE", "/calendars/{name}", publish, named.delete_calendar, **edit),
+        Operation("GET", "/lists", read, named.list_lists, answer=ListPage),
+        Operation("GET", "/lists/{name}", read, named.show_list, answer=ListItem, media=(JSON, CSV), has_etag=True),
+        Operation(
+            "PUT",
+            "/lists/{name}",
+            publish,
+            named.put_list,
+            reads=ListItem,
+            media=(JSON, CSV),
+            largest=LARGEST_DOCUMENT,
+            **edit,
+        ),
+        Operation("DELETE", "/lists/{name}", publish, named.delete_list, **edit),
+    ]
+
+
+def _publisher(context: ApiContext) -> Publisher:
+    return Publisher(
+        settings=context.settings,
+        database=context.database,
+        journal=context.journal,
+        current=context.current,
+        refer_guard=context.refer_guard,
+        clock=context.clock,
+    )
+
+
+def _rulebook_routes(context: ApiContext, publisher: Publisher) -> RulebookRoutes:
     return RulebookRoutes(
         database=context.database,
         current=context.current,
-        publisher=Publisher(
-            settings=context.settings,
-            journal=context.journal,
-            current=context.current,
-            refer_guard=context.refer_guard,
-            clock=context.clock,
-        ),
+        publisher=publisher,
         trial=Trial(
             settings=context.settings,
             current=context.current,

@@ -137,6 +137,35 @@ class Explained(Answer):
     """Whether this comes to the rule that decided the call."""
 
 
+class ShownSilence(Answer):
+    """What is done when nobody speaks."""
+
+    seconds: int
+    """Without a word from either side."""
+
+    say: str | None = None
+    """What the model is then to say; null: the call is hung up."""
+
+    times: int = 1
+    """How often in a row that is said before the call is hung up."""
+
+
+class ShownConduct(Answer):
+    """What the gateway does in the call beside the upstream's session."""
+
+    greeting: str | None = None
+    """What the model says first."""
+
+    max_seconds: int | None = None
+    """The call is hung up this long after it was answered."""
+
+    silence: ShownSilence | None = None
+    """What is done when nobody speaks."""
+
+    metadata: dict[str, str] = Field(default_factory=dict)
+    """Free words kept with the call."""
+
+
 class PlannedStep(Answer):
     """One way to settle the call; the next is for the case that this one fails."""
 
@@ -152,6 +181,9 @@ class PlannedStep(Answer):
     targets: list[str] = Field(default_factory=list)
     """Where to transfer, in the order to try."""
 
+    conduct: ShownConduct | None = None
+    """What the gateway does once the call is answered; null for nothing."""
+
 
 class CallDetail(Call):
     """One call, with its explanation."""
@@ -161,6 +193,9 @@ class CallDetail(Call):
 
     plan: list[PlannedStep]
     """What was planned when it was decided, in the order to try."""
+
+    metadata: dict[str, str]
+    """The words that its profile, or its rule, keeps with the call."""
 
 
 class TimelineEvent(Answer):
@@ -213,7 +248,13 @@ def call_of(call: RecordedCall) -> Call:
 
 def detail_of(call: RecordedCall, explanation: Explanation | None, plan: bytes) -> CallDetail:
     """The same with how its decision came about and what was planned; `plan` is encoded."""
-    return CallDetail(**dict(call_of(call)), explanation=_explained(call, explanation), plan=_steps(plan))
+    steps = _steps(plan)
+    return CallDetail(
+        **dict(call_of(call)),
+        explanation=_explained(call, explanation),
+        plan=steps,
+        metadata=next((s.conduct.metadata for s in steps if s.profile == call.profile and s.conduct), {}),
+    )
 
 
 def event_of(event: RecordedEvent) -> TimelineEvent:

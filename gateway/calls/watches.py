@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypedDict
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     and_,
     bindparam,

@@ -5,7 +5,7 @@ import secrets
 import click
 
 from gateway.access.roles import Role
-from gateway.cli.configured import database_of, settings_of
+from gateway.cli.configured import author_of_command, database_of, settings_of
 from gateway.cli.output import json_option, print_json, print_table, say
 from gateway.clock import SystemClock, to_rfc3339
 from gateway.errors import GatewayError
@@ -27,12 +27,12 @@ def command() -> None:
 def create(ctx: click.Context, name: str, role: str, as_json: bool) -> None:
     """Create a key called NAME and print its token, once."""
     from gateway.access.keys import ENTROPY, make_key
-    from gateway.access.store import insert_keys
+    from gateway.access.store import Creation, create_keys
 
     now = SystemClock().now()
     key, token = make_key(secrets.token_bytes(ENTROPY), name=name, role=Role(role), now=now)
     with database_of(settings_of(ctx)) as database, database.transaction() as connection:
-        insert_keys(connection, [key])
+        create_keys(connection, [Creation(key, author_of_command())])
     if as_json:
         print_json({"id": key.id, "name": key.name, "role": key.role, "token": token})
     else:
@@ -75,10 +75,10 @@ def list_(ctx: click.Context, as_json: bool) -> None:
 @click.pass_context
 def revoke(ctx: click.Context, key_id: str) -> None:
     """Revoke the key KEY_ID. Running gateways refuse it within a second."""
-    from gateway.access.store import Moment, revoke_keys
+    from gateway.access.store import Revocation, revoke_keys
 
     with database_of(settings_of(ctx)) as database, database.transaction() as connection:
-        (key,) = revoke_keys(connection, [Moment(key_id, SystemClock().now())])
+        (key,) = revoke_keys(connection, [Revocation(key_id, SystemClock().now(), author_of_command())])
     if key is None:
         raise GatewayError(f"there is no key {key_id!r}; `gateway keys list` shows their ids")
     say(f"{key.id} ({key.name}) is revoked since {to_rfc3339(key.revoked_at)}.")

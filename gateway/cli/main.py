@@ -22,6 +22,7 @@ COMMANDS = {
     "replay": ("replay", "Run past calls through a draft or a revision: which would go elsewhere?"),
     "calls": ("calls", "Look at calls."),
     "keys": ("keys", "Create, list and revoke API keys."),
+    "audit": ("audit", "Look at who changed or revealed what."),
     "db": ("db", "Look after the database's tables."),
     "emulate": ("emulate", "Run an upstream to try and test against."),
 }

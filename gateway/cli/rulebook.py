@@ -84,8 +84,8 @@ def check(ctx: click.Context, file: str, suggest_order: bool, as_json: bool) -> 
 def _check(text: str, file: str, settings: "Settings") -> _Checked:
     """Everything that publishing would say, offline."""
     from gateway.rulebook.current import compile_rulebook
+    from gateway.rulebook.examination import examine
     from gateway.rulebook.expectations import broken_expectations
-    from gateway.rulebook.publish import examine
     from gateway.rulebook.refer_guard import ReferGuard
     from routing_rules import DocumentError, find_notes
 

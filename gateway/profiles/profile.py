@@ -1,15 +1,169 @@
-"""A profile: a named accept configuration, part for the upstream and part for ourselves."""
+"""A profile: a named accept configuration, part for the upstream and part for ourselves.
+
+Plain functions on plain values, which never fail: a stored revision must decide calls whatever an earlier release let
+through. Whether a profile is right is asked when it is published (`gateway.profiles.problems`). The public functions:
+
+    find_profile(profiles, name)       the profile with what it extends
+    session_of(profile)                the session object that answers a phone call
+    browser_session_of(profile)        the session object of an ephemeral key: realtime or transcription
+    conduct_of(profile)                what the gateway does beside the session: greeting, time limit, silence, metadata
+"""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-# What the gateway reads of a profile; all other keys are the upstream's session, sent as they are.
-GATEWAY_KEYS: Final = frozenset({"note", "greeting", "max_seconds", "silence", "metadata"})
+import msgspec
+
+Value = TypeVar("Value")
+
+# What the gateway reads of a profile; all other keys are the upstream's session.
+GATEWAY_KEYS: Final = frozenset({"note", "extends", "extra", "greeting", "max_seconds", "silence", "metadata"})
+
+# How null is written here, where the upstream means "switched off" by it: TOML has no null.
+OFF: Final = "off"
+_NULLABLE: Final = (
+    ("audio", "input", "turn_detection"),
+    ("audio", "input", "noise_reduction"),
+    ("audio", "input", "transcription"),
+    ("tracing",),
+)
+
+# Negotiated in SDP on a phone call; sent in an accept they were seen to turn audio into static (FACTS section 3).
+_FORMATS: Final = (("audio", "input", "format"), ("audio", "output", "format"))
+
+
+class Silence(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """What to do when nobody speaks."""
+
+    seconds: int  # without a word from either side, 5 to 600
+    say: str | None = None  # what the model is then to say; None: the call is hung up
+    times: int = 1  # how often in a row that is said before the call is hung up, 1 to 10
+
+
+class Conduct(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """What the gateway does in a call beside its session; stored with the plan, acted on by the sideband."""
+
+    greeting: str | None = None  # what the model says first, before the caller speaks
+    max_seconds: int | None = None  # the call is hung up this long after it was answered, 1 to 86,400
+    silence: Silence | None = None  # None: silence is the upstream's business alone
+    metadata: dict[str, str] = {}  # free words kept with the call, for people and programs
+
+
+_NOTHING: Final = Conduct()
+
+
+def find_profile(profiles: Mapping[str, Mapping[str, Any]], name: str) -> Mapping[str, Any]:
+    """The profile of this name with everything that it extends; a parent that is not there adds nothing."""
+    chain = lineage(profiles, name)
+    profile: Mapping[str, Any] = chain[-1]
+    for heir in reversed(chain[:-1]):
+        inherited = {key: value for key, value in profile.items() if key not in {"note", "extends"}}
+        profile = _overlay(inherited, heir)
+    return profile
+
+
+def lineage(profiles: Mapping[str, Mapping[str, Any]], name: str) -> list[Mapping[str, Any]]:
+    """The profile, its parent, its parent's parent, up to one that extends none, or one that was met before."""
+    chain, seen = [profiles[name]], {name}
+    while isinstance(parent := chain[-1].get("extends"), str) and parent in profiles and parent not in seen:
+        chain.append(profiles[parent])
+        seen.add(parent)
+    return chain
+
+
+def _overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """`above` over `below`, tables within tables; a table of another `type` replaces the one below whole."""
+    merged = dict(below)
+    for key, value in above.items():
+        old: Any = merged.get(key)
+        tables = isinstance(old, Mapping) and isinstance(value, Mapping)
+        merged[key] = _overlay(old, value) if tables and _of_a_kind(old, value) else value
+    return merged
+
+
+def _of_a_kind(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """Whether `new` adds to `old`: it says no `type`, or the same."""
+    return "type" not in new or new["type"] == old.get("type")
 
 
 def session_of(profile: Mapping[str, Any], *, instructions: str | None = None) -> dict[str, Any]:
-    """The session object to send upstream, with a rule's own `instructions` in place of the profile's if given."""
-    session = {key: value for key, value in profile.items() if key not in GATEWAY_KEYS}
+    """The session that answers a phone call, with a rule's own `instructions` in place of the profile's if given."""
+    session = _session(profile)
+    for path in _FORMATS:
+        _remove(session, path)
+    if session.get("type") == "realtime":
+        del session["type"]  # the wire adds it
     if instructions is not None:
         session["instructions"] = instructions
     return session
+
+
+def browser_session_of(profile: Mapping[str, Any]) -> dict[str, Any]:
+    """The session of an ephemeral key: formats and `type` ("realtime" or "transcription") are part of it."""
+    return {"type": "realtime", **_session(profile)}
+
+
+def _session(profile: Mapping[str, Any]) -> dict[str, Any]:
+    session = {key: value for key, value in profile.items() if key not in GATEWAY_KEYS}
+    if isinstance(tools := session.get("tools"), list):
+        session["tools"] = [_with_extra(tool) if isinstance(tool, Mapping) else tool for tool in tools]
+    for path in _NULLABLE:
+        _switch_off(session, path)
+    extra = profile.get("extra")
+    return _overlay(session, extra) if isinstance(extra, Mapping) else session
+
+
+def _with_extra(tool: Mapping[str, Any]) -> dict[str, Any]:
+    """A tool with its own `extra` merged into it."""
+    plain = {key: value for key, value in tool.items() if key != "extra"}
+    extra = tool.get("extra")
+    return _overlay(plain, extra) if isinstance(extra, Mapping) else plain
+
+
+def _switch_off(table: dict[str, Any], path: tuple[str, ...]) -> None:
+    """Write null where `OFF` stands. Tables on the way are copied, since they belong to the rulebook."""
+    key, *rest = path
+    if rest and isinstance(table.get(key), Mapping):
+        table[key] = dict(table[key])
+        _switch_off(table[key], tuple(rest))
+    elif not rest and table.get(key) == OFF:
+        table[key] = None
+
+
+def _remove(table: dict[str, Any], path: tuple[str, ...]) -> None:
+    """Take out what stands at `path`, and tables that it leaves empty; copied likewise."""
+    key, *rest = path
+    if not rest:
+        table.pop(key, None)
+    elif isinstance(table.get(key), Mapping):
+        table[key] = dict(table[key])
+        _remove(table[key], tuple(rest))
+        if not table[key]:
+            del table[key]
+
+
+def conduct_of(
+    profile: Mapping[str, Any],
+    *,
+    greeting: str | None = None,
+    max_seconds: int | None = None,
+    metadata: Mapping[str, str] | None = None,
+) -> Conduct | None:
+    """What the gateway does beside the session, a rule's own words in place of the profile's; None for nothing.
+
+    What cannot be read is left out.
+    """
+    conduct = Conduct(
+        greeting=_read(profile.get("greeting"), str, None) if greeting is None else greeting,
+        max_seconds=_read(profile.get("max_seconds"), int, None) if max_seconds is None else max_seconds,
+        silence=_read(profile.get("silence"), Silence, None),
+        metadata=_read(profile.get("metadata"), dict[str, str], {}) if metadata is None else dict(metadata),
+    )
+    return None if conduct == _NOTHING else conduct
+
+
+def _read(value: object, kind: Any, otherwise: Any) -> Any:
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError:
+        return otherwise

@@ -4,13 +4,23 @@ from dataclasses import replace
 from typing import Annotated, Any, Literal, Self
 
 import msgspec
-from pydantic import BeforeValidator, ConfigDict, Field, JsonValue, WithJsonSchema, model_validator
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
-from gateway.answering import Answer, Page, Time
+from gateway.answering import Answer, Page
 from gateway.calls.contract import Header, Tried
 from gateway.calls.expected import TRIAL
 from gateway.calls.facts import ReadCall
 from gateway.reading import Form, Line, Moment
+from gateway.rulebook.store import Signed
 from gateway.rulebook.trial import Outcome, ReadEvent
 from routing_rules import ExpectedCall, Reason, Severity
 from routing_rules.writing import write_decision
@@ -52,11 +62,8 @@ class RulebookQuery(Form):
     """Its number; the current one if left out."""
 
 
-class PublishQuery(Form):
+class EditQuery(Form):
     """How to publish."""
-
-    dry_run: bool = False
-    """Only check: nothing is published, and `If-Match` is not demanded."""
 
     comment: Line = Field("", max_length=500)
     """Why, for the list of revisions."""
@@ -64,8 +71,26 @@ class PublishQuery(Form):
     force: bool = False
     """Publish although expectations fail; needs a `reason`. Other mistakes cannot be forced."""
 
-    reason: Line = Field("", max_length=500)
-    """Why it is forced; recorded in the revision's comment."""
+    reason: Line = Field("", max_length=500, validate_default=True)
+    """Why it is forced; recorded in the revision."""
+
+    @field_validator("reason")
+    @classmethod
+    def _beside_force(cls, reason: str, told: ValidationInfo) -> str:
+        if told.data.get("force", False) != bool(reason.strip()):
+            raise ValueError("says why the publish is forced: send both force=true and a reason, or neither")
+        return reason
+
+    def signed(self, author: str) -> Signed:
+        """The same, with the name of who wants it."""
+        return Signed(author=author, comment=self.comment, forced_for=self.reason if self.force else None)
+
+
+class PublishQuery(EditQuery):
+    """How to publish a document."""
+
+    dry_run: bool = False
+    """Only check: nothing is published, and `If-Match` is not demanded."""
 
 
 class ShownProblem(Answer):
@@ -96,26 +121,6 @@ class Publication(Answer):
 
 class ProblemPage(Page[ShownProblem]):
     """Warnings, then what is worth knowing."""
-
-
-class ShownRevision(Answer):
-    """One published state of the rulebook."""
-
-    revision: int
-    """Its number."""
-
-    author: str
-    """The name of the key that published it."""
-
-    comment: str
-    """Why, in its author's words."""
-
-    created_at: Time
-    """When it was published."""
-
-
-class RevisionPage(Page[ShownRevision]):
-    """Revisions, the newest first."""
 
 
 def _several(value: object) -> object:

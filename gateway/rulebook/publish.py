@@ -1,41 +1,49 @@
-"""Publishing a rulebook: checked, compiled, stored as the next revision, put in force.
+"""Publishing: whole documents, single edits and earlier revisions; checked, compiled, stored, put in force.
 
 The order matters. Everything that can fail for the document's own sake, compiling and its own expectations included,
 happens before anything is stored, in a thread, so that calls are answered meanwhile. A rulebook whose expectations fail
-is published only where somebody says why; the reason stands in the revision's comment. The revision is stored only if
-it follows the one that its author saw (`base`): of two people who publish at once, one is told. The table is swapped
-when the commit is done; other nodes find the revision by `gateway.rulebook.watch`.
+is published only where somebody says why; the reason stands in the revision. The revision is stored only if it follows
+the one that it was made from: of two people who publish at once, one is told, or, if they edited different items, the
+second edit is made again on top of the first. The table is swapped when the commit is done; other nodes find the
+revision by `gateway.rulebook.watch`. Only what changed is written (see `row_plan`).
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 import structlog
 
 from gateway.clock import Clock, to_datetime
 from gateway.collector import uncollected
+from gateway.database import Database
 from gateway.errors import GatewayError
 from gateway.journal import Journal
+from gateway.rulebook.commit import commit
 from gateway.rulebook.current import Compiled, Current, compile_rulebook, years_around
-from gateway.rulebook.expectations import broken_expectations
-from gateway.rulebook.holidays import code_mistake
-from gateway.rulebook.store import Publication, pack_document, publish_revisions
-from gateway.settings import Settings
-from routing_rules import (
-    DocumentError,
-    Problem,
-    Rulebook,
-    Severity,
-    find_notes,
-    find_problems,
-    read_document,
-    write_document,
+from gateway.rulebook.difference import counts, difference
+from gateway.rulebook.edit import Edit
+from gateway.rulebook.examination import (
+    BrokenExpectations,
+    Examined,
+    ReferGuard,
+    admitted,
+    examine,
+    examine_edits,
+    problems_of,
 )
+from gateway.rulebook.expectations import broken_expectations
+from gateway.rulebook.item_store import Writing
+from gateway.rulebook.precondition import check_matches
+from gateway.rulebook.row_plan import plan_anew, plan_rows
+from gateway.rulebook.store import Publication, Signed, find_revision, newest_number
+from gateway.settings import Settings
+from routing_rules import DocumentError, Problem, Rulebook, find_notes, read_document
 
-ReferGuard = Callable[[str], str | None]  # why a target is refused; None when it may be called
+# How often an edit is made again because another node was faster.
+TRIES: Final = 5
 
 log = structlog.get_logger(__name__)
 
@@ -48,53 +56,40 @@ class StaleBaseError(GatewayError):
         self.newest = newest
 
 
-class BrokenExpectations(DocumentError):
-    """Calls would not go where the document expects them to; nothing else is wrong with it."""
+class Released(NamedTuple):
+    """What was published."""
+
+    number: int
+    warnings: tuple[Problem, ...]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Examined:
-    """A document without errors."""
-
-    rulebook: Rulebook
-    warnings: tuple[Problem, ...]  # what its author probably did not mean
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Prepared:
-    """A revision that lacks nothing but the commit."""
+class Tried(NamedTuple):
+    """A compiled rulebook whose expectations hold, or were overridden."""
 
     compiled: Compiled
-    packed: bytes
-    warnings: tuple[Problem, ...]
-    forced: bool  # published although expectations fail
-
-
-def examine(document: Mapping[str, Any], refer_guard: ReferGuard, today: date | None = None) -> Examined:
-    """Read and check a document; its expectations are not tried. Raises DocumentError with every error found."""
-    rulebook = read_document(document)
-    problems = _problems(rulebook, refer_guard, today)
-    if errors := [problem for problem in problems if problem.severity is Severity.ERROR]:
-        raise DocumentError(errors)
-    return Examined(rulebook=rulebook, warnings=problems)
-
-
-def _problems(rulebook: Rulebook, refer_guard: ReferGuard, today: date | None) -> tuple[Problem, ...]:
-    with uncollected():
-        return find_problems(rulebook, refer_guard=refer_guard, holiday_guard=code_mistake, today=today)
+    broken: tuple[Problem, ...]  # as warnings
 
 
 class Publisher:
-    """Publishes rulebooks through the journal of this process."""
+    """Publishes rulebooks; one at a time in this process."""
 
     def __init__(
-        self, *, settings: Settings, journal: Journal, current: Current, refer_guard: ReferGuard, clock: Clock
+        self,
+        *,
+        settings: Settings,
+        database: Database,
+        journal: Journal,
+        current: Current,
+        refer_guard: ReferGuard,
+        clock: Clock,
     ) -> None:
         self._settings = settings
+        self._database = database
         self._journal = journal
         self._current = current
         self._refer_guard = refer_guard
         self._clock = clock
+        self._turn = asyncio.Lock()
         self._known: tuple[Compiled, date, tuple[Problem, ...]] | None = None  # the problems of a revision on a day
 
     async def problems(self) -> tuple[int, tuple[Problem, ...]]:
@@ -106,53 +101,130 @@ class Publisher:
         return compiled.number, self._known[2]
 
     def _doubts(self, compiled: Compiled, now: int) -> tuple[Problem, ...]:
-        found = _problems(compiled.rulebook, self._refer_guard, to_datetime(now).date())
+        found = problems_of(compiled.rulebook, self._refer_guard, to_datetime(now).date())
         broken = broken_expectations(compiled, self._settings, now)
-        return (*found, *map(_admitted, broken), *find_notes(compiled.rulebook))
+        return (*found, *map(admitted, broken), *find_notes(compiled.rulebook))
 
     async def check(self, document: Mapping[str, Any], *, force: bool = False) -> Examined:
         """What publishing would find. Raises as `publish` does for the document's own sake."""
-        prepared = await asyncio.to_thread(self._prepare, document, 0, self._clock.now(), force)
-        return Examined(rulebook=prepared.compiled.rulebook, warnings=prepared.warnings)
+        examined = await self._examine(document)
+        tried = await asyncio.to_thread(self._try, examined.rulebook, 0, self._clock.now(), force)
+        return Examined(rulebook=examined.rulebook, warnings=(*examined.warnings, *tried.broken))
 
-    async def publish(
-        self, document: Mapping[str, Any], *, base: int, author: str, comment: str, forced_for: str | None = None
-    ) -> tuple[int, tuple[Problem, ...]]:
+    async def publish(self, document: Mapping[str, Any], *, base: int, signed: Signed) -> Released:
         """Publish a document that was made from revision `base`; its number and its warnings.
 
-        `forced_for` is the reason for which it is published although expectations fail, which are warnings then.
         Raises DocumentError with every error (BrokenExpectations if there are no others), StaleBaseError when `base` is
         not the current revision any more, and DatabaseUnavailable, upon which it may have been published or not.
         """
-        now = self._clock.now()
-        prepared = await asyncio.to_thread(self._prepare, document, base + 1, now, forced_for is not None)
-        if prepared.forced:
-            comment = f"{comment} (published although expectations fail: {forced_for})".strip()
+        examined = await self._examine(document)
+        async with self._turn:
+            return await self._release(base, examined, signed)
+
+    async def restore(self, number: int, *, base: int, signed: Signed) -> Released:
+        """Publish revision `number` again. Raises as `publish` does, and LookupError if there is no such revision."""
+        revision = await self._database.read(find_revision, number)
+        if revision is None:
+            raise LookupError(f"there is no revision {number}")
+        return await self.publish(revision.document, base=base, signed=signed)
+
+    async def edit(self, edits: Sequence[Edit], *, base: int | None, signed: Signed) -> Released:
+        """Publish edits of the current revision as one revision; its number, and the warnings about them.
+
+        With `base` that must be the current revision; without, each edit's own condition must hold. Raises
+        DocumentError with every error, StaleBaseError, MatchError, and DatabaseUnavailable.
+        """
+        async with self._turn:
+            for _ in range(TRIES):
+                newest = await self._database.read(newest_number)
+                if base is not None and base != newest:
+                    raise StaleBaseError(newest)
+                if base is None:
+                    await self._database.read(check_matches, newest, edits)
+                try:
+                    return await self._release_edits(newest, edits, signed)
+                except StaleBaseError as error:
+                    newest = error.newest
+        raise StaleBaseError(newest)
+
+    async def _examine(self, document: Mapping[str, Any]) -> Examined:
+        today = to_datetime(self._clock.now()).date()
+        return await asyncio.to_thread(examine, document, self._refer_guard, today)
+
+    async def _release_edits(self, newest: int, edits: Sequence[Edit], signed: Signed) -> Released:
+        """Release the newest revision with the edits made, unless all is as it is wanted already."""
+        rulebook = await self._rulebook(newest)
+        today = to_datetime(self._clock.now()).date()
+        examined = await asyncio.to_thread(examine_edits, rulebook, edits, self._refer_guard, today)
+        if not await asyncio.to_thread(difference, rulebook, examined.rulebook):
+            return Released(newest, examined.warnings)
+        try:
+            return await self._release(newest, examined, signed)
+        except BrokenExpectations as error:
+            # All edits together broke it, and the expectation is not part of what was sent.
+            raise BrokenExpectations([replace(problem, pointer="") for problem in error.problems]) from None
+
+    async def _rulebook(self, number: int) -> Rulebook:
+        """The rulebook of the newest revision. Raises DocumentError if this release cannot read it."""
+        compiled = self._current.compiled
+        if compiled.number == number:
+            return compiled.rulebook
+        revision = await self._database.read(find_revision, number)
+        if revision is None:
+            raise StaleBaseError(number)
+        return await asyncio.to_thread(_read, revision.document)
+
+    async def _release(self, base: int, examined: Examined, signed: Signed) -> Released:
+        """Compile, try, store and put in force what follows `base`."""
+        now, rulebook = self._clock.now(), examined.rulebook
+        before = await self._before(base)
+        force = signed.forced_for is not None
+        tried = await asyncio.to_thread(self._try, rulebook, base + 1, now, force)
+        writing, changed = await self._plan(before, base + 1, rulebook)
         publication = Publication(
-            number=base + 1, packed=prepared.packed, author=author, comment=comment, created_at=now
+            number=base + 1,
+            signed=signed if tried.broken else replace(signed, forced_for=None),
+            created_at=now,
+            counts=changed,
+            writing=writing,
         )
-        published = await self._journal.write(publish_revisions, publication)
+        published = await commit(publication, self._database, self._journal)
         if not published.done:
             raise StaleBaseError(published.newest)
-        self._current.swap(prepared.compiled)
-        log.info("rulebook published", revision=base + 1, author=author, rules=len(prepared.compiled.rulebook.rules))
-        return base + 1, prepared.warnings
+        self._current.swap(tried.compiled)
+        log.info("rulebook published", revision=base + 1, author=signed.author, rules=len(rulebook.rules))
+        return Released(base + 1, (*examined.warnings, *tried.broken))
 
-    def _prepare(self, document: Mapping[str, Any], number: int, now: int, force: bool) -> Prepared:
+    async def _before(self, base: int) -> Rulebook | None:
+        """The rulebook that is to be followed; None if this release cannot read it, so that it is written anew."""
+        newest = await self._database.read(newest_number)
+        if newest != base:
+            raise StaleBaseError(newest)
+        try:
+            return await self._rulebook(base)
+        except DocumentError:
+            return None
+
+    async def _plan(
+        self, before: Rulebook | None, number: int, rulebook: Rulebook
+    ) -> tuple[Writing, Mapping[str, int]]:
+        """The rows that the revision writes, and how many items it changes."""
+        if before is None:
+            return await asyncio.to_thread(plan_anew, number, rulebook), {}
+        changes = await asyncio.to_thread(difference, before, rulebook)
+        return await self._database.read(plan_rows, number, rulebook, changes), counts(changes)
+
+    def _try(self, rulebook: Rulebook, number: int, now: int, force: bool) -> Tried:
+        """Compile a rulebook and try its expectations. Raises BrokenExpectations unless forced."""
         with uncollected():
-            examined = examine(document, self._refer_guard, to_datetime(now).date())
-            compiled = compile_rulebook(examined.rulebook, number, years_around(now))
+            like = self._current.compiled.table
+            compiled = compile_rulebook(rulebook, number, years_around(now), like)
             broken = broken_expectations(compiled, self._settings, now)
             if broken and not force:
                 raise BrokenExpectations(broken)
-            return Prepared(
-                compiled=compiled,
-                packed=pack_document(write_document(examined.rulebook)),
-                warnings=(*examined.warnings, *map(_admitted, broken)),
-                forced=bool(broken),
-            )
+            return Tried(compiled, tuple(map(admitted, broken)))
 
 
-def _admitted(problem: Problem) -> Problem:
-    """An error that is in force already, or about to be, as a warning."""
-    return replace(problem, severity=Severity.WARNING)
+def _read(document: Mapping[str, Any]) -> Rulebook:
+    with uncollected():
+        return read_document(document)

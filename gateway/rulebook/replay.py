@@ -24,7 +24,7 @@ from gateway.calls.history import Position, RecordedCall, Wanted, find_calls, fi
 from gateway.clock import to_datetime
 from gateway.database import Database
 from gateway.rulebook.current import Compiled, Current, compile_revision
-from gateway.rulebook.publish import ReferGuard
+from gateway.rulebook.examination import ReferGuard
 from gateway.rulebook.store import find_revision
 from gateway.rulebook.trial import compile_draft
 from routing_rules import Accept, Decision, Ignore, Refer, Reject, Verdict, decide

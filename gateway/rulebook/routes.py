@@ -1,7 +1,7 @@
 """The API's operations on the rulebook, and its question what would happen to calls."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import aclosing
 from typing import Any, Final, Literal
 
@@ -13,7 +13,7 @@ from gateway.access.guard import caller_of
 from gateway.answering import Place, answer, read_cursor, write_cursor
 from gateway.collector import uncollected
 from gateway.database import Database
-from gateway.errors import PayloadError, RequestError
+from gateway.errors import PayloadError
 from gateway.preconditions import demand_match, etag, expect_match, has_already, stale
 from gateway.problem_details import Kind
 from gateway.reading import JSON, LARGEST_DOCUMENT, TOML, PageQuery, content_type, parse, prefers, read_body
@@ -22,24 +22,19 @@ from gateway.rulebook.contract import (
     Publication,
     PublishQuery,
     Question,
-    RevisionPage,
     RulebookQuery,
     ShownProblem,
-    ShownRevision,
     answered_of,
 )
 from gateway.rulebook.current import Current
-from gateway.rulebook.expectations import FORCEABLE
 from gateway.rulebook.file_form import nulls, write_toml
 from gateway.rulebook.publish import Publisher, StaleBaseError
+from gateway.rulebook.refusals import TOLD, mistakes, wrong
 from gateway.rulebook.replay import Replay
 from gateway.rulebook.replay_contract import KEPT, Replayed, ReplayQuestion, ShownChange, change_of
-from gateway.rulebook.store import find_text, list_revisions, newest_number
+from gateway.rulebook.store import find_text, newest_number
 from gateway.rulebook.trial import ReadEvent, Trial
-from routing_rules import DocumentError, Problem
-
-# Mistakes told at once: more than anybody mends in one go, and an answer of a megabyte at most.
-TOLD: Final = 1_000
+from routing_rules import DocumentError
 
 # What keeps an answer out of caches that are shared, and lets a client ask whether its own is still right.
 _REVALIDATED: Final = {"cache-control": "private, no-cache", "vary": "accept, authorization"}
@@ -88,7 +83,6 @@ class RulebookRoutes:
         a mistake, if a call that it expects would go elsewhere (unless that is forced), or if `If-Match` does not name
         the current revision.
         """
-        forced_for = _reason(query)
         media = content_type(request, [JSON, TOML])
         base = await self._database.read(newest_number)
         if query.dry_run:
@@ -102,32 +96,14 @@ class RulebookRoutes:
             if query.dry_run:
                 number, warnings = base, (await self._publisher.check(document, force=query.force)).warnings
             else:
-                number, warnings = await self._publisher.publish(
-                    document,
-                    base=base,
-                    author=caller_of(request).name,
-                    comment=query.comment,
-                    forced_for=forced_for,
-                )
+                signed = query.signed(caller_of(request).name)
+                number, warnings = await self._publisher.publish(document, base=base, signed=signed)
         except DocumentError as error:
-            raise _mistakes(error.problems) from None
+            raise mistakes(error.problems) from None
         except StaleBaseError as error:
             raise stale(error.newest) from None
         problems = [ShownProblem.model_validate(problem) for problem in warnings[:TOLD]]
         return answer(Publication(revision=number, problems=problems), headers={"etag": etag(number)})
-
-    async def list_revisions(self, request: Request, query: PageQuery) -> Response:
-        """List what was published, the newest first."""
-        position = read_cursor(query.cursor, tuple[Literal["revisions"], Place])
-        before = position[1] if position else None
-        notes = await self._database.read(lambda c: list_revisions(c, limit=query.limit + 1, before=before))
-        shown = notes[: query.limit]
-        following = write_cursor(("revisions", shown[-1].number)) if len(notes) > len(shown) else None
-        items = [
-            ShownRevision(revision=note.number, author=note.author, comment=note.comment, created_at=note.created_at)
-            for note in shown
-        ]
-        return answer(RevisionPage(items=items, next=following))
 
     async def list_problems(self, request: Request, query: PageQuery) -> Response:
         """List what is doubtful in the current revision."""
@@ -149,16 +125,16 @@ class RulebookRoutes:
         try:
             call_id, call = body.described(self._read_event)
         except PayloadError as error:
-            raise _wrong("/event", str(error)) from None
+            raise wrong("/event", str(error)) from None
         if call.endpoint is not None and not self._trial.knows(call.endpoint):
-            raise _wrong("/endpoint", f"there is no endpoint {call.endpoint!r}")
+            raise wrong("/endpoint", f"there is no endpoint {call.endpoint!r}")
         draft = body.rulebook
         if draft is not None:
             draft.pop("revision", None)
         try:
             outcome = await self._trial.decide(call, draft, call_id=call_id)
         except DocumentError as error:
-            raise _mistakes(error.problems, "/rulebook") from None
+            raise mistakes(error.problems, "/rulebook") from None
         return answer(answered_of(outcome))
 
     async def replay(self, request: Request, body: ReplayQuestion) -> Response:
@@ -177,9 +153,9 @@ class RulebookRoutes:
         try:
             compiled = await self._replay.compile(draft, body.revision)
         except DocumentError as error:
-            raise _mistakes(error.problems, "/rulebook" if draft is not None else "/revision") from None
+            raise mistakes(error.problems, "/rulebook" if draft is not None else "/revision") from None
         if compiled is None:
-            raise _wrong("/revision", f"there is no revision {body.revision}")
+            raise wrong("/revision", f"there is no revision {body.revision}")
         checked = changed = 0
         more = False
         items: list[ShownChange] = []
@@ -191,30 +167,6 @@ class RulebookRoutes:
                 items += map(change_of, one.changes[: KEPT - len(items)])
         revision = None if draft is not None else compiled.number
         return answer(Replayed(revision=revision, checked=checked, changed=changed, complete=not more, items=items))
-
-
-def _wrong(pointer: str, detail: str) -> RequestError:
-    return Kind.INVALID.error(f"{pointer[1:]}: {detail}", errors=[{"pointer": pointer, "detail": detail}])
-
-
-def _reason(query: PublishQuery) -> str | None:
-    """Why the publish is forced; None where it is not. Raises RequestError (422) for one without the other."""
-    if query.force == bool(query.reason.strip()):
-        return query.reason if query.force else None
-    detail = "says why the publish is forced: send both force=true and a reason, or neither"
-    errors = [{"pointer": "/reason", "detail": detail, "in": "query"}]
-    raise Kind.INVALID.error(f"reason {detail}", errors=errors)
-
-
-def _mistakes(problems: Sequence[Problem], root: str = "") -> RequestError:
-    """The refusal of a document with errors."""
-    errors = [{"pointer": root + p.pointer, "detail": p.detail, "code": p.code} for p in problems]
-    broken = all(problem.code in FORCEABLE for problem in problems)
-    what = "broken expectation" if broken else "mistake"
-    one = f"one {what}" if len(errors) == 1 else f"{len(errors):,} {what}s"
-    more = f", the first {TOLD:,} of them below" if len(errors) > TOLD else ""
-    kind = Kind.BROKEN if broken else Kind.MISTAKES
-    return kind.error(f"{one}{more}", errors=errors[:TOLD])
 
 
 def _as_toml(text: bytes, number: int) -> str:

@@ -1,19 +1,20 @@
 """Revisions of the rulebook in the database."""
 
 import tomllib
-import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, insert, select, text
 
 from gateway.collector import uncollected
 from gateway.database import insert_or_skip
 from gateway.notifications import notify
+from gateway.rulebook.item_store import Writing, clear, find_rows, sweep, write_items
+from gateway.rulebook.items import rows_of, write_text
 from gateway.tables import revisions
 from routing_rules import read_document, write_document
 
@@ -26,21 +27,30 @@ class Revision:
     """One published state of the rulebook. Number 0 is the starter, in force before the first publish."""
 
     number: int
-    document: dict[str, Any]  # canonical, as `routing_rules.write_document` writes it
+    document: dict[str, Any]  # canonical, as `routing_rules.write_document` writes it; names in alphabetical order
     author: str = ""
     comment: str = ""
     created_at: int = 0  # µs
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Signed:
+    """Who publishes, and why."""
+
+    author: str
+    comment: str = ""
+    forced_for: str | None = None  # why it is published although expectations fail
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Publication:
-    """A revision on its way into the database, its document packed before the writer's time is taken."""
+    """A revision on its way into the database."""
 
     number: int
-    packed: bytes  # by `pack_document`
-    author: str
-    comment: str
+    signed: Signed
     created_at: int  # µs
+    counts: Mapping[str, int] = field(default_factory=dict)  # what it changes, by sort of change
+    writing: Writing | None = None  # its rows; None where they are written already
 
 
 class Note(NamedTuple):
@@ -49,7 +59,9 @@ class Note(NamedTuple):
     number: int
     author: str
     comment: str
+    forced_for: str | None  # why it was published although expectations failed; None if they held
     created_at: int  # µs
+    counts: Mapping[str, int]
 
 
 class Published(NamedTuple):
@@ -62,8 +74,9 @@ class Published(NamedTuple):
 @cache
 def starter() -> Revision:
     """The rulebook that a new gateway starts with: `routing_rules/starter.toml`."""
-    text = files("routing_rules").joinpath("starter.toml").read_text("utf-8")
-    return Revision(number=0, document=tomllib.loads(text), author="sip-call-gateway", comment="the starter")
+    document = tomllib.loads(files("routing_rules").joinpath("starter.toml").read_text("utf-8"))
+    canonical = write_document(read_document(document))
+    return Revision(number=0, document=canonical, author="sip-call-gateway", comment="the starter")
 
 
 def newest_number(connection: Connection) -> int:
@@ -79,9 +92,9 @@ def find_revision(connection: Connection, number: int | None = None) -> Revision
         wanted = wanted.where(revisions.c.number == number)
     row = connection.execute(wanted).one_or_none()
     if row is None:
-        return starter() if not number else None
+        return _first(connection) if not number else None
     with uncollected():
-        document = msgspec.json.decode(unpack_document(row.document))
+        document = msgspec.json.decode(write_text(find_rows(connection, row.number)))
     return Revision(
         number=row.number,
         document=document,
@@ -91,17 +104,26 @@ def find_revision(connection: Connection, number: int | None = None) -> Revision
     )
 
 
+def _first(connection: Connection) -> Revision:
+    """Revision 0: as it was when the first revision was published, which another release may have done."""
+    rows = find_rows(connection, 0)
+    if not rows or not newest_number(connection):
+        return starter()
+    return replace(starter(), document=msgspec.json.decode(write_text(rows)))
+
+
 def insert_revision(connection: Connection, revision: Revision) -> None:
-    """Publish a revision. Its number must be free: the primary key decides a race."""
+    """Publish a revision as a whole. Its number must be free: the primary key decides a race."""
     connection.execute(
         insert(revisions).values(
             number=revision.number,
             created_at=revision.created_at,
             author=revision.author,
             comment=revision.comment,
-            document=pack_document(revision.document),
         )
     )
+    rows = rows_of(revision.document, revision.number)
+    write_items(connection, Writing(number=revision.number, ends=(), rows=rows, everything=True))
     notify(connection, CHANNEL)
 
 
@@ -111,15 +133,18 @@ def publish_revisions(connection: Connection, publications: Sequence[Publication
 
 
 def _publish(connection: Connection, publication: Publication) -> Published:
+    _one_at_a_time(connection)
     newest = newest_number(connection)
     if newest != publication.number - 1:
         return Published(done=False, newest=newest)
+    if publication.writing is not None:
+        _begin(connection, newest)
+        write_items(connection, publication.writing)
     row = {
         "number": publication.number,
         "created_at": publication.created_at,
-        "author": publication.author,
-        "comment": publication.comment,
-        "document": publication.packed,
+        **asdict(publication.signed),
+        "counts": msgspec.json.encode(publication.counts).decode(),
     }
     # On PostgreSQL another node may be publishing this number; the skip waits for its commit.
     stored = connection.execute(insert_or_skip(connection.dialect.name, revisions).returning(revisions.c.number), row)
@@ -129,28 +154,75 @@ def _publish(connection: Connection, publication: Publication) -> Published:
     return Published(done=done, newest=publication.number)
 
 
+def write_ahead(connection: Connection, writings: Sequence[Writing]) -> list[bool]:
+    """Write some rows of a revision that is to come; whether it can still come. A unit of the journal, on SQLite."""
+    return [_write_ahead(connection, writing) for writing in writings]
+
+
+def _write_ahead(connection: Connection, writing: Writing) -> bool:
+    if newest_number(connection) != writing.number - 1:
+        return False
+    write_items(connection, writing)
+    return True
+
+
+def make_way(connection: Connection, numbers: Sequence[int]) -> list[bool]:
+    """Begin to write ahead for a revision; whether it follows the current one. A unit of the journal, on SQLite."""
+    return [_make_way(connection, number) for number in numbers]
+
+
+def _make_way(connection: Connection, number: int) -> bool:
+    newest = newest_number(connection)
+    if newest != number - 1:
+        return False
+    _begin(connection, newest)
+    return True
+
+
+def _begin(connection: Connection, newest: int) -> None:
+    """Clear the ground for a revision that follows `newest`."""
+    sweep(connection, newest)
+    if newest == 0:
+        pin_starter(connection)
+
+
+def pin_starter(connection: Connection) -> None:
+    """Store the starter as revision 0 until something is published: from then on it stays as it was."""
+    _one_at_a_time(connection)
+    if newest_number(connection) > 0:
+        return
+    rows = rows_of(starter().document, 0)
+    if sorted(find_rows(connection, 0)) != sorted(rows):
+        clear(connection)
+        write_items(connection, Writing(number=0, ends=(), rows=rows))
+
+
+def _one_at_a_time(connection: Connection) -> None:
+    """Wait for another node that publishes, until its commit; SQLite has one writer anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('sip-call-gateway revisions'))"))
+
+
 def find_text(connection: Connection, number: int) -> bytes | None:
     """The document of the revision with this number, as JSON; None if there is none."""
     if number == 0:
-        return msgspec.json.encode(write_document(read_document(starter().document)))
-    packed = connection.execute(select(revisions.c.document).where(revisions.c.number == number)).scalar()
-    return None if packed is None else unpack_document(packed)
+        return msgspec.json.encode(_first(connection).document)
+    if connection.execute(select(revisions.c.number).where(revisions.c.number == number)).scalar() is None:
+        return None
+    return write_text(find_rows(connection, number))
 
 
 def list_revisions(connection: Connection, *, limit: int, before: int | None = None) -> list[Note]:
     """Revisions, the newest first, from below the number `before`."""
-    columns = (revisions.c.number, revisions.c.author, revisions.c.comment, revisions.c.created_at)
+    columns = (
+        revisions.c.number,
+        revisions.c.author,
+        revisions.c.comment,
+        revisions.c.forced_for,
+        revisions.c.created_at,
+        revisions.c.counts,
+    )
     wanted = select(*columns).order_by(revisions.c.number.desc()).limit(limit)
     if before is not None:
         wanted = wanted.where(revisions.c.number < before)
-    return [Note(*row) for row in connection.execute(wanted)]
-
-
-def pack_document(document: Mapping[str, Any]) -> bytes:
-    """The stored form of a document. Takes a second for the largest, so never within the journal's transaction."""
-    return zlib.compress(msgspec.json.encode(document))
-
-
-def unpack_document(packed: bytes) -> bytes:
-    """The JSON text that `pack_document` packed."""
-    return zlib.decompress(packed)
+    return [Note(*row[:5], counts=msgspec.json.decode(row.counts)) for row in connection.execute(wanted)]

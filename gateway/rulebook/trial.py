@@ -12,7 +12,7 @@ from gateway.calls.number_doctor import Diagnosis
 from gateway.clock import Clock, to_datetime
 from gateway.collector import uncollected
 from gateway.rulebook.current import Compiled, Current, compile_rulebook
-from gateway.rulebook.publish import ReferGuard, examine
+from gateway.rulebook.examination import ReferGuard, examine
 from gateway.settings import Settings
 from routing_rules import NO_USAGE, ExpectedCall, Explanation, Usage, explain
 

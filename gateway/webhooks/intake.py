@@ -8,6 +8,7 @@ Its age is the difference of two of the sender's own clocks, so our clock does n
 """
 
 import asyncio
+from datetime import datetime
 from functools import partial
 from hashlib import sha256
 
@@ -23,14 +24,15 @@ from gateway.clock import Clock, to_datetime
 from gateway.errors import PayloadError
 from gateway.journal import Journal
 from gateway.metrics import Metrics
+from gateway.profiles.variables import Call, Rendering
 from gateway.rulebook.current import Compiled, Current
 from gateway.settings import Settings
 from gateway.upstream.wire import INCOMING_CALL, IncomingCall, read_event
 from gateway.webhooks.inbox import Arrival, NewDelivery, Receipt, Verdict, store_arrivals
 from gateway.webhooks.ringing import Planned, Ringing
 from gateway.webhooks.signature import Verified
+from routing_rules import CallFacts, decide
 from routing_rules import Verdict as Decided
-from routing_rules import decide
 
 log = structlog.get_logger(__name__)
 
@@ -110,6 +112,9 @@ class Intake:
         # Not after the `await`: whoever waits may have gone by then, and the call is to be acted on all the same.
         stored.add_done_callback(partial(self._stored, ringing, lease, counted, received))
         receipt = await asyncio.shield(stored)
+        # The ringing caller comes first: in this turn of the loop the worker writes its request, and what is written
+        # leaves when the turn ends. The sender of the webhook can wait for the next.
+        await asyncio.sleep(0)
         if receipt.verdict is Verdict.CONFLICT:
             log.error("a delivery came again with another body", call_id=event.call_id, webhook_id=row["webhook_id"])
         log.info(
@@ -126,14 +131,15 @@ class Intake:
     def _decide(self, row: NewDelivery, event: IncomingCall, seconds_left: float) -> Ringing:
         compiled = self._current.compiled
         read = self._read(row["endpoint"], event)
-        verdict = decide(compiled.table, read.facts, to_datetime(row["received_at"]), self._usage)
+        now = to_datetime(row["received_at"])
+        verdict = decide(compiled.table, read.facts, now, self._usage)
         return Ringing(
             delivery=row,
             event=event,
             read=read,
             revision=compiled.number,
             verdict=verdict,
-            planned=self._plans.plan(compiled, verdict),
+            planned=self._plans.plan(compiled, verdict, read.facts, now),
             seconds_left=seconds_left,
         )
 
@@ -189,22 +195,28 @@ class Intake:
 
 
 class _Plans:
-    """The plans of the current revision, each made once, and which of them the database has."""
+    """The plans of the current revision, each made once, and which of them the database has.
+
+    A plan whose words speak of the call (see `gateway.profiles.variables`) is made for each call anew.
+    """
 
     def __init__(self, compiled: Compiled) -> None:
         self._compiled = compiled
         self._made: dict[str | None, Planned] = {}
         self._stored: set[bytes] = set()
 
-    def plan(self, compiled: Compiled, verdict: Decided) -> Planned:
+    def plan(self, compiled: Compiled, verdict: Decided, facts: CallFacts, now: datetime) -> Planned:
         """The plan of a decision by `compiled`."""
         if compiled is not self._compiled:
             self._compiled, self._made, self._stored = compiled, {}, set()
         planned = self._made.get(verdict.rule)
         if planned is None:
-            plan = make_plan(verdict.decision, compiled.rulebook)
+            call = Rendering(Call(facts, now, compiled.table.resources.lists.holding))
+            plan = make_plan(verdict.decision, compiled.rulebook, call)
             document = plan.encode()
-            planned = self._made[verdict.rule] = Planned(plan=plan, document=document, digest=digest(document))
+            planned = Planned(plan=plan, document=document, digest=digest(document), shared=not call.used)
+            if planned.shared:
+                self._made[verdict.rule] = planned
         return planned
 
     def is_new(self, planned: Planned) -> bool:
@@ -213,7 +225,8 @@ class _Plans:
 
     def stored(self, planned: Planned) -> None:
         """A commit that held this plan, or came after it, is done."""
-        self._stored.add(planned.digest)
+        if planned.shared:
+            self._stored.add(planned.digest)
 
 
 def _storable(text: str) -> str:

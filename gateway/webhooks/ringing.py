@@ -23,6 +23,7 @@ class Planned:
     plan: Plan
     document: bytes
     digest: bytes
+    shared: bool  # whether other calls have the same plan; else its words speak of this one
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

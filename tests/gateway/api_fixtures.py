@@ -24,6 +24,7 @@ from gateway.database import Database
 from gateway.journal import Journal
 from gateway.rulebook.current import Current
 from gateway.rulebook.refer_guard import ReferGuard
+from gateway.rulebook.store import pin_starter
 from gateway.settings import Endpoint, SecretStr, Settings
 from gateway.tables import metadata
 
@@ -63,6 +64,8 @@ async def running_api(database: Database, clock: Clock) -> AsyncIterator[Api]:
     """The API over a database that has its tables."""
     journal = database.journal(on_death=lambda: None)
     journal.start()
+    with database.transaction() as connection:
+        pin_starter(connection)
     current = Current()
     context = ApiContext(
         settings=Settings(

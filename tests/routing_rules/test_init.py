@@ -5,7 +5,7 @@ import routing_rules
 PUBLIC = """
 FAILURES NO_USAGE Accept Calendar CallFacts CompiledTable Decision DocumentError Expectation ExpectedCall Explanation
 Ignore Problem Reason Refer Reject Rule Rulebook Severity Tried Usage Verdict check_expectations compile_table decide
-explain find_notes find_problems no_holidays read_document target_mistake write_document
+explain find_notes find_problems find_problems_of no_holidays read_document target_mistake write_document
 """
 
 

@@ -1,11 +1,26 @@
 """Problems: names of nothing, refused targets, doubtful calendars and expectations."""
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
 import pytest
 
-from routing_rules import Refer, Reject, Rule, Rulebook, Severity, find_notes, find_problems, read_document
+from routing_rules import (
+    Accept,
+    Ignore,
+    Refer,
+    Reject,
+    Rule,
+    Rulebook,
+    Severity,
+    find_notes,
+    find_problems,
+    find_problems_of,
+    read_document,
+)
+from routing_rules.conditions import NumberIs
+from routing_rules.patterns import Kind, Pattern
 from routing_rules.problems import MOST_HINTS, MOST_NAMES, missing_names
 
 PROFILES = {"agent": {"model": "gpt-realtime-2.1"}}
@@ -220,3 +235,27 @@ def test_a_share_of_what_is_left_is_worth_a_note() -> None:
         ("open_on_holidays", "/calendars/office"),
         ("real_share", "/rules/1"),
     ]
+
+
+# --- the problems of a few rules --------------------------------------------------------------------------------------
+
+
+def few(*rules: Rule, of: tuple[int, ...], others: bool = False) -> list[tuple[str, str]]:
+    return [(problem.code, problem.pointer) for problem in find_problems_of(Rulebook(rules=rules), of, others=others)]
+
+
+def test_of_a_few_rules_only_their_own_problems_are_told() -> None:
+    first, second = (Rule(id=name, then=Accept(profile=name)) for name in "ab")
+    assert few(first, second, of=(0,)) == [("missing_profile", "/rules/0/then/accept")]
+    both = few(first, second, of=(0,), others=True)
+    assert both == [("missing_profile", f"/rules/{index}/then/accept") for index in (0, 1)]
+
+
+def test_of_a_few_rules_those_that_never_decide_are_told() -> None:
+    wide = Rule(id="wide", when=(NumberIs(name="called", patterns=(Pattern(Kind.PREFIX, "+1"),)),), then=Ignore())
+    narrow = Rule(id="narrow", when=(NumberIs(name="called", patterns=(Pattern(Kind.EXACT, "+12"),)),), then=Ignore())
+    assert few(wide, narrow, of=(0, 1)) == [("shadowed_rule", "/rules/1")]
+    assert few(narrow, wide, of=(0, 1)) == []
+    assert few(replace(wide, enabled=False), narrow, of=(1,)) == []
+    assert few(wide, replace(narrow, enabled=False), of=(1,)) == []
+    assert few(replace(narrow, unless=wide.when), of=(0,)) == [("excludes_itself", "/rules/0/unless/called")]

@@ -60,7 +60,7 @@ NUMBERS: dict[str, tuple[str | list[str], list[str]]] = {
 @pytest.mark.parametrize("field", ["when", "unless"])
 def test_a_number_written_oddly_is_told(field: str, value: Any, expected: list[str]) -> None:
     document = {"rules": [{"id": "r", field: {"caller": value, "country": "US"}, "then": {"reject": 603}}]}
-    problems = list(odd_numbers(read_document(document).rules, {}))
+    problems = list(odd_numbers(enumerate(read_document(document).rules), {}))
     assert [problem.code for problem in problems] == expected
     assert {problem.pointer for problem in problems} <= {f"/rules/0/{field}/caller"}
 
@@ -72,5 +72,5 @@ def test_lists_are_looked_at_too() -> None:
 
 def test_the_shorter_way_is_told() -> None:
     rules = read_document({"rules": [{"id": "r", "when": {"called": r"re:\+1555.*"}, "then": {"reject": 603}}]}).rules
-    (problem,) = odd_numbers(rules, {})
+    (problem,) = odd_numbers(enumerate(rules), {})
     assert problem.detail.endswith("is a beginning: write it as '+1555*'")

@@ -2,10 +2,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from gateway.access.audit import GATEWAY
 from gateway.access.guard import BELIEVED, Caller, Guard, caller_of
 from gateway.access.keys import Key
 from gateway.access.roles import Permission, Role
-from gateway.access.store import Moment, find_key, revoke_keys
+from gateway.access.store import Revocation, find_key, revoke_keys
 from gateway.database import Database
 from gateway.errors import DatabaseUnavailable, RequestError
 from gateway.journal import Journal
@@ -36,7 +37,7 @@ async def admit(guard: Guard, authorization: str, permission: Permission = Permi
 def revoke(database: Database, key: Key) -> None:
     """As the command line does, in another process."""
     with database.transaction() as connection:
-        revoke_keys(connection, [Moment(key.id, NOW)])
+        revoke_keys(connection, [Revocation(key.id, NOW, GATEWAY)])
 
 
 async def committed(journal: Journal) -> None:

@@ -1,13 +1,16 @@
 """A decision made concrete: which bytes are sent, and what is tried next."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from gateway.actions.plan import Plan, Step, decode_plan, digest, make_plan
+from gateway.profiles.profile import Conduct, Silence
+from gateway.profiles.variables import Call, Rendering
 from gateway.upstream.wire import SILENT_SESSION, Command
-from routing_rules import Decision, read_document
+from routing_rules import CallFacts, Decision, read_document
 
 PROFILES = {
     "sales": {
@@ -17,6 +20,13 @@ PROFILES = {
         "max_seconds": 600,
     },
     "backup": {"model": "gpt-realtime-2.1-mini"},
+    "hotel": {
+        "model": "gpt-realtime-2.1",
+        "instructions": "You answer {called}.",
+        "greeting": "Good day, it is {now}.",
+        "silence": {"seconds": 20, "say": "Is {called} right?", "times": 2},
+        "metadata": {"team": "{called}"},
+    },
 }
 SALES_PLAIN = {"type": "realtime", "model": "gpt-realtime-2.1", "instructions": "Sell."}
 SALES = {**SALES_PLAIN, "audio": {"output": {"voice": "marin"}}}
@@ -115,3 +125,31 @@ def test_the_plain_session_is_tried_only_when_the_profile_was_refused() -> None:
 def test_a_refer_answers_the_call_first() -> None:
     assert plan_of({"refer": TARGET}).steps[0].command is Command.ACCEPT
     assert Step(kind="reject").command is Command.REJECT
+
+
+def test_what_the_gateway_does_in_the_call_is_planned_with_it() -> None:
+    whole, plain, _ = plan_of({"accept": {"profile": "sales", "greeting": "Hi", "metadata": {"line": "1"}}}).steps
+    assert whole.conduct == plain.conduct == Conduct(greeting="Hi", max_seconds=600, metadata={"line": "1"})
+    assert plan_of({"accept": "backup"}).steps[0].conduct is None
+    assert plan_of({"refer": {"to": TARGET, "profile": "sales"}}).steps[0].conduct == Conduct(max_seconds=600)
+
+
+def test_variables_are_rendered_for_the_call() -> None:
+    rulebook = read_document({"profiles": PROFILES, "default": {"accept": "hotel"}})
+    facts = CallFacts(call_id="rtc_1", called="+15551230000", caller="")
+    call = Rendering(Call(facts, datetime(2026, 12, 1, 14, 5, tzinfo=UTC), lambda number, address: ()))
+    step = make_plan(rulebook.default, rulebook, call).steps[0]
+    assert json.loads(step.body)["instructions"] == "You answer +15551230000."
+    assert step.conduct == Conduct(
+        greeting="Good day, it is Tuesday, 1 December 2026, 14:05 UTC.",
+        silence=Silence(seconds=20, say="Is +15551230000 right?", times=2),
+        metadata={"team": "{called}"},
+    )
+    assert call.used
+
+
+def test_a_plan_that_says_nothing_of_the_call_can_serve_others() -> None:
+    rulebook = read_document({"profiles": PROFILES, "default": {"accept": "sales"}})
+    call = Rendering(Call(CallFacts(call_id="rtc_1", called="", caller=""), datetime.now(UTC), lambda n, a: ()))
+    assert make_plan(rulebook.default, rulebook, call) == make_plan(rulebook.default, rulebook)
+    assert not call.used

@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 
 from gateway.cli.main import COMMANDS, cli
 from gateway.emulator.callers import DEMO_RULEBOOK
+from gateway.tables import SCHEMA
 from tests.flows.harness import SECRET, running_gateway
 from tests.flows.test_calls import DEMO, RECEPTION_CALL, SALES_CALL, ring
 
@@ -87,7 +88,7 @@ def test_the_database_is_upgraded_once(run: Run) -> None:
     assert "gateway db upgrade" in run("db", "current", code=1).stderr
     assert "now at" in run("db", "upgrade").stderr
     assert "already" in run("db", "upgrade").stderr
-    assert run("db", "current").stdout == "0001\n"
+    assert run("db", "current").stdout == f"{SCHEMA}\n"
 
 
 def test_a_key_is_shown_once_listed_and_revoked(run: Run) -> None:
@@ -311,3 +312,15 @@ def test_a_port_that_is_taken_is_told_with_the_remedy(run: Run) -> None:
 def test_a_database_that_cannot_be_reached_is_told(run: Run) -> None:
     result = run("calls", "list", code=1, GATEWAY_DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
     assert "127.0.0.1" in result.stderr
+
+
+def test_what_keys_are_made_and_revoked_from_the_command_line_is_audited(run: Run) -> None:
+    made = json.loads(run("keys", "create", "ci", "--role", "viewer", "--json").stdout)
+    run("keys", "revoke", made["id"])
+    lines = run("audit", "list", "--author", "cli", "--json").stdout.splitlines()
+    assert [json.loads(line)["action"] for line in lines] == ["key.revoke", "key.create"]
+    table = run("audit", "list", "--action", "key.revoke").stdout
+    assert made["id"] in table
+    assert made["token"] not in table
+    assert "Nothing" in run("audit", "list", "--since", "2999-01-01").stderr
+    run("audit", "list", "--action", "key.steal", code=2)

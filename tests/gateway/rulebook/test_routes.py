@@ -102,7 +102,10 @@ async def test_a_publish_answers_with_the_revision_and_the_warnings(api: Api) ->
         "revision": 1,
         "author": "GATEWAY_ADMIN_KEY",
         "comment": "closed today",
+        "forced_for": None,
         "created_at": "2026-09-21T14:13:20.000Z",
+        "counts": {"added": 2, "removed": 8, "changed": 1, "moved": 0},
+        "changes": None,
     }
 
 
@@ -263,7 +266,7 @@ async def test_it_is_forced_for_a_reason(api: Api, query: str, revision: int) ->
     assert (published.status_code, published.json()["revision"]) == (200, revision)
     assert [told["code"] for told in published.json()["problems"]] == ["broken_expectation"]
     noted = (await api.client.get(f"{RULEBOOK}/revisions")).json()["items"]
-    assert [note["comment"] for note in noted] == ["(published although expectations fail: Ann is gone)"][:revision]
+    assert [note["forced_for"] for note in noted] == ["Ann is gone"][:revision]
 
 
 @pytest.mark.parametrize("query", ["?force=true", "?force=true&reason=+", "?reason=because"])

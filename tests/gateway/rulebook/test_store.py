@@ -1,28 +1,43 @@
+import json
 import threading
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, insert, select
 
 from gateway.database import Database
+from gateway.rulebook.item_store import Writing, find_rows
+from gateway.rulebook.items import rows_of
 from gateway.rulebook.store import (
     Publication,
     Published,
     Revision,
+    Signed,
     find_revision,
     find_text,
     insert_revision,
     list_revisions,
+    make_way,
     newest_number,
-    pack_document,
+    pin_starter,
     publish_revisions,
+    starter,
+    write_ahead,
 )
-from gateway.tables import revisions
+from gateway.tables import revisions, rulebook_items
 
-DOCUMENT = {"rules": [], "default": {"reject": 603}}
+DOCUMENT: dict[str, Any] = {"profiles": {}, "calendars": {}, "lists": {}, "rules": [], "default": {"reject": 603}}
+
+
+def a_writing(number: int, document: dict[str, Any] = DOCUMENT) -> Writing:
+    return Writing(number=number, ends=(), rows=rows_of(document, number), everything=True)
 
 
 def a_publication(number: int, author: str = "ann") -> Publication:
     return Publication(
-        number=number, packed=pack_document(DOCUMENT), author=author, comment=f"change {number}", created_at=number
+        number=number,
+        signed=Signed(author=author, comment=f"change {number}"),
+        created_at=number,
+        writing=a_writing(number),
     )
 
 
@@ -70,7 +85,7 @@ def test_of_many_nodes_that_publish_at_once_exactly_one_does(database: Database)
 def test_the_text_of_a_revision_is_found_without_reading_it(database: Database) -> None:
     with database.transaction() as connection:
         publish_revisions(connection, [a_publication(1)])
-        assert find_text(connection, 1) == b'{"rules":[],"default":{"reject":603}}'
+        assert json.loads(find_text(connection, 1) or b"") == DOCUMENT
         assert find_text(connection, 2) is None
         before = find_text(connection, 0)
     assert before is not None
@@ -84,3 +99,57 @@ def test_pages_of_revisions_are_the_whole_list_the_newest_first(database: Databa
         rest = list_revisions(connection, limit=3, before=first[-1].number)
     assert [note.number for note in [*first, *rest]] == [5, 4, 3, 2, 1]
     assert (first[0].comment, first[0].created_at) == ("change 5", 5)
+
+
+def test_of_a_revision_that_was_never_finished_nothing_is_seen_and_nothing_is_left(database: Database) -> None:
+    whole = {**DOCUMENT, "rules": [{"id": "all", "then": {"reject": 486}}]}
+    with database.transaction() as connection:
+        publish_revisions(connection, [a_publication(1)])
+        assert make_way(connection, [2]) == [True]
+        assert write_ahead(connection, [a_writing(2, whole)]) == [True]
+    with database.transaction() as connection:
+        found = find_revision(connection)
+        assert found is not None
+        assert (found.number, found.document) == (1, DOCUMENT)
+        publish_revisions(connection, [a_publication(2)])
+        assert json.loads(find_text(connection, 2) or b"") == DOCUMENT
+        assert json.loads(find_text(connection, 1) or b"") == DOCUMENT
+        since = select(rulebook_items.c.kind).where(rulebook_items.c.valid_from > 0)
+        assert set(connection.execute(since).scalars()) == {"default"}
+
+
+def test_what_is_written_ahead_is_the_revision_once_it_is_published(database: Database) -> None:
+    whole = {**DOCUMENT, "rules": [{"id": "all", "then": {"reject": 486}}]}
+    ready = Publication(number=2, signed=Signed(author="ann"), created_at=2, counts={"added": 1})
+    with database.transaction() as connection:
+        publish_revisions(connection, [a_publication(1)])
+        make_way(connection, [2])
+        write_ahead(connection, [a_writing(2, whole)])
+        assert publish_revisions(connection, [ready]) == [Published(True, 2)]
+        assert json.loads(find_text(connection, 2) or b"") == whole
+        assert list_revisions(connection, limit=1)[0].counts == {"added": 1}
+
+
+def test_nothing_is_written_ahead_for_a_revision_that_cannot_come_any_more(database: Database) -> None:
+    with database.transaction() as connection:
+        publish_revisions(connection, [a_publication(1)])
+        assert make_way(connection, [1, 3]) == [False, False]
+        assert write_ahead(connection, [a_writing(1)]) == [False]
+
+
+def test_the_starter_stays_as_it_was_when_the_first_revision_was_published(database: Database) -> None:
+    older = {**DOCUMENT, "default": {"reject": 480}}
+    with database.transaction() as connection:
+        assert find_revision(connection, 0) == starter()
+        pin_starter(connection)
+        pinned = find_rows(connection, 0)
+        assert pinned
+        pin_starter(connection)
+        assert find_rows(connection, 0) == pinned
+        connection.execute(delete(rulebook_items))
+        connection.execute(insert(rulebook_items), [{**row._asdict(), "valid_from": 0} for row in rows_of(older, 0)])
+        insert_revision(connection, Revision(number=1, document=DOCUMENT))
+        pin_starter(connection)
+        found = find_revision(connection, 0)
+    assert found is not None
+    assert found.document == older

@@ -1,0 +1,123 @@
+"""The API's operations on revisions: what was published, what it changed, and back to it."""
+
+import asyncio
+from dataclasses import replace
+from typing import Literal
+
+from sqlalchemy import Connection
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.access.guard import caller_of
+from gateway.answering import Place, answer, read_cursor, write_cursor
+from gateway.collector import uncollected
+from gateway.database import Database
+from gateway.preconditions import demand_match, etag, stale
+from gateway.problem_details import Kind
+from gateway.rulebook.contract import EditQuery, Publication, ShownProblem
+from gateway.rulebook.difference import counts, difference
+from gateway.rulebook.history import find_changes
+from gateway.rulebook.publish import Publisher, StaleBaseError
+from gateway.rulebook.refusals import TOLD, mistakes
+from gateway.rulebook.revision_contract import (
+    MOST_CHANGES,
+    Counts,
+    DiffQuery,
+    RevisionPage,
+    RevisionQuery,
+    ShownDifference,
+    ShownRevision,
+    shown_change,
+)
+from gateway.rulebook.store import Note, Revision, find_revision, list_revisions, newest_number
+from routing_rules import DocumentError, read_document
+
+
+class RevisionRoutes:
+    """`/rulebook/revisions` and `/rulebook/diff`."""
+
+    def __init__(self, *, database: Database, publisher: Publisher) -> None:
+        self._database = database
+        self._publisher = publisher
+
+    async def list_revisions(self, request: Request, query: RevisionQuery) -> Response:
+        """List what was published, the newest first; with `diff=true`, what each revision changed."""
+        position = read_cursor(query.cursor, tuple[Literal["revisions"], Place])
+        before = position[1] if position else None
+        notes = await self._database.read(lambda c: list_revisions(c, limit=query.limit + 1, before=before))
+        shown = notes[: query.limit]
+        following = write_cursor(("revisions", shown[-1].number)) if len(notes) > len(shown) else None
+        items = await self._database.read(_show, shown, query.diff)
+        return answer(RevisionPage(items=items, next=following))
+
+    async def show_difference(self, request: Request, query: DiffQuery) -> Response:
+        """Tell what changed from one revision to another."""
+        number = await self._database.read(newest_number) if query.after is None else query.after
+        after = await self._find(number)
+        before = await self._find(max(0, number - 1) if query.before is None else query.before)
+        return answer(await asyncio.to_thread(_compare, before, after))
+
+    async def restore_revision(self, request: Request, query: EditQuery) -> Response:
+        """Publish a revision again, as a new one equal to it.
+
+        `If-Match` must name the current revision. What has become a mistake since then, such as a transfer that is
+        not allowed any more, is told as in any publish.
+        """
+        number = _number(request.path_params["number"])
+        base = await self._database.read(newest_number)
+        demand_match(request, base)
+        comment = query.comment or f"restores revision {number}"
+        signed = replace(query.signed(caller_of(request).name), comment=comment)
+        try:
+            released = await self._publisher.restore(number, base=base, signed=signed)
+        except LookupError as error:
+            raise Kind.NOT_FOUND.error(str(error)) from None
+        except DocumentError as error:
+            raise mistakes(error.problems) from None
+        except StaleBaseError as error:
+            raise stale(error.newest) from None
+        problems = [ShownProblem.model_validate(problem) for problem in released.warnings[:TOLD]]
+        published = Publication(revision=released.number, problems=problems)
+        return answer(published, headers={"etag": etag(released.number)})
+
+    async def _find(self, number: int) -> Revision:
+        revision = await self._database.read(find_revision, number)
+        if revision is None:
+            raise Kind.NOT_FOUND.error(f"there is no revision {number}")
+        return revision
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):
+        raise Kind.NOT_FOUND.error(f"there is no revision {text!r}")
+    return int(text)
+
+
+def _show(connection: Connection, notes: list[Note], diff: bool) -> list[ShownRevision]:
+    return [
+        ShownRevision(
+            revision=note.number,
+            author=note.author,
+            comment=note.comment,
+            forced_for=note.forced_for,
+            created_at=note.created_at,
+            counts=Counts(**note.counts) if note.counts else None,
+            changes=find_changes(connection, note.number) if diff else None,
+        )
+        for note in notes
+    ]
+
+
+def _compare(before: Revision, after: Revision) -> ShownDifference:
+    """Raises RequestError (422) for a revision that this release cannot read."""
+    with uncollected():
+        try:
+            changes = difference(read_document(before.document), read_document(after.document))
+        except DocumentError as error:
+            raise Kind.INVALID.error(f"a revision cannot be read by this release: {error}") from None
+    return ShownDifference(
+        before=before.number,
+        after=after.number,
+        counts=Counts(**counts(changes)),
+        changes=[shown_change(change) for change in changes[:MOST_CHANGES]],
+    )
