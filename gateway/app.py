@@ -33,6 +33,7 @@ from gateway.errors import DatabaseUnavailable
 from gateway.health import health_routes
 from gateway.metrics import Metrics
 from gateway.monitor.listening import Listening
+from gateway.monitor.watch import Patience
 from gateway.monitor.watch import Watch as WatchedCall
 from gateway.monitor.watcher import Watcher
 from gateway.rulebook.current import Current, compile_revision, years_around
@@ -63,7 +64,9 @@ log = structlog.get_logger(__name__)
 class Gateway:
     """The parts of one running gateway."""
 
-    def __init__(self, settings: Settings, *, clock: Clock, on_death: Callable[[], None]) -> None:
+    def __init__(
+        self, settings: Settings, *, clock: Clock, on_death: Callable[[], None], patience: Patience | None = None
+    ) -> None:
         self.settings = settings
         self.clock = clock
         self.node = f"{socket.gethostname()}:{os.getpid()}:{token_hex(3)}"
@@ -74,7 +77,7 @@ class Gateway:
         self.usage = LiveUsage(clock)
         self.refer_guard = ReferGuard(settings.refer_allow)
         self.upstream = Upstream(settings.endpoints)
-        leases = LeaseClock(clock)
+        leases, patience = LeaseClock(clock), patience or Patience()
         observer = _Observer(self.metrics, self.usage, clock)
         self.worker = Worker(
             node=self.node,
@@ -103,9 +106,11 @@ class Gateway:
                 sidebands=Sidebands(settings.endpoints),
                 journal=self.journal,
                 control=self.control,
+                patience=patience,
                 clock=clock,
                 settled=observer.watched,
             ),
+            patience=patience,
             leases=leases,
             clock=clock,
         )

@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from gateway.actions import outbox
 from gateway.actions.action import NewAction
+from gateway.actions.leases import LEASE, ORPHANED_AFTER
 from gateway.actions.plan import Plan, Step, digest
 from gateway.calls.call import Happened, NewCall, unchanged
 from gateway.calls.lifecycle import Event, State
@@ -61,7 +62,8 @@ def an_action(**changes: Any) -> NewAction:
         "after_server_error": False,
         "node": "a",
         "epoch": 1,
-        "lease_until": NOW + outbox.LEASE,
+        "lease_until": NOW + LEASE,
+        "orders": None,
     }
     action.update(changes)  # type: ignore[typeddict-item]
     return action
@@ -276,7 +278,7 @@ def test_settling_may_open_the_action_that_follows(database: Database) -> None:
 
 def test_the_result_of_an_earlier_owner_is_void(database: Database) -> None:
     receipt = arrive(database)
-    claim(database, lease_now=NOW + outbox.LEASE + 1)
+    claim(database, lease_now=NOW + LEASE + 1)
     assert settle(database, a_settlement(receipt)) == [False]
     (call,) = rows(database, calls)
     assert call.state == "accepting"
@@ -299,14 +301,14 @@ def test_an_action_is_settled_once(database: Database) -> None:
 
 def test_a_leased_action_is_left_alone(database: Database) -> None:
     arrive(database)
-    assert claim(database, lease_now=NOW + outbox.LEASE) == []
+    assert claim(database, lease_now=NOW + LEASE) == []
 
 
 def test_an_action_whose_lease_has_run_out_is_taken_over_in_doubt(database: Database) -> None:
     receipt = arrive(database)
-    (row,) = claim(database, lease_now=NOW + outbox.LEASE + 1)
+    (row,) = claim(database, lease_now=NOW + LEASE + 1)
     assert (row.id, row.epoch, row.attempts, row.in_doubt) == (receipt.action, 2, 2, True)
-    assert claim(database, lease_now=NOW + outbox.LEASE + 2, node="c") == []
+    assert claim(database, lease_now=NOW + LEASE + 2, node="c") == []
 
 
 def test_an_action_that_was_never_sent_is_taken_up_without_doubt(database: Database) -> None:
@@ -346,13 +348,13 @@ def test_two_nodes_that_claim_at_once_never_take_the_same_action(database: Datab
 
 def test_a_node_never_claims_what_it_has_in_hand(database: Database) -> None:
     held, orphan = arrive(database, "rtc_1"), arrive(database, "rtc_2")
-    late = NOW + outbox.LEASE + 1
+    late = NOW + LEASE + 1
     assert [row.id for row in claim(database, lease_now=late, node="a", held=(held.action,))] == [orphan.action]
 
 
 def test_a_node_takes_up_its_own_orphans_long_before_their_lease_ends(database: Database) -> None:
     orphan = arrive(database)
-    soon = NOW + outbox.ORPHANED_AFTER
+    soon = NOW + ORPHANED_AFTER
     assert claim(database, lease_now=soon - 1, node="a") == []
     assert claim(database, lease_now=soon + 1, node="b") == []
     assert [row.id for row in claim(database, lease_now=soon + 1, node="a")] == [orphan.action]

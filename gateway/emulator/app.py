@@ -13,7 +13,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route, WebSocketRoute
-from starlette.websockets import WebSocket
 
 from gateway.emulator.answers import NO_KEY, WRONG_KEY, Answer, error_answer
 from gateway.emulator.control import control_routes
@@ -21,7 +20,7 @@ from gateway.emulator.dialer import Dialer
 from gateway.emulator.faults import Command, Line
 from gateway.emulator.line import BrokenLine, hung_up
 from gateway.emulator.record import Arrival
-from gateway.emulator.sideband import Sideband, deny
+from gateway.emulator.sideband import Sideband, SidebandDoor
 from gateway.emulator.upstream import EmulatedUpstream
 
 _COMMANDS: Final = frozenset(command.value for command in Command)
@@ -43,7 +42,7 @@ def create_emulator(
     api = _Api(upstream, api_key, sideband or Sideband(upstream))
     return Starlette(
         routes=[
-            WebSocketRoute("/v1/realtime", api.listen),
+            WebSocketRoute("/v1/realtime", SidebandDoor(api.sideband, api.refuse_key)),
             Route("/v1/realtime/calls/{call_id}/{command}", api.command, methods=["POST"]),
             Route("/v1/realtime/client_secrets", api.client_secrets, methods=["POST"]),
             Route("/v1/models", api.models, methods=["GET"]),
@@ -58,7 +57,7 @@ class _Api:
 
     def __init__(self, upstream: EmulatedUpstream, api_key: str | None, sideband: Sideband) -> None:
         self._upstream = upstream
-        self._sideband = sideband
+        self.sideband = sideband
         self._api_key = None if api_key is None else api_key.encode()
 
     async def command(self, request: Request) -> Response:
@@ -72,22 +71,15 @@ class _Api:
     async def models(self, request: Request) -> Response:
         return await self._serve(request, "", "models")
 
-    async def listen(self, websocket: WebSocket) -> None:
-        call_id = websocket.query_params.get("call_id", "")
-        if answer := self._refuse_key(websocket) or self._sideband.refuse(call_id):
-            await deny(websocket, answer)
-        else:
-            await self._sideband.serve(websocket, call_id)
-
     async def _serve(self, request: Request, call_id: str, command: str) -> Response:
         try:
             body = await request.body()
         except ClientDisconnect:
             return Response()  # the request never arrived whole; nobody reads this
         arrival = self._upstream.record.arrived(call_id, command, body)
-        answer = self._refuse_key(request) or self._upstream.answer(arrival)
+        answer = self.refuse_key(request) or self._upstream.answer(arrival)
         if arrival.applied and command == Command.ACCEPT:
-            self._sideband.answered(self._upstream.calls[call_id])
+            self.sideband.answered(self._upstream.calls[call_id])
         if answer.delay and not await _outlasts(answer.delay, request):
             return Response()  # nobody waits for it any more
         if answer.line is not Line.ANSWERED:
@@ -95,8 +87,8 @@ class _Api:
         self._upstream.record.answered(arrival, answer.status)
         return _respond(answer, arrival)
 
-    def _refuse_key(self, request: HTTPConnection) -> Answer | None:
-        """Either header is taken, as Azure's `api-key` leads to the same API."""
+    def refuse_key(self, request: HTTPConnection) -> Answer | None:
+        """What is wrong with a client's key. Either header is taken, as Azure's `api-key` leads to the same API."""
         if self._api_key is None:
             return None
         given = request.headers.get("authorization", "").removeprefix("Bearer ") or request.headers.get("api-key", "")

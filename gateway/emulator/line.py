@@ -29,7 +29,7 @@ _HALF_A_REPLY: Final = (
 
 async def hung_up(receive: Receive) -> None:
     """Wait until the client has closed its connection, or we have."""
-    while (await receive())["type"] != "http.disconnect":
+    while (await receive())["type"] not in ("http.disconnect", "websocket.disconnect"):
         pass
 
 

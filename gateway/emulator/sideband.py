@@ -6,17 +6,19 @@ As the real one (FACTS sections 3 and 4): 404 `call_id_not_found` for a call tha
 
 import asyncio
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from gateway.emulator.answers import Answer, error_answer, refusal
 from gateway.emulator.calls import EmulatedCall, Refusal, State
 from gateway.emulator.conversation import Conversation, Event
-from gateway.emulator.line import NO_LINGER, TRANSPORT
+from gateway.emulator.line import NO_LINGER, TRANSPORT, hung_up
 from gateway.emulator.talks import CallsTool, Drops, Fails, HangsUp, Moment, Parting, Presses, Says
 from gateway.emulator.upstream import EmulatedUpstream
 
@@ -33,7 +35,6 @@ class Sideband:
 
     def answered(self, call: EmulatedCall) -> None:
         """A call was accepted: its script begins."""
-        self._conversations[call.call_id] = Conversation(call.call_id, call.session)
         if call.scenario.talk.moments:
             script = asyncio.create_task(self._play(call))
             self._scripts.add(script)
@@ -58,7 +59,8 @@ class Sideband:
 
     async def serve(self, websocket: WebSocket, call_id: str) -> None:
         """Tell one client what happens in a call that `refuse` lets pass, until either is gone."""
-        call, conversation = self._upstream.calls[call_id], self._conversations[call_id]
+        call = self._upstream.calls[call_id]
+        conversation = self._conversation(call)
         await websocket.accept()
         listener = _Listener(websocket)
         listener.hear(conversation.greet())
@@ -84,7 +86,7 @@ class Sideband:
             self._happen(call, moment)
 
     def _happen(self, call: EmulatedCall, moment: Moment) -> None:
-        conversation = self._conversations[call.call_id]
+        conversation = self._conversation(call)
         match moment:
             case Says(text=text):
                 self._tell(call, conversation.say(text))
@@ -99,6 +101,11 @@ class Sideband:
                 call.drop()
             case HangsUp(parting=parting):
                 call.end(State.GONE, parting)
+
+    def _conversation(self, call: EmulatedCall) -> Conversation:
+        if (known := self._conversations.get(call.call_id)) is None:
+            known = self._conversations[call.call_id] = Conversation(call.call_id, call.session)
+        return known
 
     def _tell(self, call: EmulatedCall, events: list[Event]) -> None:
         for listener in call.listeners:
@@ -142,6 +149,23 @@ class _Listener:
             transport.abort()
 
 
-async def deny(websocket: WebSocket, answer: Answer) -> None:
-    """Refuse a WebSocket by an HTTP answer."""
-    await websocket.send_denial_response(Response(answer.body, answer.status, {"content-type": "application/json"}))
+class SidebandDoor:
+    """The ASGI application at `/v1/realtime`. `refuse_key` says what is wrong with a client's key."""
+
+    def __init__(self, sideband: Sideband, refuse_key: Callable[[HTTPConnection], Answer | None]) -> None:
+        self._sideband = sideband
+        self._refuse_key = refuse_key
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        websocket = WebSocket(scope, receive, send)
+        call_id = websocket.query_params.get("call_id", "")
+        refusal_ = self._refuse_key(websocket) or self._sideband.refuse(call_id)
+        if refusal_ is None:
+            await self._sideband.serve(websocket, call_id)
+            return
+        response = Response(refusal_.body, refusal_.status, {"content-type": "application/json"})
+        await websocket.send_denial_response(response)
+        # uvicorn announces a disconnection when it has sent the response, and complains of a handshake that was not
+        # finished unless we stay until the real one.
+        await hung_up(receive)
+        await hung_up(receive)

@@ -20,7 +20,7 @@ from gateway.clock import Clock
 from gateway.errors import DatabaseUnavailable
 from gateway.journal import Journal
 from gateway.monitor import sighting
-from gateway.monitor.watch import Due, Watch
+from gateway.monitor.watch import Due, Patience, Watch
 from gateway.upstream.sideband import CallAbsent, Line, SidebandError, Sidebands
 from gateway.upstream.sideband_wire import SESSION_EXPIRED, Trouble, read_happening
 
@@ -51,12 +51,14 @@ class Listening:
         sidebands: Sidebands,
         journal: Journal,
         control: Control,
+        patience: Patience,
         clock: Clock,
         settled: Callable[[Watch, State], None],
     ) -> None:
         self._sidebands = sidebands
         self._journal = journal
         self._control = control
+        self._patience = patience
         self._clock = clock
         self._settled = settled
         self._slots = asyncio.Semaphore(SLOTS)
@@ -69,7 +71,7 @@ class Listening:
                 async with self._slots:
                     line = await self._sidebands.attach(watch.live.endpoint, watch.live.call_id)
             except CallAbsent:
-                if watch.is_certainly_over(self._clock.monotonic()):
+                if watch.is_certainly_over(self._clock.monotonic(), self._patience):
                     await self._over(watch)
                     return
                 await asyncio.sleep(YOUNG)

@@ -5,25 +5,27 @@ Pure. Seconds are on the monotonic clock.
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Protocol
 
 from gateway.actions.jobs import LiveCall
 from gateway.calls.lifecycle import State
 from gateway.calls.remark import EndReason, Line
 from gateway.monitor.activity import Activity
 
-# A call that the upstream does not know this long after it was answered was never there. The sideband is not always
-# attachable at once: 0.6 s were seen (FACTS section 4).
-PROBE: Final = 3.0
 
-# A transfer that works takes the caller away within seconds; one that the upstream swallowed does nothing (FACTS P6).
-TRANSFER: Final = 10.0
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Patience:
+    """How long the watcher waits for what, in seconds."""
 
-# How long a transfer may stay unproven while the upstream cannot be asked.
-UNPROVEN: Final = 40.0
-
-# The upstream ends a session after 60 minutes; a call that nobody can ask about is taken for over a little later.
-LONGEST_CALL: Final = 3_900.0
+    # A call that the upstream does not know this long after it was answered was never there. The sideband is not
+    # always attachable at once: 0.6 s were seen (FACTS section 4).
+    probe: float = 3.0
+    # A transfer that works takes the caller away within seconds; one that was swallowed does nothing (FACTS P6).
+    transfer: float = 10.0
+    # For how long a transfer may stay unproven while the upstream cannot be asked.
+    unproven: float = 40.0
+    # The upstream ends a session after 60 minutes; a call that nobody can ask about is taken for over a little later.
+    longest_call: float = 3_900.0
 
 
 class Sideband(Protocol):
@@ -66,22 +68,22 @@ class Watch:
         if state is not self.state:
             self.state, self.since = state, at
 
-    def due(self, at: float) -> Due | None:
+    def due(self, at: float, patience: Patience) -> Due | None:
         """What the time has come for, if anything."""
         waited = at - self.since
         if self.state is State.ACCEPT_UNKNOWN:
-            return Due.PROBE_IS_OVER if self.line is None and waited >= PROBE else None
+            return Due.PROBE_IS_OVER if self.line is None and waited >= patience.probe else None
         if self.state in (State.REFER_WAIT, State.REFER_UNKNOWN):
             if self.line is not None:
-                return Due.TRANSFER_FAILED if waited >= TRANSFER else None
-            return Due.TRANSFER_UNPROVEN if waited >= UNPROVEN else None
-        if self.state is State.ACCEPTED and at - self.answered >= LONGEST_CALL:
+                return Due.TRANSFER_FAILED if waited >= patience.transfer else None
+            return Due.TRANSFER_UNPROVEN if waited >= patience.unproven else None
+        if self.state is State.ACCEPTED and at - self.answered >= patience.longest_call:
             return Due.OUTLIVED
         return None
 
-    def is_certainly_over(self, at: float) -> bool:
+    def is_certainly_over(self, at: float, patience: Patience) -> bool:
         """Whether an upstream that does not know the call proves that it is over, and not merely young."""
-        return self.confirmed or at - self.answered >= PROBE
+        return self.confirmed or at - self.answered >= patience.probe
 
     def end_reason(self) -> EndReason:
         """Why it ended, if it has now."""

@@ -23,7 +23,7 @@ from gateway.errors import DatabaseUnavailable
 from gateway.journal import Journal
 from gateway.monitor.activity import Activity
 from gateway.monitor.listening import Listening, WatchLost
-from gateway.monitor.watch import Watch
+from gateway.monitor.watch import Patience, Watch
 
 # How often the time is looked at; what is due may come this much later.
 TICK: Final = 0.5
@@ -47,6 +47,7 @@ class Watcher:
         database: Database,
         journal: Journal,
         listening: Listening,
+        patience: Patience,
         leases: LeaseClock,
         clock: Clock,
     ) -> None:
@@ -54,6 +55,7 @@ class Watcher:
         self._database = database
         self._journal = journal
         self._listening = listening
+        self._patience = patience
         self._leases = leases
         self._clock = clock
         self._held: dict[int, Watch] = {}
@@ -128,7 +130,7 @@ class Watcher:
                 watch.lines += watch.activity.settle(at, now)
                 if watch.acting:
                     continue
-                if (due := watch.due(at)) is not None:
+                if (due := watch.due(at, self._patience)) is not None:
                     self._act(watch, self._listening.act(watch, due))
                 elif watch.lines or (at - watch.stored_at >= STORE_EVERY and watch.activity.usage() != watch.stored):
                     self._act(watch, self._listening.store(watch))

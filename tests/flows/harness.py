@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from gateway.clock import SystemClock
 from gateway.emulator.dialer import Dialer
 from gateway.emulator.server import EmulatorServer
 from gateway.emulator.upstream import EmulatedUpstream
+from gateway.monitor.watch import Patience
 from gateway.server import running
 from gateway.settings import load_settings
 
@@ -71,10 +72,15 @@ async def running_gateway(
     directory: Path,
     *,
     upstream: EmulatedUpstream | None = None,
+    emulator: EmulatorServer | None = None,
+    patience: Patience | None = None,
     **settings: str,
 ) -> AsyncIterator[Running]:
-    """Run a gateway on `database_url` and an emulated upstream; `settings` are variables that differ."""
-    async with EmulatorServer(upstream) as emulator:
+    """Run a gateway on `database_url` and an emulated upstream; `settings` are variables that differ.
+
+    A running `emulator` that is given is used, and goes on running.
+    """
+    async with nullcontext(emulator) if emulator else EmulatorServer(upstream) as emulator:
         environment = {
             "OPENAI_API_KEY": "sk-flows",
             "OPENAI_WEBHOOK_SECRET": SECRET,
@@ -89,6 +95,7 @@ async def running_gateway(
             load_settings({}, environment, directory),
             clock=SystemClock(),
             on_death=lambda: deaths.append("the journal's writer"),
+            patience=patience,
         )
         async with running(create_app(gateway)) as port:
             url = f"http://127.0.0.1:{port}"
