@@ -12,7 +12,7 @@ A move may also open the next action of the call (a transfer, a hangup), so that
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -70,26 +70,16 @@ ANY_STATE: Final[Mapping[State, tuple[Event, ...]]] = dict.fromkeys(State, ())
 def move(connection: Connection, moves: Sequence[Move]) -> list[Moved]:
     """Make moves, in order; those of other calls do not touch each other."""
     standing = {row.id: _Standing(row) for row in _find(connection, sorted({one.call for one in moves}))}
-    moved = [_judge(one, standing.get(one.call)) for one in moves]
-    made = [(one, result) for one, result in zip(moves, moved, strict=True) if result.refusal is None]
-    if not made:
-        return moved
-    advance_calls(connection, [_change(one, result, standing[one.call]) for one, result in made])
-    _REMEMBER.run(
-        connection,
-        [
-            {"call": one.call, "proven": one.confirmed, "used": one.usage}
-            for one, _ in made
-            if one.confirmed is not None or one.usage is not None
-        ],
-    )
-    insert_events(connection, [line for one, _ in made for line in standing[one.call].lines.pop(id(one))])
-    close_watches(connection, [one.call for one, result in made if one.epoch is not None and result.state in TERMINAL])
+    judged = [_judge(one, standing.get(one.call)) for one in moves]
+    made = [(one, moved) for one, moved in zip(moves, judged, strict=True) if moved.refusal is None]
+    advance_calls(connection, [_change(one, moved, standing[one.call].row) for one, moved in made])
+    _REMEMBER.run(connection, [row for one, _ in made if (row := _remembered(one))])
+    insert_events(connection, [line for call in standing.values() for line in call.lines])
+    close_watches(connection, [one.call for one, moved in made if one.epoch is not None and moved.state in TERMINAL])
     opened = open_actions(connection, [one.follow for one, _ in made if one.follow is not None])
-    begun = {id(one): opened[one.call] for one, _ in made if one.follow is not None}
     return [
-        result if id(one) not in begun else Moved(state=result.state, action=begun[id(one)])
-        for one, result in zip(moves, moved, strict=True)
+        replace(moved, action=opened[one.call]) if one.follow is not None and moved.refusal is None else moved
+        for one, moved in zip(moves, judged, strict=True)
     ]
 
 
@@ -100,7 +90,7 @@ class _Standing:
         self.row = row
         self.state = State(row.state)
         self.busy = bool(row.busy)
-        self.lines: dict[int, list[Happened]] = {}
+        self.lines: list[Happened] = []
 
 
 def _judge(one: Move, standing: _Standing | None) -> Moved:
@@ -115,7 +105,7 @@ def _judge(one: Move, standing: _Standing | None) -> Moved:
     state = advance(standing.state, *steps)
     if standing.busy and (state is not standing.state or one.follow is not None):
         return Moved(refusal=Refusal.BUSY, state=standing.state)
-    standing.lines[id(one)] = _lines(one, standing.state, steps)
+    standing.lines += _lines(one, standing.state, steps)
     standing.state, standing.busy = state, standing.busy or one.follow is not None
     return Moved(state=state)
 
@@ -130,21 +120,27 @@ def _lines(one: Move, state: State, steps: Sequence[Event]) -> list[Happened]:
     return lines
 
 
-def _change(one: Move, result: Moved, standing: _Standing) -> Advance:
+def _change(one: Move, moved: Moved, row: Any) -> Advance:
     """What a move changes of the call's row. What an action has written of its end is left as it is."""
-    if result.state is None:
+    if moved.state is None:
         raise AssertionError("a move that was made has led somewhere")
-    change = unchanged(one.call, result.state)
+    change = unchanged(one.call, moved.state)
     change["new_target"] = one.target
-    if result.state is State.ACCEPTED and standing.row.answered_at is None:
+    if moved.state is State.ACCEPTED and row.answered_at is None:
         change["new_answered_at"] = one.now
-    if result.state in TERMINAL and standing.row.ended_at is None:
+    if moved.state in TERMINAL and row.ended_at is None:
         change["new_ended_at"] = one.ended_at or one.now
-    if result.state is State.REFERRED:
+    if moved.state is State.REFERRED:
         change["new_end_reason"] = EndReason.TRANSFERRED
-    elif result.state is State.ENDED and standing.row.end_reason is None:
+    elif moved.state is State.ENDED and row.end_reason is None:
         change["new_end_reason"] = one.end_reason
     return change
+
+
+def _remembered(one: Move) -> dict[str, Any] | None:
+    if one.confirmed is None and one.usage is None:
+        return None
+    return {"call": one.call, "proven": one.confirmed, "used": one.usage}
 
 
 def _find(connection: Connection, ids: Sequence[int]) -> Sequence[Any]:

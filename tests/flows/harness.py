@@ -54,13 +54,13 @@ class Running:
         answer = await self.client.get(f"/calls/{call_id}/events")
         return [event["kind"] for event in answer.raise_for_status().json()["items"]]
 
-    async def settled(self, call_id: str, *, within: float = 15.0) -> dict[str, Any]:
-        """A call once it owes no work."""
+    async def settled(self, call_id: str, *, within: float = 15.0, ended: bool = False) -> dict[str, Any]:
+        """A call once it owes no work; with `ended`, once it is over."""
         clock = SystemClock()
         deadline = clock.monotonic() + within
         while True:
             call = await self.call(call_id)
-            if call is not None and call["state"] not in STILL_WORKING:
+            if call is not None and call["state"] not in STILL_WORKING | ({"accepted"} if ended else set()):
                 return call
             assert clock.monotonic() < deadline, f"{call_id} is not settled: {call}"
             await asyncio.sleep(0.02)
