@@ -553,8 +553,8 @@ def test_live_calls_that_nobody_watches_are_found(database: Database) -> None:
     settle(database, a_settlement(unwatched))
     ringing, other = arrive(database, "rtc_2"), watched(database, "rtc_3")
     with database.transaction() as connection:
-        watch_the_unwatched(connection, since=NOW - 1)
-        watch_the_unwatched(connection, since=NOW - 1)
+        watch_the_unwatched(connection, NOW - 1, ["openai"])
+        watch_the_unwatched(connection, NOW - 1, ["openai"])
     assert {row.call for row in rows(database, watches)} == {unwatched.call, other.call}
     assert [row.id for row in claim_calls(database, lease_now=NOW)] == [unwatched.call]
     assert ringing.call not in {row.call for row in rows(database, watches)}

@@ -19,6 +19,7 @@ DOORS = {"app", "api", "cli", "emulator", "__main__"}
 # What no pure module may touch: the network, the database, the framework, the clock, the log.
 IMPURE = {"sqlalchemy", "starlette", "httpx", "aiohttp", "asyncio", "logging", "structlog", "time", "uvicorn"}
 PURE = [
+    "gateway/endpoint.py",
     "gateway/errors.py",
     "gateway/calls/call.py",
     "gateway/calls/lifecycle.py",
@@ -27,6 +28,7 @@ PURE = [
     "gateway/calls/addresses.py",
     "gateway/calls/facts.py",
     "gateway/calls/number_doctor.py",
+    "gateway/calls/tally.py",
     "gateway/profiles/profile.py",
     "gateway/profiles/variables.py",
     "gateway/rulebook/refer_guard.py",
@@ -44,6 +46,7 @@ PURE = [
     "gateway/monitor/activity.py",
     "gateway/monitor/sighting.py",
     "gateway/monitor/watch.py",
+    "gateway/webhooks/keyring.py",
     "gateway/webhooks/signature.py",
     "gateway/access/roles.py",
     "gateway/access/keys.py",

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, exists, func, select, update
+from sqlalchemy import Connection, bindparam, exists, select
 
 from gateway.actions.action import NewAction
 from gateway.actions.outbox import open_actions
@@ -25,7 +25,6 @@ from gateway.calls.lifecycle import TERMINAL, Event, State, advance
 from gateway.calls.remark import EndReason, Line
 from gateway.calls.store import advance_calls, insert_events
 from gateway.calls.watches import close_watches
-from gateway.statements import Statement
 from gateway.tables import actions, calls, watches
 
 
@@ -73,7 +72,6 @@ def move(connection: Connection, moves: Sequence[Move]) -> list[Moved]:
     judged = [_judge(one, standing.get(one.call)) for one in moves]
     made = [(one, moved) for one, moved in zip(moves, judged, strict=True) if moved.refusal is None]
     advance_calls(connection, [_change(one, moved, standing[one.call].row) for one, moved in made])
-    _REMEMBER.run(connection, [row for one, _ in made if (row := _remembered(one))])
     insert_events(connection, [line for call in standing.values() for line in call.lines])
     close_watches(connection, [one.call for one, moved in made if one.epoch is not None and moved.state in TERMINAL])
     opened = open_actions(connection, [one.follow for one, _ in made if one.follow is not None])
@@ -126,6 +124,8 @@ def _change(one: Move, moved: Moved, row: Any) -> Advance:
         raise AssertionError("a move that was made has led somewhere")
     change = unchanged(one.call, moved.state)
     change["new_target"] = one.target
+    change["new_confirmed"] = one.confirmed
+    change["new_usage"] = one.usage
     if moved.state is State.ACCEPTED and row.answered_at is None:
         change["new_answered_at"] = one.now
     if moved.state in TERMINAL and row.ended_at is None:
@@ -135,12 +135,6 @@ def _change(one: Move, moved: Moved, row: Any) -> Advance:
     elif moved.state is State.ENDED and row.end_reason is None:
         change["new_end_reason"] = one.end_reason
     return change
-
-
-def _remembered(one: Move) -> dict[str, Any] | None:
-    if one.confirmed is None and one.usage is None:
-        return None
-    return {"call": one.call, "proven": one.confirmed, "used": one.usage}
 
 
 def _find(connection: Connection, ids: Sequence[int]) -> Sequence[Any]:
@@ -162,14 +156,4 @@ _FIND: Final = (
     .where(calls.c.id.in_(bindparam("ids", expanding=True)))
     .order_by(calls.c.id)
     .with_for_update(of=calls)
-)
-_REMEMBER: Final = Statement(
-    lambda _: (
-        update(calls)
-        .where(calls.c.id == bindparam("call"))
-        .values(
-            confirmed=func.coalesce(bindparam("proven", type_=calls.c.confirmed.type), calls.c.confirmed),
-            usage=func.coalesce(bindparam("used", type_=calls.c.usage.type), calls.c.usage),
-        )
-    )
 )

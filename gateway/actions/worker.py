@@ -10,6 +10,7 @@ decision. If the lease is lost in the meantime, the new owner's result counts an
 """
 
 import asyncio
+from collections.abc import Collection
 from typing import Any, Final, Protocol
 
 import structlog
@@ -53,7 +54,10 @@ class LeaseLost(Exception):
 
 
 class Worker:
-    """Carries out actions. `start` and `stop` belong to the application's lifespan."""
+    """Carries out actions. `start` and `stop` belong to the application's lifespan.
+
+    `watched` are the endpoints whose calls someone watches once they are answered.
+    """
 
     def __init__(
         self,
@@ -64,7 +68,7 @@ class Worker:
         refer_guard: ReferGuard,
         attempt_timeout: float,
         decision_deadline: float,
-        watched: bool,
+        watched: Collection[str],
         leases: LeaseClock,
         clock: Clock,
         observer: Observer,
@@ -182,7 +186,7 @@ class Worker:
     async def _settle(self, job: Job, judged: Judged) -> Job | None:
         """Write the action's end; the job that follows it, if any."""
         now = self._clock.now()
-        conclusion = conclude(job, judged.decision, self._refer_guard, watched=self._watched)
+        conclusion = conclude(job, judged.decision, self._refer_guard, watched=job.endpoint in self._watched)
         state, lines = timeline_of(job, conclusion.events, judged.outcome, now)
         monotonic = self._clock.monotonic()
         follow = jobs.following(job, conclusion.follow, monotonic=monotonic) if conclusion.follow else None
@@ -229,7 +233,11 @@ class Worker:
 
     def _watch(self, job: Job, state: State) -> NewWatch | None:
         """The watch that begins where a call's first command has, or may have, answered it."""
-        if not self._watched or state not in LIVE or job.command not in (Command.ACCEPT, Command.REJECT):
+        if (
+            job.endpoint not in self._watched
+            or state not in LIVE
+            or job.command not in (Command.ACCEPT, Command.REJECT)
+        ):
             return None
         step = job.plan.answering(job.step)
         return {"call": job.call, "step": step, "node": self.node, "epoch": 1, "lease_until": self._leases.until()}

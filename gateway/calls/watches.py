@@ -5,7 +5,7 @@ missed: the watch of a node that died is claimed by another when its lease has r
 owner, makes what an earlier one still writes void (`gateway.actions.moves`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypedDict
 
@@ -88,13 +88,16 @@ def release_watches_of(connection: Connection, nodes: Sequence[str]) -> list[Non
     return [None] * len(nodes)
 
 
-def watch_the_unwatched(connection: Connection, since: int) -> None:
-    """Open unowned watches for live calls received after `since` (µs) that have none.
+def watch_the_unwatched(connection: Connection, since: int, endpoints: Collection[str]) -> None:
+    """Open unowned watches for live calls of these endpoints, received after `since` (µs), that have none.
 
     For a start with the sideband after one without it, or after an older release.
     """
     unwatched = select(calls.c.id, _ZERO, _NOBODY, _ZERO, _ZERO).where(
-        calls.c.state.in_(LIVE), calls.c.received_at > since, calls.c.id.not_in(select(watches.c.call))
+        calls.c.state.in_(LIVE),
+        calls.c.received_at > since,
+        calls.c.endpoint.in_(endpoints),
+        calls.c.id.not_in(select(watches.c.call)),
     )
     connection.execute(insert(watches).from_select(["call", "step", "node", "epoch", "lease_until"], unwatched))
 

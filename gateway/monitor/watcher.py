@@ -29,7 +29,7 @@ from gateway.monitor.watch import Patience, Watch
 TICK: Final = 0.5
 
 # Seconds between writes of a call's usage while it goes on; a crash loses no more.
-STORE_EVERY: Final = 5.0
+STORE_EVERY: Final = 10.0
 
 # Calls taken over by one look, so that a restart among thousands does not hold up the journal.
 CLAIMED_AT_ONCE: Final = 200

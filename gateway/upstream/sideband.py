@@ -5,14 +5,13 @@ does is for `gateway.monitor` to find out.
 """
 
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Final
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
-from gateway.settings import Endpoint
-from gateway.upstream.client import authorization
+from gateway.endpoint import Endpoint
 from gateway.upstream.sideband_wire import sideband_path
 from gateway.upstream.transport import tls_context
 
@@ -78,9 +77,10 @@ _NO_FRAME: Final = 1006  # RFC 6455 section 7.1.5: not sent by anyone
 class Sidebands:
     """Opens sidebands of all endpoints' calls."""
 
-    def __init__(self, endpoints: Mapping[str, Endpoint]) -> None:
+    def __init__(self, endpoints: Mapping[str, Endpoint], authorization: Callable[[str], Mapping[str, str]]) -> None:
+        """`authorization` gives the header that is in use for an endpoint now."""
         self._base = {name: _websocket(endpoint.base_url.rstrip("/")) for name, endpoint in endpoints.items()}
-        self._headers = {name: authorization(endpoint) for name, endpoint in endpoints.items()}
+        self._authorization = authorization
         self._tls: ssl.SSLContext | None = None
 
     async def attach(self, endpoint: str, call_id: str) -> Line:
@@ -93,7 +93,7 @@ class Sidebands:
             connection = await connect(
                 url,
                 ssl=self._context() if url.startswith("wss:") else None,
-                additional_headers=self._headers[endpoint],
+                additional_headers=self._authorization(endpoint),
                 user_agent_header="sip-call-gateway",
                 compression=None,  # a compressor has a quarter of a megabyte of its own, and events are few
                 proxy=None,  # as for the commands

@@ -16,7 +16,7 @@ from gateway.emulator.server import EmulatorServer
 from gateway.emulator.upstream import EmulatedUpstream
 from gateway.monitor.watch import Patience
 from gateway.server import running
-from gateway.settings import load_settings
+from gateway.settings import Settings, load_settings
 
 SECRET = "whsec_dGhlIHNlY3JldCBvZiB0aGUgZmxvd3M="
 ADMIN_KEY = "an-admin-key-for-the-flows"
@@ -74,11 +74,13 @@ async def running_gateway(
     upstream: EmulatedUpstream | None = None,
     emulator: EmulatorServer | None = None,
     patience: Patience | None = None,
+    reloads: bool = False,
     **settings: str,
 ) -> AsyncIterator[Running]:
-    """Run a gateway on `database_url` and an emulated upstream; `settings` are variables that differ.
+    """Run a gateway on `database_url` and an emulated upstream.
 
-    A running `emulator` that is given is used, and goes on running.
+    `settings` are variables that differ, an empty text standing for none; with `reloads` the gateway reads its
+    configuration anew, as `serve` does. A running `emulator` that is given is used, and goes on running.
     """
     async with nullcontext(emulator) if emulator else EmulatorServer(upstream) as emulator:
         environment = {
@@ -91,11 +93,16 @@ async def running_gateway(
             **settings,
         }
         deaths: list[str] = []
+
+        def load() -> Settings:
+            return load_settings({}, environment, directory)
+
         gateway = Gateway(
-            load_settings({}, environment, directory),
+            load(),
             clock=SystemClock(),
             on_death=lambda: deaths.append("the journal's writer"),
             patience=patience,
+            load=load if reloads else None,
         )
         async with running(create_app(gateway)) as port:
             url = f"http://127.0.0.1:{port}"

@@ -1,21 +1,20 @@
 """watch live calls.
 
-Revision: 0004
-Follows: 0003
+Revision: 0006
+Follows: 0005
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0004"
-down_revision = "0003"
+revision = "0006"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
     op.add_column("calls", sa.Column("end_reason", sa.Text(), nullable=True))
-    op.add_column("calls", sa.Column("usage", sa.Text(), nullable=True))
     op.add_column("actions", sa.Column("orders", sa.Text(), nullable=True))
     op.create_table(
         "watches",
@@ -46,5 +45,4 @@ def downgrade() -> None:
     op.drop_table("transcripts")
     op.drop_table("watches")
     op.drop_column("actions", "orders")
-    op.drop_column("calls", "usage")
     op.drop_column("calls", "end_reason")
