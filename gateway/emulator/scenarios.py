@@ -137,7 +137,10 @@ CATALOGUE: Final[Mapping[str, Scenario]] = MappingProxyType(
                 for name, meaning, command, fault, times in _TROUBLED
             ),
             *_ANNOUNCED,
-            *(Scenario(name=name, meaning=meaning, talk=Talk(moments=moments)) for name, meaning, moments in _TALKS),
+            *(
+                Scenario(name=name, meaning=meaning, talk=Talk(moments=moments, patient=True))
+                for name, meaning, moments in _TALKS
+            ),
         )
     }
 )

@@ -34,7 +34,11 @@ class Sideband:
         self._scripts: set[asyncio.Task[None]] = set()
 
     def answered(self, call: EmulatedCall) -> None:
-        """A call was accepted: its script begins."""
+        """A call was accepted: its script begins, unless it waits for a listener."""
+        if not call.scenario.talk.patient:
+            self._begin(call)
+
+    def _begin(self, call: EmulatedCall) -> None:
         if call.scenario.talk.moments:
             script = asyncio.create_task(self._play(call))
             self._scripts.add(script)
@@ -66,6 +70,8 @@ class Sideband:
         listener.hear(conversation.greet())
         call.listeners.add(listener)
         call.attached += 1
+        if call.scenario.talk.patient and call.attached == 1:
+            self._begin(call)
         speaking = asyncio.create_task(listener.speak())
         try:
             while True:

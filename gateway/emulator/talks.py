@@ -74,6 +74,7 @@ class Talk:
 
     attach_lag: float = 0.0  # seconds after the answer in which the sideband is not found yet (0.6 was seen: FACTS P6)
     moments: tuple[Moment, ...] = ()
+    patient: bool = False  # whether it begins only when someone is on the sideband, and not with the answer
 
 
 QUIET: Final = Talk()

@@ -26,6 +26,8 @@ class Patience:
     unproven: float = 40.0
     # The upstream ends a session after 60 minutes; a call that nobody can ask about is taken for over a little later.
     longest_call: float = 3_900.0
+    # Between writes of what a call has used up while it goes on; a crash loses no more.
+    store: float = 10.0
 
 
 class Sideband(Protocol):

@@ -28,9 +28,6 @@ from gateway.monitor.watch import Patience, Watch
 # How often the time is looked at; what is due may come this much later.
 TICK: Final = 0.5
 
-# Seconds between writes of a call's usage while it goes on; a crash loses no more.
-STORE_EVERY: Final = 10.0
-
 # Calls taken over by one look, so that a restart among thousands does not hold up the journal.
 CLAIMED_AT_ONCE: Final = 200
 
@@ -132,7 +129,9 @@ class Watcher:
                     continue
                 if (due := watch.due(at, self._patience)) is not None:
                     self._act(watch, self._listening.act(watch, due))
-                elif watch.lines or (at - watch.stored_at >= STORE_EVERY and watch.activity.usage() != watch.stored):
+                elif watch.lines or (
+                    at - watch.stored_at >= self._patience.store and watch.activity.usage() != watch.stored
+                ):
                     self._act(watch, self._listening.store(watch))
 
     def _act(self, watch: Watch, deed: Any) -> None:

@@ -22,7 +22,7 @@ SALES_CALL = Invite(trunk=Trunk.TWILIO, called=SALES, caller="+33199001234")
 RECEPTION_CALL = Invite(trunk=Trunk.TELNYX, called=RECEPTION, caller="+33199001234")
 
 
-HASTE = Patience(probe=1.0, transfer=0.5)
+HASTE = Patience(probe=1.0, transfer=0.5, store=0.2)
 
 
 async def ring(running: Running, scenario: Scenario, invite: Invite = SALES_CALL) -> str:
@@ -117,17 +117,17 @@ async def test_a_sideband_that_is_late_is_waited_for(sqlite_url: str, tmp_path: 
         await until(running, call_id, lambda call: call["confirmed"], within=2)
 
 
-@pytest.mark.parametrize(("hangs_up", "reason"), [(1.5, "hung_up"), (0.2, "unseen")])
+@pytest.mark.parametrize(("hangs_up", "reason"), [(4.0, "hung_up"), (1.5, "unseen")])
 async def test_a_call_that_outlives_a_gateway_is_watched_by_the_next(
     database_url: str, tmp_path: Path, hangs_up: float, reason: str
 ) -> None:
-    talk = Talk(moments=(Says(text="Hello?"), HangsUp(after=hangs_up)))
+    talk = Talk(moments=(Says(text="Hello?"), HangsUp(after=hangs_up)), patient=True)
     async with EmulatorServer() as emulator:
         async with running_gateway(database_url, tmp_path, emulator=emulator) as first:
             await first.publish(DEMO)
             call_id = await ring(first, Scenario(name="x", meaning="x", talk=talk))
-            await until(first, call_id, lambda call: call["confirmed"])
-        await asyncio.sleep(0.3 if reason == "unseen" else 0)
+            await until(first, call_id, lambda call: call["usage"])
+        await asyncio.sleep(1.5 if reason == "unseen" else 0)
         async with running_gateway(database_url, tmp_path, emulator=emulator) as second:
             call = await until(second, call_id, lambda call: call["state"] == "ended")
             assert call["usage"]["turns"] == 1
