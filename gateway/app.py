@@ -23,6 +23,7 @@ from gateway.actions.control import Control
 from gateway.actions.leases import LeaseClock
 from gateway.actions.worker import Worker
 from gateway.api.routes import ApiContext, api_routes
+from gateway.calls.indexer import Indexer
 from gateway.calls.lifecycle import TERMINAL, State
 from gateway.calls.numbers import country
 from gateway.calls.usage import LONGEST_SESSION, LiveUsage
@@ -161,10 +162,12 @@ class Gateway:
         if self.settings.sideband:
             self.watcher.start()
         watch = Watch(database=self.database, current=self.current, clock=self.clock)
+        indexer = Indexer(database=self.database, journal=self.journal)
         self._rounds = [
             asyncio.create_task(watch.run()),
             asyncio.create_task(self._guard_writer()),
             asyncio.create_task(self.rotation.run()),
+            asyncio.create_task(indexer.run()),
         ]
         gc.collect()
         # A call leaves no cycles behind, so there is little to find, and looking every 700 objects costs a tenth.
