@@ -35,6 +35,10 @@ PURE = [
         )
     ),
     "gateway/calls/tally.py",
+    "gateway/calls/grams.py",
+    "gateway/calls/wanted.py",
+    "gateway/profiles/profile.py",
+    "gateway/profiles/variables.py",
     "gateway/rulebook/refer_guard.py",
     "gateway/rulebook/holidays.py",
     "gateway/rulebook/toml_lines.py",
