@@ -1,11 +1,12 @@
-"""Publish rulebooks and overrides while calls ring, and prove that each call was decided whole, by what it names.
+"""Publish, edit and override while calls ring, and prove that each call was decided whole, by what it names.
 
     python -m tests.flows.swap --publishes 100 --calls 10000
 
-Every revision decides in ways of its own: other profiles, statuses, targets and rule ids. So does every override; half
-of them are ended, the others expire. Afterwards each call is decided again by the revision and under the overrides that
-its row names, from its stored facts, at its stored time; rule, reason and the plan's bytes must come out the same. A
-call decided half by one revision and half by the next would betray itself.
+Every revision decides in ways of its own: other profiles, statuses, targets and rule ids, or, every second time, one
+rule that is edited, moved or added and one profile that says something else. So does every override; half of them are
+ended, the others expire. Afterwards each call is decided again by the revision and under the overrides that its row
+names, from its stored facts, at its stored time; rule, reason and the plan's bytes must come out the same. A call
+decided half by one revision and half by the next would betray itself.
 """
 
 import argparse
@@ -87,6 +88,21 @@ async def override(running: Running, number: int) -> None:
     assert answer.status_code == 201, answer.text
 
 
+async def edit(running: Running, number: int) -> None:
+    """Change what the revision before decides, item by item, as one revision."""
+    before, line = number - 1, number // 2 % len(LINES)
+    changes = [
+        {"op": "put", "path": f"/profiles/agent-{before}", "value": {"model": f"gpt-{number}"}},
+        {"op": "put", "path": f"/rules/rule-{before}-{line}", "value": {"then": {"reject": 400 + number % 50 * 2}}},
+        {"op": "create", "path": f"/rules/new-{number}", "position": 1,
+         "value": {"when": {"called": LINES[line - 1], "share": 50}, "then": {"accept": f"agent-{before}"}}},
+        {"op": "move", "path": f"/rules/rule-{before}-0", "position": 9},
+    ]  # fmt: skip
+    match = {"if-match": f'"{before}"'}
+    answer = await running.client.post("/rulebook/changes", json={"changes": changes}, headers=match)
+    assert answer.status_code == 200, answer.text
+
+
 async def swap_under_load(database_url: str, directory: Path, *, publishes: int, calls: int, seed: int = 1) -> Report:
     """Let `calls` calls ring while `publishes` rulebooks are published, evenly spread among them."""
     report = Report(publishes=publishes)
@@ -114,7 +130,7 @@ async def swap_under_load(database_url: str, directory: Path, *, publishes: int,
         async def publish() -> None:
             nonlocal published
             for number in range(1, publishes + 1):
-                await running.publish(rulebook(number))
+                await (running.publish(rulebook(number)) if number % 2 else edit(running, number))
                 await override(running, number)
                 due, published = number * calls // publishes, number
                 async with progress:
