@@ -23,6 +23,8 @@ from gateway.actions.worker import Worker
 from gateway.api.routes import ApiContext, api_routes
 from gateway.calls.lifecycle import TERMINAL, State
 from gateway.calls.numbers import country
+from gateway.calls.pseudonyms import Pseudonyms
+from gateway.calls.retention import Retention
 from gateway.calls.usage import LiveUsage
 from gateway.clock import Clock
 from gateway.database import Database
@@ -106,6 +108,14 @@ class Gateway:
             journal=self.journal,
             clock=clock,
         )
+        self.pseudonyms = Pseudonyms(settings.privacy_key.get_secret_value() if settings.privacy_key else None)
+        self.retention = Retention(
+            settings=settings,
+            database=self.database,
+            journal=self.journal,
+            pseudonyms=self.pseudonyms,
+            clock=clock,
+        )
         self.metrics.watch_actions(lambda: self.worker.in_hand)
         self._proving = asyncio.Lock()
         self._proved_at = -PROOF_LASTS
@@ -126,6 +136,7 @@ class Gateway:
             asyncio.create_task(watch.run()),
             asyncio.create_task(self._guard_writer()),
             asyncio.create_task(self.rotation.run()),
+            asyncio.create_task(self.retention.run()),
         ]
         gc.collect()
         # A call leaves no cycles behind, so there is little to find, and looking every 700 objects costs a tenth.

@@ -53,6 +53,10 @@ class Settings:
     default_region: str | None = None  # ISO 3166-1 alpha-2
     sideband: bool = True  # watch accepted calls
     client_secrets_per_minute: int = 60  # ephemeral keys that one API key may ask for
+    keep_bodies_hours: float = 72.0  # for bodies of deliveries that could not be used
+    keep_numbers_days: float = 30.0  # for who called; then a pseudonym, or the number's ends
+    keep_calls_days: float = 90.0  # for calls
+    privacy_key: SecretStr | None = None  # makes pseudonyms of numbers; None: they are cut
     log_format: Literal["console", "json"] | None = None  # None: console on a terminal, else json
     warnings: tuple[str, ...] = ()  # what looks odd but works, in sentences
     sources: Mapping[str, str] = field(default_factory=dict)  # variable or path → where it came from
@@ -95,6 +99,10 @@ _VARIABLES: Final = (
     _Variable("GATEWAY_DEFAULT_REGION", "default_region", syntax.read_region),
     _Variable("GATEWAY_SIDEBAND", "sideband", syntax.read_switch),
     _Variable("GATEWAY_CLIENT_SECRETS_PER_MINUTE", "client_secrets_per_minute", syntax.read_count),
+    _Variable("GATEWAY_KEEP_BODIES_HOURS", "keep_bodies_hours", syntax.read_duration("hours")),
+    _Variable("GATEWAY_KEEP_NUMBERS_DAYS", "keep_numbers_days", syntax.read_duration("days")),
+    _Variable("GATEWAY_KEEP_CALLS_DAYS", "keep_calls_days", syntax.read_duration("days")),
+    _Variable("GATEWAY_PRIVACY_KEY", "privacy_key", lambda text: SecretStr(syntax.read_admin_key(text)), secret=True),
     _Variable("GATEWAY_LOG_FORMAT", "log_format", syntax.read_choice("console", "json")),
 )
 
@@ -226,7 +234,7 @@ def missing(settings: Settings) -> tuple[str, ...]:
 
 def secrets_of(settings: Settings) -> tuple[str, ...]:
     """Every secret in the configuration, for whoever must keep them out of what it prints."""
-    secrets = [settings.admin_key] if settings.admin_key else []
+    secrets = [secret for secret in (settings.admin_key, settings.privacy_key) if secret]
     for endpoint in settings.endpoints.values():
         secrets += [*endpoint.webhook_secrets, *([endpoint.api_key] if endpoint.api_key else [])]
     password = urlsplit(settings.database_url).password or ""
@@ -266,6 +274,11 @@ def _doubts(settings: Settings) -> list[str]:
         url = urlsplit(endpoint.base_url)
         if url.scheme == "http" and not syntax.is_loopback(url.hostname or ""):
             doubts.append(f"{row_name(endpoint.name, 'base_url')} is http, so the API key travels unencrypted")
+    if settings.keep_numbers_days > settings.keep_calls_days:
+        doubts.append(
+            f"GATEWAY_KEEP_NUMBERS_DAYS ({settings.keep_numbers_days:g}) is longer than GATEWAY_KEEP_CALLS_DAYS "
+            f"({settings.keep_calls_days:g}): numbers go with their calls"
+        )
     projects: dict[tuple[str, SecretStr], Endpoint] = {}
     for endpoint in settings.endpoints.values():
         if endpoint.api_key is None:

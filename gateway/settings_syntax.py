@@ -58,6 +58,21 @@ def read_seconds(text: str) -> float:
     return seconds
 
 
+def read_duration(unit: str) -> Callable[[str], float]:
+    """A positive number of `unit`, of at most a century."""
+
+    def read(text: str) -> float:
+        try:
+            duration = float(text)
+        except ValueError:
+            duration = math.nan
+        if not 0 < duration <= 876_600:
+            raise ValueError(f"{text!r} is not a number of {unit} above 0; write one such as 30 or 0.5")
+        return duration
+
+    return read
+
+
 def read_count(text: str) -> int:
     """A whole number from 1 on."""
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 1_000_000):

@@ -13,6 +13,7 @@ from gateway.access.routes import CreatedKey, KeyPage, KeyRoutes
 from gateway.api.openapi import openapi_route
 from gateway.api.operations import Operation, routes
 from gateway.calls.contract import CallDetail, CallPage, Timeline
+from gateway.calls.reveal import Reveal
 from gateway.calls.routes import CallRoutes
 from gateway.calls.stats_contract import Stats
 from gateway.calls.stats_routes import StatsRoutes
@@ -88,7 +89,8 @@ def operations(context: ApiContext, guard: Guard) -> list[Operation]:
     publisher = _publisher(context)
     rulebook = _rulebook_routes(context, publisher)
     hindsight = Hindsight(database=context.database, current=context.current)
-    calls = CallRoutes(database=context.database, explain=hindsight.explain)
+    reveal = Reveal(journal=context.journal, clock=context.clock)
+    calls = CallRoutes(database=context.database, explain=hindsight.explain, reveal=reveal)
     endpoints = EndpointRoutes(
         endpoints=context.settings.endpoints,
         keyring=context.keyring,
