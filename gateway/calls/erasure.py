@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, bindparam, delete, func, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, select, tuple_, update
 
 from gateway.calls.masking import is_hidden, mask_detail, mask_text
 from gateway.calls.pseudonyms import Pseudonyms
+from gateway.calls.search import forget_grams, index_again
 from gateway.calls.store import pack_facts, unpack_facts
 from gateway.tables import call_facts, calls, deliveries, events, metadata
 
@@ -50,7 +51,8 @@ def delete_calls(connection: Connection, batches: Sequence[Sequence[int]]) -> li
     """Delete calls by their row ids, with everything that belongs to them; how many there were."""
     deleted = []
     for ids in batches:
-        rows = connection.execute(select(calls.c.call_id, calls.c.received_at).where(calls.c.id.in_(ids))).all()
+        rows = connection.execute(select(*_SOUGHT, calls.c.call_id, calls.c.received_at).where(_among(ids))).all()
+        forget_grams(connection, [row[:4] for row in rows])
         for table in reversed(metadata.sorted_tables):
             for column in table.c:
                 if any(key.column is calls.c.id for key in column.foreign_keys):
@@ -59,7 +61,7 @@ def delete_calls(connection: Connection, batches: Sequence[Sequence[int]]) -> li
         if announced:  # a call was received with the delivery that announced it
             key = tuple_(deliveries.c.received_at, deliveries.c.call_id)
             connection.execute(delete(deliveries).where(key.in_(announced)))
-        deleted.append(connection.execute(delete(calls).where(calls.c.id.in_(ids))).rowcount)
+        deleted.append(connection.execute(delete(calls).where(_among(ids))).rowcount)
     return deleted
 
 
@@ -126,12 +128,14 @@ class Anonymizer:
     def hide(self, connection: Connection, batches: Sequence[Sequence[int]]) -> list[None]:
         """Replace callers by pseudonyms, and forget their names, headers and words."""
         ids = [row for batch in batches for row in batch]
-        wanted = select(calls.c.id, calls.c.called, calls.c.caller, calls.c.error, call_facts.c.content)
-        rows = connection.execute(
-            wanted.join(call_facts, call_facts.c.call == calls.c.id).where(calls.c.id.in_(ids))
-        ).all()
+        wanted = select(*_SOUGHT, calls.c.error, call_facts.c.content).where(_among(ids))
+        rows = connection.execute(wanted.join(call_facts, call_facts.c.call == calls.c.id)).all()
         if rows:
-            connection.execute(_HIDE, [self._hidden(row) for row in rows])
+            hidden = [self._hidden(row) for row in rows]
+            forget_grams(connection, [row[:4] for row in rows])
+            connection.execute(_HIDE, hidden)
+            sought = [(row.id, row.called, new["new_caller"], None) for row, new in zip(rows, hidden, strict=True)]
+            index_again(connection, sought)
             connection.execute(_HIDE_FACTS, [{"row": row.id, "new": _hidden_facts(row.content)} for row in rows])
             self._hide_details(connection, {row.id: row.called for row in rows})
         return [None] * len(batches)
@@ -155,6 +159,14 @@ class Anonymizer:
                 changed.append({"row": row.id, "new": msgspec.json.encode(masked).decode()})
         if changed:
             connection.execute(_HIDE_DETAIL, changed)
+
+
+def _among(ids: Sequence[int]) -> ColumnElement[bool]:
+    return calls.c.id.in_(ids)
+
+
+# What the index of searches is made of (`gateway.calls.search.forget_grams`).
+_SOUGHT: Final = (calls.c.id, calls.c.called, calls.c.caller, calls.c.caller_name)
 
 
 def _hidden_facts(content: bytes) -> bytes:

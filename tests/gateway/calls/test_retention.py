@@ -9,6 +9,8 @@ from sqlalchemy import func, select, update
 from gateway.calls.history import RecordedCall, find_call, find_events
 from gateway.calls.pseudonyms import Pseudonyms
 from gateway.calls.retention import DAY, HOUR, Retention
+from gateway.calls.search import having_part, read_unindexed, store_grams
+from gateway.calls.wanted import Pattern
 from gateway.database import Database
 from gateway.endpoint import Endpoint
 from gateway.settings import Settings
@@ -132,3 +134,26 @@ async def test_calls_go_after_ninety_days_with_all_that_belongs_to_them(
     await retention.forget()
     assert (count(database, calls), count(database, call_facts), count(database, events)) == (1, 1, 1)
     assert one(database, "rtc_kept") is not None
+
+
+async def test_a_search_for_parts_finds_neither_what_was_hidden_nor_what_was_erased(
+    database: Database, retention: Retention
+) -> None:
+    given_calls(
+        database,
+        a_call("rtc_ancient", received_at=NOW - 91 * DAY),
+        a_call("rtc_old", received_at=NOW - 31 * DAY),
+        a_call("rtc_fresh", received_at=NOW - DAY),
+    )
+    with database.transaction() as connection:
+        indexed = read_unindexed(connection, 1_000_000, 100)
+        assert indexed is not None
+        assert store_grams(connection, [indexed]) == [True]
+    await retention.forget()
+    found = {}
+    with database.reader.connect() as connection:
+        for text, field in (("4155550", "caller"), ("Ann", "caller_name"), ("555123", "called")):
+            part = having_part(connection, Pattern(text, from_start=False, to_end=False), [field])
+            assert part is not None
+            found[text] = len(connection.execute(part).all())
+    assert found == {"4155550": 1, "Ann": 1, "555123": 2}
