@@ -37,6 +37,8 @@ from gateway.rulebook.refer_guard import ReferGuard
 from gateway.rulebook.store import find_revision, newest_number, pin_starter
 from gateway.rulebook.watch import Watch
 from gateway.settings import Settings
+from gateway.subscribers.courier import Courier
+from gateway.subscribers.feed import Feed
 from gateway.upstream.client import Upstream
 from gateway.upstream.outcome import Outcome, Result
 from gateway.upstream.wire import Command
@@ -117,6 +119,8 @@ class Gateway:
             pseudonyms=self.pseudonyms,
             clock=clock,
         )
+        self.feed = Feed(subscribers=settings.subscribers, database=self.database, journal=self.journal, clock=clock)
+        self.courier = Courier(subscribers=settings.subscribers, journal=self.journal, clock=clock)
         self.metrics.watch_actions(lambda: self.worker.in_hand)
         self._proving = asyncio.Lock()
         self._proved_at = -PROOF_LASTS
@@ -139,6 +143,8 @@ class Gateway:
             asyncio.create_task(self._guard_writer()),
             asyncio.create_task(self.rotation.run()),
             asyncio.create_task(self.retention.run()),
+            asyncio.create_task(self.feed.run()),
+            asyncio.create_task(self.courier.run()),
             asyncio.create_task(indexer.run()),
         ]
         gc.collect()
@@ -188,6 +194,7 @@ class Gateway:
             task.cancel()
         await asyncio.gather(*self._rounds, return_exceptions=True)
         await self.worker.stop(PATIENCE)
+        await self.courier.close()
         await self.upstream.close()
         await self.rotation.note()
         await self.journal.stop()

@@ -111,6 +111,18 @@ def read_base_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def read_web_address(text: str) -> str:
+    """Where to post to."""
+    url = _split(text)
+    if url is None or url.scheme not in ("http", "https") or not url.hostname or url.fragment:
+        raise ValueError("is not a web address; write one like https://crm.example.com/calls")
+    if url.username is not None or url.password is not None:
+        raise ValueError("must not hold a user or password; what is posted is signed")
+    if url.scheme == "http" and not is_loopback(url.hostname):
+        raise ValueError("must begin with https://; http is for this machine only")
+    return text
+
+
 def read_database_url(text: str) -> str:
     """A database of SQLite or PostgreSQL, kept as it is."""
     url = _split(text)

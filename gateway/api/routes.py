@@ -48,6 +48,7 @@ from gateway.rulebook.routes import RulebookRoutes
 from gateway.rulebook.rule_routes import RuleRoutes
 from gateway.rulebook.trial import Ringing, Trial
 from gateway.settings import Settings
+from gateway.subscribers.routes import NoticePage, SubscriberPage, SubscriberRoutes
 from gateway.upstream.client import Upstream
 from gateway.upstream.routes import ClientSecretRoutes, CreatedClientSecret
 from gateway.upstream.wire import IncomingCall, read_event
@@ -106,6 +107,7 @@ def operations(context: ApiContext, guard: Guard) -> list[Operation]:
         clock=context.clock,
         per_minute=context.settings.client_secrets_per_minute,
     )
+    subscribers = SubscriberRoutes(subscribers=context.settings.subscribers, database=context.database)
     keys = KeyRoutes(database=context.database, journal=context.journal, guard=guard, clock=context.clock)
     audit = AuditRoutes(database=context.database)
     read_rules, read_calls, manage = Permission.READ_RULEBOOK, Permission.READ_CALLS, Permission.MANAGE_KEYS
@@ -168,6 +170,12 @@ def operations(context: ApiContext, guard: Guard) -> list[Operation]:
             answer=CreatedClientSecret,
             status=201,
             problems=(Kind.TOO_MANY, Kind.UPSTREAM_FAILED, Kind.UPSTREAM_BUSY, Kind.UPSTREAM_SILENT),
+        ),
+        Operation(
+            "GET", "/subscribers", Permission.READ_ENDPOINTS, subscribers.list_subscribers, answer=SubscriberPage
+        ),
+        Operation(
+            "GET", "/subscribers/notices", Permission.READ_ENDPOINTS, subscribers.list_notices, answer=NoticePage
         ),
         Operation("GET", "/keys", manage, keys.list_keys, answer=KeyPage),
         Operation("POST", "/keys", manage, keys.create_key, answer=CreatedKey, status=201),

@@ -5,7 +5,7 @@
 | bodies of deliveries that could not be used | 72 hours |
 | the keys by which a repeated delivery is known | 7 days: the sender repeats for three |
 | who called: numbers, names, headers | 30 days; then a pseudonym |
-| calls, with their timelines | 90 days; sums stay |
+| calls, with their timelines and what subscribers were told of them | 90 days; sums stay |
 
 A round looks every minute and works in small batches through the journal, with a pause after each, so that ringing
 calls never wait for more than one. Every step may be done twice, on any node.
