@@ -33,7 +33,7 @@ PURE = [
         f"gateway/profiles/{name}.py"
         for name in (
             *("profile", "variables", "part", "audio", "turns", "tools", "session"),
-            *("mistakes", "coherence", "vocabulary", "shutdowns", "problems"),
+            *("mistakes", "coherence", "vocabulary", "shutdowns", "problems", "legacy"),
         )
     ),
     "gateway/calls/tally.py",
