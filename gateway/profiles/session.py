@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, TypeAdapter
 
 from gateway.profiles.audio import Audio, TranscriptionAudio
+from gateway.profiles.live import LiveSession
 from gateway.profiles.part import BY_SHAPE, NULLABLE, NUMBER, TABLE, TEXT, Part, Text
 from gateway.profiles.tools import AnyTool, ToolChoice
 
@@ -169,6 +170,9 @@ class RealtimeProfile(_Profile):
     silence: Silence | None = None
     """What the gateway does when nobody speaks; nothing unless set."""
 
+    live: LiveSession | None = None
+    """What is said for the Live API alone, on endpoints whose `surface` is live."""
+
 
 class TranscriptionProfile(_Profile):
     """A transcription: only for ephemeral keys."""
@@ -181,7 +185,8 @@ class TranscriptionProfile(_Profile):
 
 
 def _kind(profile: Any) -> str | None:
-    return profile.get("type") or "realtime" if isinstance(profile, dict) else "realtime"
+    kind = profile.get("type", "realtime") if isinstance(profile, dict) else "realtime"
+    return kind if isinstance(kind, str) else "realtime"  # whose own field then says that it is no text
 
 
 Profile = Annotated[

@@ -30,6 +30,13 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
     "a field misspelt": (model(instructons="Sell."), "/instructons", "did you mean 'instructions'"),
     "a field deep inside misspelt": (said(voise="marin"), "/audio/output/voise", "did you mean 'voice'"),
     "a field that is nowhere": (model(colour="blue"), "/colour", "goes into `extra`"),
+    "a field misspelt for Live": (model(live={"instructons": "x"}), "/live/instructons", "did you mean 'instructions'"),
+    "a format for Live": (model(live={"audio": {"format": {}}}), "/live/audio/format", "unknown field"),
+    "a delegation without its table": (
+        model(live={"delegation": {"type": "responses"}}),
+        "/live/delegation",
+        "missing",
+    ),
     "a field of the beta": (model(voice="marin"), "/voice", "today audio.output.voice"),
     "another field of the beta": (model(modalities=["audio"]), "/modalities", "gateway profiles upgrade"),
     "what the beta had and nobody has": (model(temperature=0.8), "/temperature", "it was removed"),
@@ -52,6 +59,7 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
     "too fast": (said(speed=2), "/audio/output/speed", "must be at most 1.5, not 2"),
     "too slow": (said(speed=0.1), "/audio/output/speed", "must be at least 0.25"),
     "too many tokens": (model(max_output_tokens=5000), "/max_output_tokens", "must be at most 4096"),
+    "far too many": (model(max_output_tokens=10**400), "/max_output_tokens", "10000"),
     "no tokens": (model(max_output_tokens=0), "/max_output_tokens", "must be at least 1"),
     "a threshold above one": (
         heard(turn_detection={"type": "server_vad", "threshold": 1.5}),
