@@ -29,6 +29,8 @@ class Action(StrEnum):
     PUBLISH = "rulebook.publish"
     ADD_OVERRIDE = "override.add"
     END_OVERRIDE = "override.end"
+    REVEAL_CALLERS = "callers.reveal"
+    ERASE_CALLS = "calls.erase"
     CREATE_CLIENT_SECRET = "client_secret.create"  # noqa: S105  the name of a deed
 
 
