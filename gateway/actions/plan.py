@@ -17,7 +17,7 @@ import msgspec
 from msgspec.structs import replace
 
 from gateway.endpoint import Surface
-from gateway.profiles.profile import Conduct, conduct_of, find_profile, session_of
+from gateway.profiles.profile import LIVE, Conduct, conduct_of, find_profile, session_of
 from gateway.profiles.variables import Rendering
 from gateway.upstream import wire
 from gateway.upstream.wire import Command
@@ -58,6 +58,12 @@ class Plan(msgspec.Struct, frozen=True, gc=False):
             if refused or not self.steps[position].only_if_refused:
                 return position
         return None
+
+    def answering(self, step: int) -> int:
+        """The step that has, or may have, answered the call when `step` was the last to be tried."""
+        while step > 0 and self.steps[step].command is not Command.ACCEPT:
+            step -= 1
+        return step
 
 
 _encoder: Final = msgspec.json.Encoder()
@@ -146,8 +152,8 @@ class _Planning:
     def _rendered(self, session: dict[str, Any]) -> dict[str, Any]:
         if isinstance(instructions := session.get("instructions"), str):
             session["instructions"] = self._render(instructions)
-        if isinstance(live := session.get(wire.LIVE), Mapping):
-            session[wire.LIVE] = self._rendered(dict(live))
+        if isinstance(live := session.get(LIVE), Mapping):
+            session[LIVE] = self._rendered(dict(live))
         return session
 
     def _conduct(self, conduct: Conduct | None) -> Conduct | None:
