@@ -17,14 +17,16 @@ from sqlalchemy import Connection
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway.access.guard import Guard
 from gateway.actions import outbox
 from gateway.actions.action import Job
 from gateway.actions.worker import Worker
-from gateway.api.routes import ApiContext, api_routes
+from gateway.api.routes import ApiContext, api_routes, read_ringing
 from gateway.calls.lifecycle import TERMINAL, State
 from gateway.calls.numbers import country
 from gateway.calls.usage import LiveUsage
 from gateway.clock import Clock
+from gateway.console.routes import ConsoleContext, console_routes
 from gateway.database import Database
 from gateway.errors import DatabaseUnavailable
 from gateway.health import health_routes
@@ -85,6 +87,12 @@ class Gateway:
             usage=self.usage,
             metrics=self.metrics,
             clock=clock,
+        )
+        self.guard = Guard(
+            database=self.database,
+            journal=self.journal,
+            clock=clock,
+            admin_key=settings.admin_key.get_secret_value() if settings.admin_key else None,
         )
         self.metrics.watch_actions(lambda: self.worker.in_hand)
         self._rounds: list[asyncio.Task[None]] = []
@@ -150,10 +158,26 @@ class Gateway:
             settings=self.settings,
             database=self.database,
             journal=self.journal,
+            guard=self.guard,
             current=self.current,
             refer_guard=self.refer_guard,
             usage=self.usage,
             clock=self.clock,
+        )
+
+    def console_context(self) -> ConsoleContext:
+        """What the console needs of this gateway."""
+        return ConsoleContext(
+            settings=self.settings,
+            database=self.database,
+            journal=self.journal,
+            guard=self.guard,
+            current=self.current,
+            refer_guard=self.refer_guard,
+            usage=self.usage,
+            clock=self.clock,
+            troubles=self.troubles,
+            read_event=read_ringing,
         )
 
     def concerns(self) -> dict[str, str]:
@@ -242,6 +266,7 @@ def other_doors(gateway: Gateway) -> Starlette:
         routes=[
             *health_routes(gateway.troubles, gateway.concerns, gateway.metrics),
             *api_routes(gateway.api_context()),
+            *console_routes(gateway.console_context()),
         ],
         lifespan=lifespan,
     )
