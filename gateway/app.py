@@ -35,18 +35,22 @@ from gateway.rulebook.current import Current, compile_revision, years_around
 from gateway.rulebook.refer_guard import ReferGuard
 from gateway.rulebook.store import find_revision, newest_number, pin_starter
 from gateway.rulebook.watch import Watch
-from gateway.settings import Endpoint, Settings
+from gateway.settings import Settings
 from gateway.upstream.client import Upstream
 from gateway.upstream.outcome import Outcome, Result
 from gateway.upstream.wire import Command
 from gateway.webhooks.intake import Intake
+from gateway.webhooks.keyring import Keyring
+from gateway.webhooks.rotation import Rotation
 from gateway.webhooks.routes import WEBHOOKS, WebhookDoor
-from gateway.webhooks.signature import Verifier
 
 _A_NUMBER = "+14155550100"
 
 # How long a stopping gateway waits for requests to the upstream that are under way.
 PATIENCE = 5.0
+
+# Seconds for which readiness, once found out, is not asked of the disk again.
+PROOF_LASTS = 0.5
 
 
 # Several times what a statement may take on PostgreSQL, and what the largest batch takes anywhere.
@@ -58,7 +62,14 @@ log = structlog.get_logger(__name__)
 class Gateway:
     """The parts of one running gateway."""
 
-    def __init__(self, settings: Settings, *, clock: Clock, on_death: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Clock,
+        on_death: Callable[[], None],
+        load: Callable[[], Settings] | None = None,  # reads the configuration anew, for secrets that change
+    ) -> None:
         self.settings = settings
         self.clock = clock
         self.node = f"{socket.gethostname()}:{os.getpid()}:{token_hex(3)}"
@@ -94,23 +105,46 @@ class Gateway:
             clock=clock,
             admin_key=settings.admin_key.get_secret_value() if settings.admin_key else None,
         )
+        self.keyring = Keyring(settings.endpoints)
+        self.rotation = Rotation(
+            settings=settings,
+            load=load,
+            keyring=self.keyring,
+            upstream=self.upstream,
+            journal=self.journal,
+            clock=clock,
+        )
         self.metrics.watch_actions(lambda: self.worker.in_hand)
+        self._proving = asyncio.Lock()
+        self._proved_at = -PROOF_LASTS
+        self._disproof: str | None = None
         self._rounds: list[asyncio.Task[None]] = []
         self._on_death = on_death
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.started = False
 
     async def start(self) -> None:
         """Open everything, oldest work first: schema, rules, then what an earlier process left behind."""
+        self._loop = asyncio.get_running_loop()
         lease_now = await asyncio.to_thread(self._prepare)
         self.journal.start()
         self.worker.start(lease_now)
         watch = Watch(database=self.database, current=self.current, clock=self.clock)
-        self._rounds = [asyncio.create_task(watch.run()), asyncio.create_task(self._guard_writer())]
+        self._rounds = [
+            asyncio.create_task(watch.run()),
+            asyncio.create_task(self._guard_writer()),
+            asyncio.create_task(self.rotation.run()),
+        ]
         gc.collect()
         # A call leaves no cycles behind, so there is little to find, and looking every 700 objects costs a tenth.
         gc.set_threshold(10_000, 10, 10)
         gc.freeze()  # what lives until the end need not be looked at again, which halves the slowest answers
         self.started = True
+
+    def reload(self) -> None:
+        """Read the configuration's secrets again, as SIGHUP asks. May be called from any thread, and at any time."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self.rotation.call)
 
     async def _guard_writer(self) -> None:
         """Leave when a transaction hangs: a database that swallows everything lets no time-out of its own run."""
@@ -149,6 +183,7 @@ class Gateway:
         await asyncio.gather(*self._rounds, return_exceptions=True)
         await self.worker.stop(PATIENCE)
         await self.upstream.close()
+        await self.rotation.note()
         await self.journal.stop()
         self.database.close()
 
@@ -163,6 +198,8 @@ class Gateway:
             refer_guard=self.refer_guard,
             usage=self.usage,
             clock=self.clock,
+            upstream=self.upstream,
+            keyring=self.keyring,
         )
 
     def console_context(self) -> ConsoleContext:
@@ -193,13 +230,28 @@ class Gateway:
             troubles["journal"] = "the writer is not running"
         elif self.journal.failing:
             troubles["database"] = "the latest write failed"
-        else:
-            try:
-                async with asyncio.timeout(1.5):
-                    await self.journal.write(_prove_writable, None)
-            except (DatabaseUnavailable, TimeoutError) as error:
-                troubles["database"] = str(error) or "no answer"
+        elif why := await self._database_trouble():
+            troubles["database"] = why
         return troubles
+
+    async def _database_trouble(self) -> str | None:
+        """Why nothing can be stored, None if it can; found out by a commit at most once in PROOF_LASTS.
+
+        Whoever asks meanwhile waits for the same answer: this door is open to all.
+        """
+        async with self._proving:
+            if self.clock.monotonic() - self._proved_at >= PROOF_LASTS:
+                self._disproof = await self._try_to_write()
+                self._proved_at = self.clock.monotonic()
+            return self._disproof
+
+    async def _try_to_write(self) -> str | None:
+        try:
+            async with asyncio.timeout(1.5):
+                await self.journal.write(_prove_writable, None)
+        except (DatabaseUnavailable, TimeoutError) as error:
+            return str(error) or "no answer"
+        return None
 
 
 class _Observer:
@@ -236,7 +288,7 @@ def create_app(gateway: Gateway) -> ASGIApp:
     """
     door = WebhookDoor(
         intake=gateway.intake,
-        verifiers={name: _verifier(endpoint) for name, endpoint in gateway.settings.endpoints.items()},
+        keyring=gateway.keyring,
         clock=gateway.clock,
         on_answer=gateway.metrics.delivery_answered,
     )
@@ -272,9 +324,3 @@ def other_doors(gateway: Gateway) -> Starlette:
     )
     app.router.redirect_slashes = False  # what is not there is 404, and nothing else
     return app
-
-
-def _verifier(endpoint: Endpoint) -> Verifier | None:
-    """Without a secret no delivery can be proven genuine; the door then asks the sender to come back."""
-    secrets = [secret.get_secret_value() for secret in endpoint.webhook_secrets]
-    return Verifier(secrets) if secrets else None

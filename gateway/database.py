@@ -107,7 +107,7 @@ class Database:
     def connect_arguments(self) -> dict[str, Any]:
         """What psycopg takes for a PostgreSQL connection beside those of the engines."""
         _, arguments = self.writer.dialect.create_connect_args(self.url)
-        return {**arguments, **POSTGRESQL_OPTIONS}
+        return {**arguments, **_postgresql_options(self.url)}
 
     def schema(self) -> str | None:
         """The revision that the database is at; None for an empty one."""
@@ -179,6 +179,12 @@ def parse_url(text: str) -> URL:
     return url
 
 
+def exists(text: str) -> bool:
+    """Whether there can be anything in the database with this URL: a SQLite file that is not there is empty."""
+    url = make_url(text)
+    return url.get_backend_name() != "sqlite" or Path(url.database or "").is_file()
+
+
 def insert_or_skip(dialect: str, table: Table) -> sqlite.Insert | postgresql.Insert:
     """An INSERT that leaves out rows whose unique key is there already; on PostgreSQL it waits for a rival's commit."""
     if dialect == "sqlite":
@@ -202,7 +208,7 @@ def _create_engine(url: URL, *, writes: bool) -> Engine:
         return _create_sqlite_engine(url, writes=writes)
     engine = create_engine(
         url,
-        connect_args=POSTGRESQL_OPTIONS,
+        connect_args=_postgresql_options(url),
         pool_size=2 if writes else READERS,
         max_overflow=0,
         pool_timeout=3,
@@ -211,6 +217,13 @@ def _create_engine(url: URL, *, writes: bool) -> Engine:
     if not writes:
         engine = engine.execution_options(postgresql_readonly=True)
     return engine
+
+
+def _postgresql_options(url: URL) -> dict[str, Any]:
+    """Ours, and the server settings that the URL asks for (`?options=-c%20search_path%3Dgateway`) after our own."""
+    asked = url.query.get("options", ())
+    asked = (asked,) if isinstance(asked, str) else asked
+    return {**POSTGRESQL_OPTIONS, "options": " ".join((str(POSTGRESQL_OPTIONS["options"]), *asked))}
 
 
 def _create_sqlite_engine(url: URL, *, writes: bool) -> Engine:

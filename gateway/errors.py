@@ -9,6 +9,7 @@ GatewayError
 ├── DatabaseInUse           another `serve` process owns this SQLite file
 ├── IllegalTransition       the state machine was asked for a step that it does not have
 ├── InvalidCallId           a call id that must not be put into an upstream path
+├── UpstreamFailed          the upstream did not do what an API request needs of it (502, 503, 504)
 └── RequestError            an API request that we refuse, with its problem details (4xx)
 
 Errors of other libraries are translated where they enter: `database` for SQLAlchemy, `upstream/client` for httpx.
@@ -60,6 +61,19 @@ class IllegalTransition(GatewayError):
 
 class InvalidCallId(GatewayError):
     """A call id that must not be put into an upstream path."""
+
+
+class UpstreamFailed(GatewayError):
+    """The upstream did not do what was asked of it on behalf of an API request or a command; nothing is ringing.
+
+    `status` is 502 where it refused or failed, 503 where it was not reached or wants a pause, 504 where it did not
+    answer; `retry_after` is the pause in seconds, if it named one.
+    """
+
+    def __init__(self, text: str, *, status: int, retry_after: float | None = None) -> None:
+        super().__init__(text)
+        self.status = status
+        self.retry_after = retry_after
 
 
 class RequestError(GatewayError):

@@ -54,6 +54,14 @@ class Kind(Enum):
         "Calls would go elsewhere than `expect` says; mend it, or force it for a reason.",
     )
     UNCONDITIONAL = (428, "If-Match is missing", "Say which state you changed: send the `ETag` that you read.")
+    TOO_MANY = (429, "too many requests", "`Retry-After` says when there is room for another.")
+    UPSTREAM_FAILED = (
+        502,
+        "the upstream failed",
+        "It refused what we asked, or is in trouble; `detail` says more.",
+    )
+    UPSTREAM_BUSY = (503, "the upstream is out of reach", "It cannot be reached or asks for a pause; nothing was done.")
+    UPSTREAM_SILENT = (504, "the upstream is silent", "It did not answer in time; whether it did anything is unknown.")
     UNEXPECTED = (500, "unexpected error", "Our fault. Report the request's id; the log has the rest.")
     UNAVAILABLE = (503, "database unavailable", "It is unknown whether anything was stored; try again.")
 

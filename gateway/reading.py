@@ -40,6 +40,9 @@ CSV: Final = "text/csv"
 
 _RFC3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)")
 
+# How one half of a surrogate pair gets into JSON; both halves together are a character like others.
+_SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
+
 _WEIGHT: Final = re.compile(r"\bq=([01](?:\.\d{0,3})?)")
 
 # Outside of these years somebody has mistyped, and calendars have nothing to say.
@@ -47,9 +50,12 @@ YEARS: Final = (1970, 2199)
 
 
 class Form(BaseModel):
-    """What a client may send."""
+    """What a client may send. In a body `false` is no number and "5" is none either; a query is all text anyway.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    JSON has no enumerations: a field that is one must say so by `Field(strict=False)`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
 
 
 FormT = TypeVar("FormT", bound=Form)
@@ -117,7 +123,7 @@ def read_query(request: Request, form: type[FormT]) -> FormT:
     twice = {name for name in values if len(request.query_params.getlist(name)) > 1}
     errors = [_mistake([name], "is given more than once", query=True) for name in sorted(twice)]
     try:
-        read = form.model_validate(values)
+        read = form.model_validate_strings(values)
     except ValidationError as error:
         errors += mistakes(error, form, query=True)
     if errors:
@@ -191,9 +197,16 @@ def _parse(body: bytes, media: str) -> Any:
 
 
 def parse_json(body: bytes) -> Any:
-    """The value of a JSON text (RFC 8259), without duplicate keys, NaN or Infinity. Raises RequestError (400)."""
+    """The value of a JSON text (RFC 8259) that holds nothing which other programs read otherwise.
+
+    So without duplicate keys, NaN, Infinity, and half surrogate pairs (RFC 7493). Raises RequestError (400).
+    """
     try:
-        return json.loads(body.decode(), object_pairs_hook=_object, parse_constant=_no_constant)
+        value = json.loads(body.decode(), object_pairs_hook=_object, parse_constant=_no_constant)
+        if _SURROGATE.search(body):
+            json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise Kind.MALFORMED.error("the body holds half of a surrogate pair, which is no text") from None
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise Kind.MALFORMED.error(f"the body is not JSON: {error.msg} ({place})") from None
@@ -201,6 +214,7 @@ def parse_json(body: bytes) -> Any:
         raise Kind.MALFORMED.error("the body is nested too deeply") from None
     except ValueError as error:  # not UTF-8 (a UnicodeDecodeError), a key twice, NaN, or a number without end
         raise Kind.MALFORMED.error(f"the body is not JSON: {error}") from None
+    return value
 
 
 def parse_toml(body: bytes) -> dict[str, Any]:

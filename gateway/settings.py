@@ -16,37 +16,15 @@ from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from gateway import settings_syntax as syntax
+from gateway.endpoint import ENDPOINT_KEYS, OPENAI, describe_endpoint, missing_of, row_name
+from gateway.endpoint import Endpoint as Endpoint
+from gateway.endpoint import SecretStr as SecretStr
 from gateway.errors import ConfigurationError
 from gateway.settings_sources import Found, Sources, open_sources, plain_text
-
-OPENAI: Final = "openai"
-OPENAI_BASE_URL: Final = "https://api.openai.com/v1"
 
 # Where a call was sent to, best first. On Twilio's Elastic trunks `To` holds the project's id and the number dialled
 # is in `Diversion` (FACTS section 10).
 CALLED_HEADERS: Final = ("To", "Diversion", "History-Info", "P-Called-Party-ID")
-
-
-class SecretStr:
-    """Text that does not print itself."""
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def get_secret_value(self) -> str:
-        """The text."""
-        return self._text
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, SecretStr) and self._text == other._text
-
-    def __hash__(self) -> int:
-        return hash(self._text)
-
-    def __repr__(self) -> str:
-        return "SecretStr('•••')"
 
 
 class Row(NamedTuple):
@@ -55,21 +33,6 @@ class Row(NamedTuple):
     name: str  # the variable, or the path in gateway.toml
     value: str  # secrets redacted
     source: str  # the layer it came from
-
-
-@dataclass(frozen=True, kw_only=True)
-class Endpoint:
-    """One source of webhooks, and the upstream API that controls its calls."""
-
-    name: str  # as in /webhooks/NAME
-    base_url: str = OPENAI_BASE_URL  # without a slash at its end
-    api_key: SecretStr | None = None
-    webhook_secrets: tuple[SecretStr, ...] = ()  # all valid at the same time, for rotation
-    auth: Literal["bearer", "api-key"] = "bearer"  # how the key travels; Azure takes `api-key`
-    default_region: str | None = None  # of numbers without a country code, ISO 3166-1 alpha-2; None: the gateway's
-    attestation_header: str | None = None  # the trunk's header with the STIR/SHAKEN result; None: trust none
-    api_key_env: str | None = None  # the variable that holds, or should hold, the key
-    webhook_secret_env: str | None = None  # … the secrets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +52,7 @@ class Settings:
     caller_headers: tuple[str, ...] = ("From",)
     default_region: str | None = None  # ISO 3166-1 alpha-2
     sideband: bool = True  # watch accepted calls
+    client_secrets_per_minute: int = 60  # ephemeral keys that one API key may ask for
     log_format: Literal["console", "json"] | None = None  # None: console on a terminal, else json
     warnings: tuple[str, ...] = ()  # what looks odd but works, in sentences
     sources: Mapping[str, str] = field(default_factory=dict)  # variable or path → where it came from
@@ -100,7 +64,7 @@ class Settings:
             for variable in _VARIABLES
         ]
         for endpoint in self.endpoints.values():
-            rows += [self._row(name, value) for name, value in _described(endpoint)]
+            rows += [self._row(name, value) for name, value in describe_endpoint(endpoint)]
         return tuple(rows)
 
     def _row(self, name: str, value: object, *, unset: str = "") -> Row:
@@ -130,20 +94,11 @@ _VARIABLES: Final = (
     _Variable("GATEWAY_CALLER_HEADERS", "caller_headers", syntax.read_headers),
     _Variable("GATEWAY_DEFAULT_REGION", "default_region", syntax.read_region),
     _Variable("GATEWAY_SIDEBAND", "sideband", syntax.read_switch),
+    _Variable("GATEWAY_CLIENT_SECRETS_PER_MINUTE", "client_secrets_per_minute", syntax.read_count),
     _Variable("GATEWAY_LOG_FORMAT", "log_format", syntax.read_choice("console", "json")),
 )
 
 _UNSET: Final = {"refer_allow": "guarded", "log_format": "console on a terminal, else json"}
-
-_ENDPOINT_KEYS: Final[Mapping[str, Callable[[str], Any]]] = {
-    "name": syntax.read_name,
-    "base_url": syntax.read_base_url,
-    "api_key_env": syntax.read_variable_name,
-    "webhook_secret_env": syntax.read_variable_name,
-    "auth": syntax.read_choice("bearer", "api-key"),
-    "default_region": syntax.read_region,
-    "attestation_header": syntax.read_header,
-}
 
 
 def load_settings(flags: Mapping[str, object], environ: Mapping[str, str], directory: Path) -> Settings:
@@ -222,8 +177,8 @@ class _Loading:
         return endpoints
 
     def _endpoint(self, table: Mapping[str, Any], place: str) -> Endpoint | None:
-        self._sources.check_keys(table, _ENDPOINT_KEYS, place)
-        values = {key: self._endpoint_value(table, key, place) for key in _ENDPOINT_KEYS if key in table}
+        self._sources.check_keys(table, ENDPOINT_KEYS, place)
+        values = {key: self._endpoint_value(table, key, place) for key in ENDPOINT_KEYS if key in table}
         values = {key: value for key, value in values.items() if value is not None}
         if "name" not in table:
             self._mistakes.add(f"{place}name", "is missing; it stands in /webhooks/NAME")
@@ -241,8 +196,8 @@ class _Loading:
         except ValueError as error:
             self._mistakes.add(f"{place}{key}", str(error))
             return None
-        self._origins[_row_name(str(table.get("name")), key)] = self._sources.file_name
-        return self._read(Found(text, f"{place}{key}", self._sources.file_name), _ENDPOINT_KEYS[key])
+        self._origins[row_name(str(table.get("name")), key)] = self._sources.file_name
+        return self._read(Found(text, f"{place}{key}", self._sources.file_name), ENDPOINT_KEYS[key])
 
     def _openai(self, values: dict[str, Any]) -> Endpoint:
         """The endpoint that needs no file: its variables are those of OpenAI's own SDKs."""
@@ -266,29 +221,7 @@ class _Loading:
 
 def missing(settings: Settings) -> tuple[str, ...]:
     """What keeps this configuration from taking real calls, in sentences with the remedy."""
-    return tuple(sentence for endpoint in settings.endpoints.values() for sentence in _missing(endpoint))
-
-
-def _missing(endpoint: Endpoint) -> list[str]:
-    door = f"/webhooks/{endpoint.name}"
-    place = f"[[endpoints]] {endpoint.name}"
-    sentences = []
-    if not endpoint.webhook_secrets:
-        name = endpoint.webhook_secret_env
-        sentences.append(
-            f"{name or 'a webhook secret'}: without it every delivery to {door} is refused. Create a webhook for "
-            f"realtime.call.incoming that points to https://YOUR-HOST{door}, and "
-            f"{f'set {name} to' if name else f'name a variable in webhook_secret_env of {place} that holds'} "
-            "its signing secret (whsec_…)."
-        )
-    if not endpoint.api_key:
-        name = endpoint.api_key_env
-        sentences.append(
-            f"{name or 'an API key'}: without it {endpoint.base_url} refuses every decision. "
-            f"{f'Set {name} to' if name else f'Name a variable in api_key_env of {place} that holds'} "
-            "an API key of the project that owns the webhook."
-        )
-    return sentences
+    return tuple(sentence for endpoint in settings.endpoints.values() for sentence in missing_of(endpoint))
 
 
 def secrets_of(settings: Settings) -> tuple[str, ...]:
@@ -299,25 +232,6 @@ def secrets_of(settings: Settings) -> tuple[str, ...]:
     password = urlsplit(settings.database_url).password or ""
     texts = [*(secret.get_secret_value() for secret in secrets), password, unquote(password)]
     return tuple(dict.fromkeys(text for text in texts if text))
-
-
-def _described(endpoint: Endpoint) -> list[tuple[str, object]]:
-    """The rows of one endpoint; what is seldom used appears only where it is used."""
-    name = endpoint.name
-    rows: list[tuple[str, object]] = [
-        (_row_name(name, "base_url"), endpoint.base_url),
-        (endpoint.api_key_env or _row_name(name, "api_key_env"), endpoint.api_key),
-        (endpoint.webhook_secret_env or _row_name(name, "webhook_secret_env"), endpoint.webhook_secrets or None),
-    ]
-    if endpoint.auth != "bearer":
-        rows.append((_row_name(name, "auth"), endpoint.auth))
-    seldom = {"default_region": endpoint.default_region, "attestation_header": endpoint.attestation_header}
-    return rows + [(_row_name(name, key), value) for key, value in seldom.items() if value is not None]
-
-
-def _row_name(endpoint: str, key: str) -> str:
-    """What `gateway check` calls a value of an endpoint."""
-    return "OPENAI_BASE_URL" if (endpoint, key) == (OPENAI, "base_url") else f"endpoints.{endpoint}.{key}"
 
 
 def _shown(value: object) -> str:
@@ -351,7 +265,17 @@ def _doubts(settings: Settings) -> list[str]:
     for endpoint in settings.endpoints.values():
         url = urlsplit(endpoint.base_url)
         if url.scheme == "http" and not syntax.is_loopback(url.hostname or ""):
-            doubts.append(f"{_row_name(endpoint.name, 'base_url')} is http, so the API key travels unencrypted")
+            doubts.append(f"{row_name(endpoint.name, 'base_url')} is http, so the API key travels unencrypted")
+    projects: dict[tuple[str, SecretStr], Endpoint] = {}
+    for endpoint in settings.endpoints.values():
+        if endpoint.api_key is None:
+            continue
+        twin = projects.setdefault((endpoint.base_url, endpoint.api_key), endpoint)
+        if twin.surface != endpoint.surface:
+            doubts.append(
+                f"the endpoints {twin.name} and {endpoint.name} decide the calls of one project on both surfaces; a "
+                "call that is announced on both would be decided twice, and the upstream keeps the first decision"
+            )
     return doubts
 
 

@@ -1,8 +1,9 @@
 """Where the text of a setting comes from: flags > environment > files > gateway.toml > defaults.
 
 A file is either named by a variable of its own (`GATEWAY_ADMIN_KEY_FILE=/run/secrets/admin`, as containers do it) or
-lies in the directory that systemd's LoadCredential= names in `$CREDENTIALS_DIRECTORY`, under the variable's name in
-upper or lower case. Secrets are not taken from gateway.toml: such files end up in version control.
+lies, under the variable's name in upper or lower case, in a directory of secrets: the one that systemd's
+LoadCredential= names in `$CREDENTIALS_DIRECTORY`, or the one that GATEWAY_SECRETS_DIRECTORY names, as a mounted Secret.
+Secrets are not taken from gateway.toml: such files end up in version control.
 """
 
 import difflib
@@ -63,11 +64,11 @@ class Sources:
         return self._read_file(Path(path), f"{variable}_FILE") if path else None
 
     def _in_credentials(self, variable: str) -> Found | None:
-        if not (directory := self.environ.get("CREDENTIALS_DIRECTORY")):
-            return None
-        for name in (variable, variable.lower()):
-            if (path := Path(directory, name)).is_file():
-                return self._read_file(path, f"{variable} in $CREDENTIALS_DIRECTORY")
+        for source in _DIRECTORIES:
+            directory = self.environ.get(source)
+            for name in (variable, variable.lower()) if directory else ():
+                if (path := Path(str(directory), name)).is_file():
+                    return self._read_file(path, f"{variable} in ${source}")
         return None
 
     def _read_file(self, path: Path, place: str) -> Found | None:
@@ -107,6 +108,9 @@ class Sources:
         ]
 
 
+# Whose variables name a directory of secrets, the one that wins first.
+_DIRECTORIES: Final = ("CREDENTIALS_DIRECTORY", "GATEWAY_SECRETS_DIRECTORY")
+
 # Set by Kubernetes in every pod beside a Service named gateway; and by those who run our tests.
 _FOREIGN: Final = re.compile(r"GATEWAY_(?:SERVICE_(?:HOST|PORT)|PORT_\d|TEST_|REQUIRE$)")
 
@@ -130,7 +134,7 @@ def open_sources(flags: Mapping[str, object], environ: Mapping[str, str], direct
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             mistakes.add(str(path), f"is not TOML ({_reason(error)})")
     sources = Sources(flags, environ, content, path.name, mistakes)
-    sources.asked.update(("GATEWAY_CONFIG", "GATEWAY_CONFIG_FILE"))
+    sources.asked.update(("GATEWAY_CONFIG", "GATEWAY_CONFIG_FILE", "GATEWAY_SECRETS_DIRECTORY"))
     return sources
 
 

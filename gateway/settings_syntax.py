@@ -58,6 +58,13 @@ def read_seconds(text: str) -> float:
     return seconds
 
 
+def read_count(text: str) -> int:
+    """A whole number from 1 on."""
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 1_000_000):
+        raise ValueError(f"{text!r} is not a count; write a whole number from 1 to 1000000")
+    return int(text)
+
+
 def read_switch(text: str) -> bool:
     """true or false, in the usual spellings."""
     try:

@@ -8,16 +8,16 @@ integers, booleans and None. The drivers' errors are told apart in `gateway.jour
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Delete, Insert, Update
+from sqlalchemy import Connection, Delete, Insert, Select, Update
 from sqlalchemy.dialects.sqlite import pysqlite
 
-Write = Insert | Update | Delete
+Written = Insert | Update | Delete | Select[Any]
 
 
 class Statement:
     """One statement for many rows of the same keys. `write(dialect name)` makes it for a database."""
 
-    def __init__(self, write: Callable[[str], Write]) -> None:
+    def __init__(self, write: Callable[[str], Written]) -> None:
         self._write = write
         self._texts: dict[str, str] = {}
 
@@ -33,7 +33,7 @@ class Statement:
             cursor.close()
 
     def returning(self, connection: Connection, rows: Sequence[Any]) -> list[tuple[Any, ...]]:
-        """Run it for every row; what its RETURNING clause gives, in order, without the rows that were skipped."""
+        """Run it for every row; what it selects or returns, in order, without the rows that were skipped."""
         if not rows:
             return []
         text = self._text(connection, rows[0])

@@ -5,6 +5,8 @@ PostgreSQL. Text that came from a caller has been cleaned of NUL and lone surrog
 `SCHEMA` names the migration that makes these tables; a test holds it, the migrations and this file together.
 """
 
+from typing import Any
+
 from sqlalchemy import (
     DDL,
     BigInteger,
@@ -22,7 +24,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA = "0004"
+SCHEMA = "0006"
 
 metadata = MetaData(
     naming_convention={
@@ -92,6 +94,7 @@ calls = Table(
     Column("attempts", Integer, nullable=False, server_default=text("0")),  # requests sent upstream
     Column("error", Text),  # the last failure, in words
     Column("plan", LargeBinary, ForeignKey(plans.c.digest), nullable=False),
+    Column("usage", Text),  # JSON: what the conversation used up; null where nobody listened
     Index("ix_calls_received_at", "received_at", "id"),
     Index("ix_calls_called_received_at", "called", "received_at"),
     Index("ix_calls_caller_received_at", "caller", "received_at"),
@@ -104,6 +107,35 @@ call_facts = Table(
     metadata,
     Column("call", BigInteger, ForeignKey(calls.c.id), primary_key=True, autoincrement=False),
     Column("content", LargeBinary, nullable=False),  # the facts as read, compressed; see gateway.calls.store
+)
+
+
+def _sums() -> list[Column[int]]:
+    """What the calls of one bucket add up to; see gateway.calls.tally."""
+    names = ("calls", "answer_us", "talks", "talk_us", "input_tokens", "output_tokens")
+    return [Column(name, BigInteger, nullable=False) for name in names]
+
+
+def _bucket(*names: str) -> list[Column[Any]]:
+    """The key of a bucket. The node's shard spares nodes the wait for each other; sums are over all shards."""
+    return [
+        Column("hour", BigInteger, primary_key=True, autoincrement=False),  # when the calls were received
+        *(Column(name, Text, primary_key=True) for name in names),
+        Column("answer", Integer, primary_key=True, autoincrement=False),  # class of the time to answer
+        Column("shard", Integer, primary_key=True, autoincrement=False),
+    ]
+
+
+# Calls at rest, by the hour.
+hourly = Table("hourly", metadata, *_bucket("endpoint", "kind", "state"), *_sums(), sqlite_with_rowid=False)
+
+# The same, finer.
+hourly_by_rule = Table(
+    "hourly_by_rule",
+    metadata,
+    *_bucket("endpoint", "kind", "state", "rule", "profile"),
+    *_sums(),
+    sqlite_with_rowid=False,
 )
 
 events = Table(
@@ -192,6 +224,14 @@ api_keys = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("last_used_at", BigInteger),
     Column("revoked_at", BigInteger),
+)
+
+secret_uses = Table(
+    "secret_uses",
+    metadata,
+    Column("endpoint", Text, primary_key=True),
+    Column("fingerprint", Text, primary_key=True),  # of a signing secret; the secret is in no table
+    Column("last_used_at", BigInteger, nullable=False),
 )
 
 audit = Table(

@@ -212,7 +212,10 @@ class _Search:
             yield from self._refer(decision, place)
         elif not 400 <= decision.status <= 699 or decision.status in {401, 407}:
             yield error("out_of_range", place, "a call is rejected with 400 to 699, without 401 and 407")
-        if decision.fallback is not None:
+        if isinstance(decision.fallback, Ignore):
+            detail = "a call that the upstream refused to handle so would ring on unanswered: reject it instead"
+            yield error("ignored_fallback", f"{here}/fallback", detail)
+        elif decision.fallback is not None:
             yield from self._decision(decision.fallback, f"{here}/fallback")
 
     def _refer(self, refer: Refer, here: str) -> Iterator[Problem]:

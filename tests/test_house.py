@@ -19,6 +19,7 @@ DOORS = {"app", "api", "cli", "emulator", "__main__"}
 # What no pure module may touch: the network, the database, the framework, the clock, the log.
 IMPURE = {"sqlalchemy", "starlette", "httpx", "aiohttp", "asyncio", "logging", "structlog", "time", "uvicorn"}
 PURE = [
+    "gateway/endpoint.py",
     "gateway/errors.py",
     "gateway/calls/call.py",
     "gateway/calls/lifecycle.py",
@@ -26,6 +27,7 @@ PURE = [
     "gateway/calls/addresses.py",
     "gateway/calls/facts.py",
     "gateway/calls/number_doctor.py",
+    "gateway/calls/tally.py",
     "gateway/profiles/profile.py",
     "gateway/profiles/variables.py",
     "gateway/rulebook/refer_guard.py",
@@ -38,6 +40,7 @@ PURE = [
     "gateway/actions/conclusion.py",
     "gateway/actions/plan.py",
     "gateway/actions/retry.py",
+    "gateway/webhooks/keyring.py",
     "gateway/webhooks/signature.py",
     "gateway/access/roles.py",
     "gateway/access/keys.py",

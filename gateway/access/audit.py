@@ -27,6 +27,7 @@ class Action(StrEnum):
     CREATE_KEY = "key.create"
     REVOKE_KEY = "key.revoke"
     PUBLISH = "rulebook.publish"
+    CREATE_CLIENT_SECRET = "client_secret.create"  # noqa: S105  the name of a deed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -15,6 +15,8 @@ class Permission(StrEnum):
     READ_RULEBOOK = "rulebook:read"  # rules, revisions, problems, overrides
     TRY_CALLS = "decide"  # ask what would happen to a call
     PUBLISH = "rulebook:write"  # change what happens to calls
+    READ_ENDPOINTS = "endpoints:read"  # where webhooks come from and commands go, and which secrets are in use
+    MINT_SECRETS = "client-secrets:create"  # hand out ephemeral keys of the upstream, which cost money
     MANAGE_KEYS = "keys:manage"  # hand out and take away access
     READ_AUDIT = "audit:read"  # who did what
 
@@ -33,6 +35,8 @@ LEAST_ROLE: Final = {
     Permission.READ_RULEBOOK: Role.VIEWER,
     Permission.TRY_CALLS: Role.VIEWER,
     Permission.PUBLISH: Role.EDITOR,
+    Permission.READ_ENDPOINTS: Role.EDITOR,
+    Permission.MINT_SECRETS: Role.EDITOR,
     Permission.MANAGE_KEYS: Role.ADMIN,
     Permission.READ_AUDIT: Role.ADMIN,
 }

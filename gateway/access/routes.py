@@ -29,7 +29,7 @@ class NewKey(Form):
     name: Line = Field(min_length=1, max_length=100)
     """Who or what will use it, for people."""
 
-    role: Role
+    role: Role = Field(strict=False)
     """What it may do."""
 
 

@@ -83,7 +83,8 @@ class Delivery:
 
     async def _attempt(self, job: Job) -> Judged:
         left = job.deadline - self._clock.monotonic()
-        timeout = max(SHORTEST_ATTEMPT, min(self._attempt_timeout, left))
+        longest = self._upstream.timeout(job.endpoint, self._attempt_timeout)
+        timeout = max(SHORTEST_ATTEMPT, min(longest, left))
         outcome = await self._upstream.send(job.endpoint, job.call_id, job.command, job.body, timeout=timeout)
         self._on_attempt(job, outcome)
         decision = retry.judge(job.command, outcome, self._progress(job))

@@ -204,27 +204,21 @@ def _start(connection: Connection, rows: Sequence[Any], now: int) -> None:
 
 
 _OPEN: Final = Statement(lambda _: insert(actions).returning(actions.c.call, actions.c.id))
+# The action is still open, and nobody has taken it over.
+_OURS: Final = (
+    actions.c.id == bindparam("action"),
+    actions.c.epoch == bindparam("mine"),
+    actions.c.settled_at.is_(None),
+)
 _SETTLE: Final = Statement(
     lambda _: (
         update(actions)
-        .where(
-            actions.c.id == bindparam("action"),
-            actions.c.epoch == bindparam("mine"),
-            actions.c.settled_at.is_(None),
-        )
+        .where(*_OURS)
         .values(settled_at=bindparam("now"), outcome=bindparam("result"), attempts=bindparam("sent"))
     )
 )
 _NOTE: Final = Statement(
-    lambda _: (
-        update(actions)
-        .where(
-            actions.c.id == bindparam("action"),
-            actions.c.epoch == bindparam("mine"),
-            actions.c.settled_at.is_(None),
-        )
-        .values(attempts=bindparam("sent"), in_doubt=bindparam("doubt"))
-    )
+    lambda _: update(actions).where(*_OURS).values(attempts=bindparam("sent"), in_doubt=bindparam("doubt"))
 )
 _RENEW: Final = (
     update(actions)

@@ -9,13 +9,14 @@ not when it is in trouble), and always at the end a reject 503. 503, and not 603
 elsewhere (RFC 3261 section 21.6), while the fault is ours and not the called party's wish.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from typing import Any, Final
 
 import msgspec
 from msgspec.structs import replace
 
+from gateway.endpoint import Surface
 from gateway.profiles.profile import Conduct, conduct_of, find_profile, session_of
 from gateway.profiles.variables import Rendering
 from gateway.upstream import wire
@@ -73,20 +74,24 @@ def digest(document: bytes) -> bytes:
     return blake2b(document, digest_size=16).digest()
 
 
-def make_plan(decision: Decision, rulebook: Rulebook, call: Rendering | None = None) -> Plan:
+def make_plan(
+    decision: Decision, rulebook: Rulebook, call: Rendering | None = None, *, surface: Surface = "realtime"
+) -> Plan:
     """The plan of `decision`, whose profiles are in `rulebook`; their variables are rendered for `call`.
 
+    `surface` is that of the upstream on which the call was announced: the bytes differ.
     `call.used` tells afterwards whether the plan is that call's alone. Without a call, variables stay as written.
     """
-    return _Planning(rulebook, call.render if call else str).plan(decision)
+    return _Planning(rulebook, call.render if call else str, surface).plan(decision)
 
 
 class _Planning:
     """The making of one plan."""
 
-    def __init__(self, rulebook: Rulebook, render: Callable[[str], str]) -> None:
+    def __init__(self, rulebook: Rulebook, render: Callable[[str], str], surface: Surface) -> None:
         self._profiles = rulebook.profiles
         self._render = render
+        self._surface = surface
 
     def plan(self, decision: Decision) -> Plan:
         if isinstance(decision, Ignore):
@@ -120,7 +125,7 @@ class _Planning:
         )
         return Step(
             kind="accept",
-            body=wire.accept_body(wire.plain_session(session) if plain else session),
+            body=wire.accept_body(wire.plain_session(session) if plain else session, self._surface),
             profile=accept.profile,
             only_if_refused=plain,
             conduct=self._conduct(conduct),
@@ -131,7 +136,7 @@ class _Planning:
         session = wire.SILENT_SESSION if profile is None else self._rendered(session_of(profile))
         return Step(
             kind="refer",
-            body=wire.accept_body(session),
+            body=wire.accept_body(session, self._surface),
             profile=refer.profile,
             targets=refer.to,
             stays=profile is not None,
@@ -141,6 +146,8 @@ class _Planning:
     def _rendered(self, session: dict[str, Any]) -> dict[str, Any]:
         if isinstance(instructions := session.get("instructions"), str):
             session["instructions"] = self._render(instructions)
+        if isinstance(live := session.get(wire.LIVE), Mapping):
+            session[wire.LIVE] = self._rendered(dict(live))
         return session
 
     def _conduct(self, conduct: Conduct | None) -> Conduct | None:

@@ -34,6 +34,9 @@ Errors are problem details (RFC 9457); the types are explained under `x-problems
 `{"items": […], "next": cursor or null}`. Times are RFC 3339, in UTC where we tell them. Unknown parameters and fields
 are mistakes."""
 
+# Entity tags, quotes included, or `*` for any (RFC 9110 section 8.8.3).
+_TAGS: Final = {"type": "string", "format": "entity-tags", "pattern": r'^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$'}
+
 _PROBLEM: Final[_Object] = {
     "type": "object",
     "description": "What is wrong with a request (RFC 9457). Some problems have further members.",
@@ -158,15 +161,18 @@ def _without_null(schema: _Object) -> _Object:
 
 
 def _headers(operation: Operation) -> list[_Object]:
-    text = {"type": "string"}
     headers = []
     if Kind.STALE in operation.problems:
         what = "The `ETag` of what was changed."
-        headers.append({"name": "If-Match", "in": "header", "description": what, "schema": text})
-    if operation.has_etag and operation.method == "GET":
+        headers.append({"name": "If-Match", "in": "header", "description": what, "schema": _TAGS})
+    if _is_conditional(operation):
         what = "The `ETag` of what is known already."
-        headers.append({"name": "If-None-Match", "in": "header", "description": what, "schema": text})
+        headers.append({"name": "If-None-Match", "in": "header", "description": what, "schema": _TAGS})
     return headers
+
+
+def _is_conditional(operation: Operation) -> bool:
+    return operation.has_etag and operation.method == "GET"
 
 
 def _success(operation: Operation, keys: _References) -> _Object:
@@ -194,11 +200,13 @@ def _failures(operation: Operation) -> _Object:
     kinds = [*_ALWAYS, *operation.problems]
     if operation.body or operation.reads:
         kinds += _WITH_BODY
+    if Kind.STALE in operation.problems or _is_conditional(operation):
+        kinds.append(Kind.MALFORMED)  # a broken list of tags
     if "{" in operation.path:
         kinds.append(Kind.NOT_FOUND)
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     failures: _Object = {}
-    if operation.has_etag and operation.method == "GET":
+    if _is_conditional(operation):
         failures["304"] = {"description": "What is known already is still right."}
     for kind in sorted(dict.fromkeys(kinds), key=lambda kind: kind.status):
         told = failures.setdefault(str(kind.status), {"description": "", "content": content})
@@ -220,8 +228,12 @@ _OTHER_PATHS: Final[_Object] = {
             "description": "The answer has no body. Only 503 asks for a repetition.",
             "security": [],
             "parameters": [
-                {"name": name, "in": "header", "required": True, "schema": {"type": "string"}}
-                for name in ("webhook-id", "webhook-timestamp", "webhook-signature")
+                {"name": name, "in": "header", "required": True, "schema": {"type": "string", "pattern": pattern}}
+                for name, pattern in (
+                    ("webhook-id", r"^[!-\-/-~]{1,256}$"),
+                    ("webhook-timestamp", r"^[0-9]{1,12}$"),
+                    ("webhook-signature", r"^v1,[!-~]+( v1,[!-~]+)*$"),
+                )
             ]
             + [{"name": "endpoint", "in": "path", "required": True, "schema": {"type": "string"}}],
             "requestBody": {"required": True, "content": {JSON: {"schema": {"type": "object"}}}},

@@ -14,6 +14,8 @@ from gateway.api.openapi import openapi_route
 from gateway.api.operations import Operation, routes
 from gateway.calls.contract import CallDetail, CallPage, Timeline
 from gateway.calls.routes import CallRoutes
+from gateway.calls.stats_contract import Stats
+from gateway.calls.stats_routes import StatsRoutes
 from gateway.clock import Clock
 from gateway.database import Database
 from gateway.errors import PayloadError
@@ -45,7 +47,11 @@ from gateway.rulebook.routes import RulebookRoutes
 from gateway.rulebook.rule_routes import RuleRoutes
 from gateway.rulebook.trial import Ringing, Trial
 from gateway.settings import Settings
+from gateway.upstream.client import Upstream
+from gateway.upstream.routes import ClientSecretRoutes, CreatedClientSecret
 from gateway.upstream.wire import IncomingCall, read_event
+from gateway.webhooks.endpoint_routes import EndpointPage, EndpointRoutes
+from gateway.webhooks.keyring import Keyring
 from routing_rules import Usage
 
 
@@ -61,6 +67,8 @@ class ApiContext:
     refer_guard: Callable[[str], str | None]  # why a transfer target is refused
     usage: Usage  # what is in use now
     clock: Clock
+    upstream: Upstream
+    keyring: Keyring  # the signing secrets and their uses
 
 
 def api_routes(context: ApiContext) -> list[BaseRoute]:
@@ -75,6 +83,21 @@ def operations(context: ApiContext) -> list[Operation]:
     rulebook = _rulebook_routes(context, publisher)
     hindsight = Hindsight(database=context.database, current=context.current)
     calls = CallRoutes(database=context.database, explain=hindsight.explain)
+    endpoints = EndpointRoutes(
+        endpoints=context.settings.endpoints,
+        keyring=context.keyring,
+        upstream=context.upstream,
+        database=context.database,
+    )
+    stats = StatsRoutes(database=context.database, clock=context.clock)
+    client_secrets = ClientSecretRoutes(
+        endpoints=context.settings.endpoints,
+        upstream=context.upstream,
+        current=context.current,
+        journal=context.journal,
+        clock=context.clock,
+        per_minute=context.settings.client_secrets_per_minute,
+    )
     keys = KeyRoutes(database=context.database, journal=context.journal, guard=context.guard, clock=context.clock)
     audit = AuditRoutes(database=context.database)
     read_rules, read_calls, manage = Permission.READ_RULEBOOK, Permission.READ_CALLS, Permission.MANAGE_KEYS
@@ -124,8 +147,19 @@ def operations(context: ApiContext) -> list[Operation]:
             problems=(Kind.MISTAKES,),
         ),
         Operation("GET", "/calls", read_calls, calls.list_calls, answer=CallPage),
+        Operation("GET", "/calls/stats", read_calls, stats.show_stats, answer=Stats),
         Operation("GET", "/calls/{call_id}", read_calls, calls.show_call, answer=CallDetail),
         Operation("GET", "/calls/{call_id}/events", read_calls, calls.list_call_events, answer=Timeline),
+        Operation("GET", "/endpoints", Permission.READ_ENDPOINTS, endpoints.list_endpoints, answer=EndpointPage),
+        Operation(
+            "POST",
+            "/client-secrets",
+            Permission.MINT_SECRETS,
+            client_secrets.create_client_secret,
+            answer=CreatedClientSecret,
+            status=201,
+            problems=(Kind.TOO_MANY, Kind.UPSTREAM_FAILED, Kind.UPSTREAM_BUSY, Kind.UPSTREAM_SILENT),
+        ),
         Operation("GET", "/keys", manage, keys.list_keys, answer=KeyPage),
         Operation("POST", "/keys", manage, keys.create_key, answer=CreatedKey, status=201),
         Operation("DELETE", "/keys/{key_id}", manage, keys.revoke_key, status=204),

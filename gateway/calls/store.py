@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from gateway.calls.call import Advance, Happened, NewCall, ReadFacts
+from gateway.calls.rollups import count_births, recounted
 from gateway.database import insert_or_skip
 from gateway.statements import Statement
 from gateway.tables import call_facts, calls, events, plans
@@ -24,7 +25,10 @@ def insert_plans(connection: Connection, documents: dict[bytes, bytes]) -> None:
 
 def insert_calls(connection: Connection, rows: Sequence[NewCall]) -> dict[str, int]:
     """Store calls that are new; the row ids by call id, without those whose call id was there already."""
-    return dict(_INSERT_CALLS.returning(connection, rows))
+    ids = dict(_INSERT_CALLS.returning(connection, rows))
+    first = {row["call_id"]: row for row in reversed(rows)}  # of two in one batch, the first was stored
+    count_births(connection, [first[call_id] for call_id in ids])
+    return ids
 
 
 def insert_facts(connection: Connection, facts: Sequence[tuple[int, bytes]]) -> None:
@@ -39,7 +43,9 @@ def insert_events(connection: Connection, rows: Sequence[Happened]) -> None:
 
 def advance_calls(connection: Connection, rows: Sequence[Advance]) -> None:
     """Move calls to new states."""
-    _ADVANCE.run(connection, rows)
+    if rows:
+        with recounted(connection, [row["call"] for row in rows]):
+            _ADVANCE.run(connection, rows)
 
 
 _INSERT_PLANS: Final = Statement(lambda dialect: insert_or_skip(dialect, plans))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gateway.errors import GatewayError
 from gateway.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -35,12 +36,23 @@ def author_of_command() -> "Author":
 
 @contextmanager
 def database_of(settings: Settings) -> Iterator["Database"]:
-    """The configured database, with its tables."""
+    """The configured database, with its tables; an empty one gets them.
+
+    Raises GatewayError for tables of an earlier release: a look at them must not change them under a running server.
+    """
     from gateway.database import Database
+    from gateway.tables import SCHEMA
 
     database = Database(settings.database_url)
     try:
-        database.upgrade()
+        found = database.schema()
+        if found is None:
+            database.upgrade()
+        elif found < SCHEMA:
+            raise GatewayError(
+                f"the database's tables are at {found} and this release wants {SCHEMA}; run `gateway db upgrade`, "
+                "or start `gateway serve`, which upgrades them by itself"
+            )
         yield database
     finally:
         database.close()

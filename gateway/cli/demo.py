@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from gateway.cli.output import json_option, print_json, print_table, say
+from gateway.errors import GatewayError
 
 if TYPE_CHECKING:
     from gateway.emulator.demo import Demo, Played
@@ -51,22 +52,26 @@ async def _run(demo: "Demo", played: "_Played", calls: int | None, leave: bool) 
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with demo:
+        say(f"The console:  {demo.address}/sign-in#{demo.admin_key}")
         say(f"The gateway:  {demo.address}")
         say(f"An admin key: {demo.admin_key}")
         say(f"Try:          curl -H 'Authorization: Bearer {demo.admin_key}' {demo.address}/api/v1/calls")
         say("Callers are ringing. Ctrl-C ends the demo.\n")
         stopped = asyncio.create_task(stop.wait())
+        died = asyncio.create_task(demo.died.wait())
         playing = asyncio.create_task(_play(demo, played, calls))
-        await asyncio.wait((stopped, playing), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((stopped, died, playing), return_when=asyncio.FIRST_COMPLETED)
         if playing.done():
             playing.result()
             played.summarise(demo.violations())
             if not leave:
                 say("All calls are placed; the gateway goes on until Ctrl-C.")
-                await stopped
-        playing.cancel()
-        stopped.cancel()
-        await asyncio.gather(playing, stopped, return_exceptions=True)
+                await asyncio.wait((stopped, died), return_when=asyncio.FIRST_COMPLETED)
+        for task in (playing, stopped, died):
+            task.cancel()
+        await asyncio.gather(playing, stopped, died, return_exceptions=True)
+        if demo.died.is_set():
+            raise GatewayError("the gateway's journal has died; the line logged above says of what")
         if calls is None:
             played.summarise(demo.violations())
 

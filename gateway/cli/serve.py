@@ -19,7 +19,7 @@ def command(ctx: click.Context, host: str | None, port: int | None) -> None:
     from gateway.clock import SystemClock
     from gateway.logs import configure_logging
     from gateway.server import run_server
-    from gateway.settings import missing
+    from gateway.settings import Settings, missing, secrets_of
 
     configure_logging(settings)
     for sentence in settings.warnings:
@@ -32,11 +32,22 @@ def command(ctx: click.Context, host: str | None, port: int | None) -> None:
 
     def on_started(port: int) -> None:
         base = f"http://{settings.host}:{port}"
-        say(f"Listening on {base}; webhooks go to {base}/webhooks/{{endpoint}}.")
+        say(f"Listening on {base}; webhooks go to {base}/webhooks/{{endpoint}}; the console is {base}/.")
         for sentence in missing(settings):
             say(f"Missing: {sentence}")
 
-    gateway = Gateway(settings, clock=SystemClock(), on_death=on_death)
+    known = secrets_of(settings)
+
+    def load() -> Settings:
+        nonlocal known
+        fresh = settings_of(ctx, GATEWAY_HOST=host, GATEWAY_PORT=port)
+        if (secrets := secrets_of(fresh)) != known:
+            known = secrets
+            configure_logging(fresh)  # which keeps the new secrets out of the log
+        return fresh
+
+    gateway = Gateway(settings, clock=SystemClock(), on_death=on_death, load=load)
+    signal.signal(signal.SIGHUP, lambda *_: gateway.reload())
     for sentence in gateway.database.warnings():
         say(f"Warning: {sentence}")
     run_server(

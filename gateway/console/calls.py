@@ -1,6 +1,7 @@
 """Call history: the search, and the page of one call."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 import msgspec
@@ -35,6 +36,10 @@ from routing_rules import Explanation, explain
 
 # Lines of a timeline on the page; a call has about ten.
 LONGEST_TIMELINE: Final = 200
+
+
+# The search's fields that `gateway calls list` has; its times are in UTC, and those of a page are the viewer's.
+ON_THE_COMMAND_LINE: Final = ("q", "state", "decision", "rule", "called", "caller")
 
 
 class Search(CallsQuery):
@@ -110,12 +115,12 @@ def wanted_of(search: CallsQuery) -> Wanted:
     return Wanted(**fields, since=to_micros(search.since), until=to_micros(search.until))
 
 
-def command_of(filters: dict[str, str]) -> list[str]:
-    """The same search on the command line."""
+def command_of(filters: Mapping[str, str]) -> list[str]:
+    """The same search on the command line, which knows the filters of `ON_THE_COMMAND_LINE`."""
     words = ["gateway", "calls", "list"]
     for name, value in filters.items():
-        if name in CallsQuery.model_fields and name != "limit":
-            words += [f"--{name}", value]
+        if name in ON_THE_COMMAND_LINE:
+            words += ["-q" if name == "q" else f"--{name}", value]
     return words
 
 

@@ -58,7 +58,7 @@ def fill(form: type[FormT], said: Mapping[str, str]) -> Filled[FormT]:
     """A form with what was said, or with its mistakes."""
     spoken = {name: value for name, value in said.items() if value.strip()}
     try:
-        return Filled(said=Fields(said), form=form.model_validate(spoken), mistakes=Fields())
+        return Filled(said=Fields(said), form=form.model_validate_strings(spoken), mistakes=Fields())
     except ValidationError as error:
         return Filled(said=Fields(said), form=None, mistakes=by_field(mistakes(error, form)))
 

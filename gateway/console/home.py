@@ -7,9 +7,13 @@ from sqlalchemy import Connection
 from starlette.responses import Response
 
 from gateway.calls.history import RecordedCall, Wanted, find_calls
+from gateway.calls.statistics import Group, Key, Span, find_groups
+from gateway.calls.stats_contract import stats_of
+from gateway.clock import Clock
 from gateway.console.door import View
 from gateway.console.forms import read_fields
 from gateway.console.sign_in import SignIn
+from gateway.console.today import OUTCOMES, day_of, today_of
 from gateway.console.visit import THEME, THEMES, Visit, go_to
 from gateway.database import Database
 from gateway.errors import RequestError
@@ -29,8 +33,16 @@ class HomePages:
     """`/`, signing in and out, and the choice of the theme."""
 
     def __init__(
-        self, *, database: Database, current: Current, publisher: Publisher, troubles: Troubles, sign_in: SignIn
+        self,
+        *,
+        database: Database,
+        current: Current,
+        publisher: Publisher,
+        troubles: Troubles,
+        sign_in: SignIn,
+        clock: Clock,
     ) -> None:
+        self._clock = clock
         self._database = database
         self._current = current
         self._publisher = publisher
@@ -39,9 +51,12 @@ class HomePages:
 
     async def show_home(self, visit: Visit) -> View:
         """What is going on."""
-        calls, revision = await self._database.read(_glance)
+        span = day_of(self._clock.now(), visit.zone)
+        calls, revision, groups = await self._database.read(_glance, span)
         _, problems = await self._publisher.problems()
         context = {
+            "today": today_of(stats_of("hour", span, groups), span, visit.zone),
+            "outcomes": OUTCOMES,
             "calls": calls,
             "revision": revision,
             "rules": len(self._current.compiled.rulebook.rules),
@@ -92,7 +107,7 @@ def local_path(text: str) -> str:
     return text if harmless else "/"
 
 
-def _glance(connection: Connection) -> tuple[list[RecordedCall], Note | None]:
+def _glance(connection: Connection, span: Span) -> tuple[list[RecordedCall], Note | None, Mapping[Key, Group]]:
     calls, _ = find_calls(connection, Wanted(), limit=LATEST)
     revisions = list_revisions(connection, limit=1)
-    return calls, revisions[0] if revisions else None
+    return calls, revisions[0] if revisions else None, find_groups(connection, "hour", span)

@@ -49,9 +49,11 @@ class Renderer:
         self._templates.filters |= {
             "claimed": claimed,
             "when": _when,
+            "local_hour": _local_hour,
             "elapsed": elapsed,
             "thousands": thousands,
             "command": command,
+            "share": share,
             "json": pretty_json,
             "state": state_word,
             "decision": decision_word,
@@ -101,6 +103,12 @@ def _when(context: Context, micros: int | None, form: str = "auto") -> Markup:
     )
 
 
+@pass_context
+def _local_hour(context: Context, micros: int) -> str:
+    """A time as the viewer's date fields write it."""
+    return f"{to_datetime(micros).astimezone(context['visit'].zone):%Y-%m-%dT%H:%M}"
+
+
 def _told(moment: datetime, form: str, *, is_today: bool) -> str:
     if form == "time":
         return f"{moment:%H:%M:%S}.{moment.microsecond // 1_000:03}"
@@ -129,6 +137,14 @@ def elapsed(micros: int | None) -> str:
 def thousands(number: int) -> str:
     """A count with thin gaps."""
     return f"{number:,}".replace(",", "\u2009")
+
+
+def share(part: int, whole: int) -> str:
+    """A part of a whole in percent, without pretending to precision."""
+    if not whole or not part:
+        return "0 %"
+    percent = 100 * part / whole
+    return "< 1 %" if percent < 1 else f"{percent:.0f} %"
 
 
 def command(words: Sequence[object]) -> str:

@@ -75,7 +75,12 @@ def pages(context: ConsoleContext, sign_in: SignIn) -> list[Page]:
         clock=context.clock,
     )
     home = HomePages(
-        database=database, current=current, publisher=publisher, troubles=context.troubles, sign_in=sign_in
+        database=database,
+        current=current,
+        publisher=publisher,
+        troubles=context.troubles,
+        sign_in=sign_in,
+        clock=context.clock,
     )
     calls = CallPages(database=database, current=current, hindsight=Hindsight(database=database, current=current))
     test = TrialPages(

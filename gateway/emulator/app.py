@@ -1,7 +1,8 @@
 """The emulator's HTTP surface: OpenAI's paths under `/v1`, and the emulator's own under `/_emulator` (`control`).
 
-Call control (`/v1/realtime/calls/{id}/accept`, `reject`, `refer`, `hangup`), `/v1/realtime/client_secrets` and
-`/v1/models`, with the bodies and errors that OpenAI's own SDK speaks.
+Call control on both surfaces (`/v1/realtime/calls/{id}/accept`, `reject`, `refer`, `hangup`, and the same below
+`/v1/live/sessions/{id}`), `/v1/realtime/client_secrets` and `/v1/models`, with the bodies and errors that OpenAI's own
+SDK speaks.
 """
 
 import asyncio
@@ -38,6 +39,7 @@ def create_emulator(
     return Starlette(
         routes=[
             Route("/v1/realtime/calls/{call_id}/{command}", api.command, methods=["POST"]),
+            Route("/v1/live/sessions/{call_id}/{command}", api.live_command, methods=["POST"]),
             Route("/v1/realtime/client_secrets", api.client_secrets, methods=["POST"]),
             Route("/v1/models", api.models, methods=["GET"]),
             Mount("/_emulator", routes=control_routes(upstream, dialer)),
@@ -58,18 +60,24 @@ class _Api:
             raise HTTPException(404)
         return await self._serve(request, request.path_params["call_id"], request.path_params["command"])
 
+    async def live_command(self, request: Request) -> Response:
+        if request.path_params["command"] not in _COMMANDS:
+            raise HTTPException(404)
+        call_id = self._upstream.behind(request.path_params["call_id"])
+        return await self._serve(request, call_id, request.path_params["command"], live=True)
+
     async def client_secrets(self, request: Request) -> Response:
         return await self._serve(request, "", "client_secrets")
 
     async def models(self, request: Request) -> Response:
         return await self._serve(request, "", "models")
 
-    async def _serve(self, request: Request, call_id: str, command: str) -> Response:
+    async def _serve(self, request: Request, call_id: str, command: str, *, live: bool = False) -> Response:
         try:
             body = await request.body()
         except ClientDisconnect:
             return Response()  # the request never arrived whole; nobody reads this
-        arrival = self._upstream.record.arrived(call_id, command, body)
+        arrival = self._upstream.record.arrived(call_id, command, body, live=live)
         answer = self._refuse_key(request) or self._upstream.answer(arrival)
         if answer.delay and not await _outlasts(answer.delay, request):
             return Response()  # nobody waits for it any more

@@ -44,6 +44,18 @@ REALTIME_SESSION: Final[Mapping[str, tuple[type, ...]]] = {
     "tracing": (str, dict, _NULL),
     "truncation": (str, dict),
 }
+# Of the SDK's `types/live/session_accept_params.py`.
+LIVE_SESSION: Final[Mapping[str, tuple[type, ...]]] = {
+    "type": (str,),
+    "model": (str,),
+    "instructions": (str, _NULL),
+    "audio": (dict,),
+    "delegation": (dict, _NULL),
+    "input": (list,),
+    "safety_identifier": (str, _NULL),
+    "store": (bool,),
+    "triggers": (list,),
+}
 _TRANSCRIPTION_SESSION: Final[Mapping[str, tuple[type, ...]]] = {
     "type": (str,),
     "audio": (dict,),
@@ -64,10 +76,12 @@ def read(body: bytes) -> dict[str, Any] | Mistake:
     return document
 
 
-def find_mistake(command: Command, body: bytes) -> Mistake | None:
-    """What is wrong with the body of `command`, if anything is."""
+def find_mistake(command: Command, body: bytes, *, live: bool = False) -> Mistake | None:
+    """What is wrong with the body of `command`, if anything is; with `live`, by the Live API's words."""
     document = read(body)
-    return document if isinstance(document, Mistake) else _CHECKS[command](document)
+    if isinstance(document, Mistake):
+        return document
+    return (_LIVE_CHECKS if live else _CHECKS)[command](document)
 
 
 def check_client_secret(document: Mapping[str, Any]) -> Mistake | None:
@@ -105,6 +119,24 @@ def _check_reject(document: Mapping[str, Any]) -> Mistake | None:
     return _check_range(document.get("status_code", 603), "status_code", _LOWEST_STATUS, _HIGHEST_STATUS)
 
 
+def _check_live_accept(document: Mapping[str, Any]) -> Mistake | None:
+    """Unlike its elder, this one wants the session in an object of its own, and its model."""
+    if mistake := _check_types(document, {"session": (dict,)}):
+        return mistake
+    session = document.get("session", {})
+    for required in ("type", "model"):
+        if required not in session:
+            return _missing(f"session.{required}" if "session" in document else "session")
+    if session["type"] != "live":
+        return _unsupported(session["type"], "session.type", "live")
+    return _check_types(session, LIVE_SESSION, "session.")
+
+
+def _check_live_reject(document: Mapping[str, Any]) -> Mistake | None:
+    """Unlike its elder, this one has no default."""
+    return _check_reject(document) if "status_code" in document else _missing("status_code")
+
+
 def _check_refer(document: Mapping[str, Any]) -> Mistake | None:
     if "target_uri" not in document:
         return _missing("target_uri")
@@ -124,6 +156,11 @@ _CHECKS: Final[Mapping[Command, Callable[[Mapping[str, Any]], Mistake | None]]] 
     Command.REJECT: _check_reject,
     Command.REFER: _check_refer,
     Command.HANGUP: _check_nothing,
+}
+_LIVE_CHECKS: Final = {
+    **_CHECKS,
+    Command.ACCEPT: _check_live_accept,
+    Command.REJECT: _check_live_reject,
 }
 
 

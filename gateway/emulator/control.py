@@ -101,6 +101,7 @@ class _Control:
 def _show_arrival(arrival: Arrival) -> dict[str, Any]:
     return {
         "command": arrival.command,
+        "surface": "live" if arrival.live else "realtime",
         "at": arrival.at,
         "body": arrival.body.decode("utf-8", "replace"),
         "status": arrival.status,

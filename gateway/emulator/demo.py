@@ -55,6 +55,7 @@ class Demo:
         self.callers: Iterator[Caller] = callers(Random(seed))  # noqa: S311  a cast of characters, not a secret
         self.admin_key = token_urlsafe(24)
         self.address = ""
+        self.died = asyncio.Event()  # set when the gateway cannot go on: its journal's writer died
         self._emulator = EmulatorServer()
         self._stack = AsyncExitStack()
         self._dialer: Dialer
@@ -97,7 +98,7 @@ class Demo:
             },
             self._directory,
         )
-        gateway = Gateway(settings, clock=SystemClock(), on_death=_die)
+        gateway = Gateway(settings, clock=SystemClock(), on_death=self.died.set)
         async with running(create_app(gateway), port=self._port) as port:
             yield port
 
@@ -143,7 +144,3 @@ class Demo:
             if call["state"] not in _STILL_WORKING or loop.time() > deadline:
                 return call
             await asyncio.sleep(0.05)
-
-
-def _die() -> None:
-    raise GatewayError("the journal's writer died")

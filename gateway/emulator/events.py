@@ -21,9 +21,13 @@ def incoming_call(call_id: str, headers: Headers, *, created_at: int, media: str
 
 def incoming_transport(call_id: str, headers: Headers, *, created_at: int, media: str | None) -> bytes:
     """The body of the `live.transport.incoming` event by which the same call may be announced as well."""
-    session = f"live_{_digest('live', call_id)}"
-    data = {"session_id": session, "type": "sip", "sip_headers": _header_list(headers)}
+    data = {"session_id": live_id(call_id), "type": "sip", "sip_headers": _header_list(headers)}
     return _event("live.transport.incoming", call_id, created_at, data, media)
+
+
+def live_id(call_id: str) -> str:
+    """The id that the Live API has for the call."""
+    return f"live_{_digest('live', call_id)}"
 
 
 def webhook_id(call_id: str, kind: str = "call") -> str:

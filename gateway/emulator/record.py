@@ -24,6 +24,7 @@ class Arrival:
     call_id: str  # "" for requests that concern no call
     command: str  # accept, reject, refer, hangup; or client_secrets, models
     body: bytes
+    live: bool = False  # it came by the Live API
     status: int | None = None  # of the whole reply; None: the client got none, or not yet
     answered: int | None = None  # when, in the same count as `order`
     applied: bool = False  # whether it took effect
@@ -54,10 +55,10 @@ class Record:
     def __len__(self) -> int:
         return sum(map(len, self._by_call.values()))
 
-    def arrived(self, call_id: str, command: str, body: bytes) -> Arrival:
+    def arrived(self, call_id: str, command: str, body: bytes, *, live: bool = False) -> Arrival:
         """Note a request, before anything becomes of it."""
         order = self._next()
-        arrival = Arrival(order=order, at=self._clock.now(), call_id=call_id, command=command, body=body)
+        arrival = Arrival(order=order, at=self._clock.now(), call_id=call_id, command=command, body=body, live=live)
         if call_id not in self._by_call and len(self._by_call) >= self._keep:
             del self._by_call[next(iter(self._by_call))]
         self._by_call.setdefault(call_id, []).append(arrival)

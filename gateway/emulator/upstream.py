@@ -19,6 +19,7 @@ from gateway.emulator.answers import (
     refusal,
 )
 from gateway.emulator.calls import EmulatedCall, Refusal, State
+from gateway.emulator.events import live_id
 from gateway.emulator.faults import Chaos, Command, Fault
 from gateway.emulator.record import Arrival, Record
 from gateway.emulator.scenarios import PLAIN, Scenario
@@ -54,6 +55,7 @@ class EmulatedUpstream:
         clock: Clock | None = None,
     ) -> None:
         self.calls: dict[str, EmulatedCall] = {}
+        self._live: dict[str, str] = {}  # the calls' ids by those that the Live API has for them
         self.clock = clock or SystemClock()
         self.record = Record(self.clock, keep=keep)
         self._lenient = lenient
@@ -66,16 +68,23 @@ class EmulatedUpstream:
         if (known := self.calls.get(call_id)) is not None:
             return known
         if len(self.calls) >= self._keep:
-            del self.calls[next(iter(self.calls))]
+            oldest = next(iter(self.calls))
+            del self.calls[oldest], self._live[live_id(oldest)]
         call = EmulatedCall(call_id=call_id, scenario=scenario)
         if scenario.gone:
             call.end(State.GONE)
         self.calls[call_id] = call
+        self._live[live_id(call_id)] = call_id
         return call
+
+    def behind(self, session_id: str) -> str:
+        """The id of the call that the Live API knows by `session_id`; the same text where there is none."""
+        return self._live.get(session_id, session_id)
 
     def reset(self) -> None:
         """Forget all calls and everything that reached them."""
         self.calls.clear()
+        self._live.clear()
         self.record.clear()
 
     def answer(self, arrival: Arrival) -> Answer:
@@ -143,7 +152,7 @@ class EmulatedUpstream:
         return self._chaos.fault(call.call_id, command, earlier)
 
     def _carry_out(self, call: EmulatedCall, command: Command, arrival: Arrival) -> Answer:
-        mistake = bodies.find_mistake(command, arrival.body)
+        mistake = bodies.find_mistake(command, arrival.body, live=arrival.live)
         forgiven = self._lenient and command is Command.ACCEPT
         if mistake is not None and not forgiven:
             return invalid(mistake)

@@ -95,6 +95,8 @@ def session_of(profile: Mapping[str, Any], *, instructions: str | None = None) -
         del session["type"]  # the wire adds it
     if instructions is not None:
         session["instructions"] = instructions
+        if isinstance(live := session.get("live"), Mapping):  # for the other surface, where the rule's word holds too
+            session["live"] = {**live, "instructions": instructions}
     return session
 
 

@@ -5,21 +5,30 @@ redirects, keep cookies and cost as much as the rest (docs/decisions.md). Nothin
 that is `gateway.actions.retry`.
 """
 
+import asyncio
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
+from hashlib import sha256
 from typing import Final
 
 import httpx
 
+from gateway.endpoint import Endpoint
 from gateway.errors import ConfigurationError
-from gateway.settings import Endpoint
 from gateway.upstream import wire
 from gateway.upstream.outcome import Outcome, Result, classify
 from gateway.upstream.transport import Transport
 from gateway.upstream.wire import Command
 
 CONNECT_TIMEOUT: Final = 1.0
+
+# A browser waits for an ephemeral key, and no caller rings meanwhile.
+MINTING_TIMEOUT: Final = 10.0
+
+# What a request has left, in seconds, when it got its place at the last moment.
+SHORTEST: Final = 0.05
 
 # Raised before any byte of the request has left. Every other httpx.TransportError may have been raised after the
 # upstream had read the request.
@@ -30,8 +39,7 @@ class Upstream:
     """Sends commands to the upstreams of all endpoints. `close` belongs to the application's lifespan."""
 
     def __init__(self, endpoints: Mapping[str, Endpoint]) -> None:
-        self._base = {name: endpoint.base_url.rstrip("/") for name, endpoint in endpoints.items()}
-        self._headers = {name: httpx.Headers(_headers(endpoint)) for name, endpoint in endpoints.items()}
+        self._lines = {name: _Line(endpoint) for name, endpoint in endpoints.items()}
         self._transport = Transport()
 
     async def send(self, endpoint: str, call_id: str, command: Command, body: bytes, *, timeout: float) -> Outcome:
@@ -39,34 +47,105 @@ class Upstream:
 
         Raises InvalidCallId for an id that must not be put into a path; nothing else.
         """
-        url = self._base[endpoint] + wire.path(command, call_id)
+        path = wire.path(command, call_id, self._lines[endpoint].surface)
+        outcome, _ = await self._post(endpoint, path, body, timeout)
+        return outcome
+
+    async def make_client_secret(self, endpoint: str, body: bytes) -> tuple[Outcome, bytes]:
+        """Ask for an ephemeral key, once; the reply's body is as the upstream wrote it, and holds the key."""
+        return await self._post(endpoint, wire.CLIENT_SECRETS, body, self.timeout(endpoint, MINTING_TIMEOUT))
+
+    def timeout(self, endpoint: str, usual: float) -> float:
+        """Seconds for one attempt: the endpoint's own, or else the usual."""
+        return self._lines[endpoint].timeout or usual
+
+    def in_flight(self, endpoint: str) -> int:
+        """Requests to the endpoint's upstream that are under way."""
+        return self._lines[endpoint].in_flight
+
+    def use_keys(self, endpoints: Mapping[str, Endpoint]) -> None:
+        """From the next request on, send the keys that these endpoints have; they must be the same endpoints."""
+        for name, line in self._lines.items():
+            line.use_key(endpoints[name])
+
+    def key_fingerprint(self, endpoint: str) -> str | None:
+        """Eight hex digits by which people tell the endpoint's API key from another; None where it has none."""
+        return self._lines[endpoint].fingerprint
+
+    async def _post(self, endpoint: str, path: str, body: bytes, timeout: float) -> tuple[Outcome, bytes]:
+        """Send one request and say what became of it; and the body of a reply that was no error."""
+        line = self._lines[endpoint]
+        started = time.monotonic()
+        if not await line.enter(timeout):
+            detail = f"{line.in_flight} requests to this endpoint are in flight, its max_in_flight"
+            return Outcome(result=Result.NOT_SENT, detail=detail, seconds=time.monotonic() - started), b""
+        try:
+            left = max(SHORTEST, timeout - (time.monotonic() - started)) if line.is_limited else timeout
+            outcome, content = await self._exchange(line, path, body, left)
+        finally:
+            line.leave()
+        return replace(outcome, seconds=time.monotonic() - started), content
+
+    async def _exchange(self, line: "_Line", path: str, body: bytes, timeout: float) -> tuple[Outcome, bytes]:
         request = httpx.Request(
             "POST",
-            url,
-            headers=self._headers[endpoint],
+            line.base + path,
+            headers=line.headers,
             content=body,
             extensions={"timeout": {"connect": min(CONNECT_TIMEOUT, timeout), "read": timeout}},
         )
-        started = time.monotonic()
         try:
             reply = await self._transport.handle_async_request(request)
         except httpx.TransportError as error:
             result = Result.NOT_SENT if isinstance(error, _NOT_SENT) else Result.AMBIGUOUS
-            status, detail, retry_after = None, f"{type(error).__name__}: {error}", None
-        else:
-            result, status = classify(reply.status_code), reply.status_code
-            detail = "" if result is Result.DONE else wire.read_error(reply.content)
-            retry_after = _retry_after(reply.headers.get("retry-after"), time.time())
-        return Outcome(
+            return Outcome(result=result, detail=f"{type(error).__name__}: {error}"), b""
+        result = classify(reply.status_code)
+        outcome = Outcome(
             result=result,
-            status=status,
-            detail=detail,
-            retry_after=retry_after,
-            seconds=time.monotonic() - started,
+            status=reply.status_code,
+            detail="" if result is Result.DONE else wire.read_error(reply.content),
+            retry_after=_retry_after(reply.headers.get("retry-after"), time.time()),
         )
+        return outcome, reply.content if result is Result.DONE else b""
 
     async def close(self) -> None:
         await self._transport.aclose()
+
+
+class _Line:
+    """One endpoint's upstream: where it is, how we show who we are, and how much at once it may be asked."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.base = endpoint.base_url.rstrip("/")
+        self.use_key(endpoint)
+        self.surface = endpoint.surface
+        self.timeout = endpoint.upstream_timeout
+        self.in_flight = 0
+        self.is_limited = endpoint.max_in_flight is not None
+        self._free = asyncio.Semaphore(endpoint.max_in_flight or 1)
+
+    def use_key(self, endpoint: Endpoint) -> None:
+        """Send this endpoint's key from now on."""
+        self.headers = httpx.Headers(_headers(endpoint))
+        key = endpoint.api_key.get_secret_value() if endpoint.api_key else None
+        self.fingerprint = None if key is None else sha256(key.encode()).hexdigest()[:8]
+
+    async def enter(self, timeout: float) -> bool:
+        """Wait for a place among the requests in flight; False if there is none within `timeout` seconds."""
+        if self.is_limited:
+            try:
+                async with asyncio.timeout(timeout):
+                    await self._free.acquire()
+            except TimeoutError:
+                return False
+        self.in_flight += 1
+        return True
+
+    def leave(self) -> None:
+        """Give the place back."""
+        self.in_flight -= 1
+        if self.is_limited:
+            self._free.release()
 
 
 def _headers(endpoint: Endpoint) -> dict[str, str]:

@@ -19,12 +19,18 @@ from typing import Final
 
 import httptools
 import httpx
+from aiohappyeyeballs import start_connection
+
+from gateway.upstream.resolver import Resolver
 
 # Below the idle time-outs of the usual load balancers (60 s and more), so that we close first.
 KEEP_ALIVE: Final = 15.0
 
 # An upstream's reply has some hundred bytes, an error page some thousand.
 LARGEST_REPLY: Final = 1024 * 1024
+
+# An address that has not answered for so long gets a rival: RFC 8305 section 8 says 250 ms.
+NEXT_ADDRESS: Final = 0.25
 
 Origin = tuple[bytes, str, int]  # scheme, host, port
 
@@ -36,10 +42,11 @@ class Transport(httpx.AsyncBaseTransport):
     the first byte sent to the last byte of the reply, so that a reply that drips is cut too. Both in seconds.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, resolver: Resolver | None = None) -> None:
         self._idle: dict[Origin, list[_Connection]] = {}
         self._open: set[_Connection] = set()
         self._tls: ssl.SSLContext | None = None
+        self._resolver = resolver or Resolver()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request and read its whole reply. Raises httpx.TransportError; never repeats anything."""
@@ -64,6 +71,7 @@ class Transport(httpx.AsyncBaseTransport):
         for connection in list(self._open):
             connection.cut()
         self._idle.clear()
+        self._resolver.close()
 
     def _reuse(self, origin: Origin) -> "_Connection | None":
         """The idle connection used last, if any is still good; those that are too old are closed."""
@@ -81,17 +89,25 @@ class Transport(httpx.AsyncBaseTransport):
 
     async def _connect(self, origin: Origin, seconds: float) -> "_Connection":
         scheme, host, port = origin
-        if scheme == b"https" and self._tls is None:
+        secure = scheme == b"https"
+        if secure and self._tls is None:
             self._tls = httpx.create_ssl_context()
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(seconds):
+                addresses = await self._resolver.resolve(host, port)
+                reached = await start_connection(addresses, happy_eyeballs_delay=NEXT_ADDRESS, interleave=1)
                 _, connection = await loop.create_connection(
-                    lambda: _Connection(loop, self._open), host, port, ssl=self._tls if scheme == b"https" else None
+                    lambda: _Connection(loop, self._open),
+                    sock=reached,
+                    ssl=self._tls if secure else None,
+                    server_hostname=host if secure else None,
                 )
         except TimeoutError as error:
+            self._resolver.doubt(host, port)
             raise httpx.ConnectTimeout(f"no connection within {seconds:g} s") from error
         except (OSError, UnicodeError) as error:  # UnicodeError: a host name that DNS cannot carry
+            self._resolver.doubt(host, port)
             raise httpx.ConnectError(str(error) or type(error).__name__) from error
         return connection
 

@@ -21,13 +21,14 @@ from gateway.calls.facts import ReadCall, read_facts
 from gateway.calls.lifecycle import BIRTHS, Event
 from gateway.calls.usage import Counted, LiveUsage
 from gateway.clock import Clock, to_datetime
+from gateway.endpoint import Surface
 from gateway.errors import PayloadError
 from gateway.journal import Journal
 from gateway.metrics import Metrics
 from gateway.profiles.variables import Call, Rendering
 from gateway.rulebook.current import Compiled, Current
 from gateway.settings import Settings
-from gateway.upstream.wire import INCOMING_CALL, IncomingCall, read_event
+from gateway.upstream.wire import IncomingCall, read_event
 from gateway.webhooks.inbox import Arrival, NewDelivery, Receipt, Verdict, store_arrivals
 from gateway.webhooks.ringing import Planned, Ringing
 from gateway.webhooks.signature import Verified
@@ -78,7 +79,7 @@ class Intake:
             "body": None,
         }
         try:
-            event = read_event(body)
+            event = read_event(body, self._settings.endpoints[endpoint].surface)
         except PayloadError as error:
             log.error("a genuine delivery cannot be used and is quarantined", endpoint=endpoint, problem=str(error))
             return await self._file(
@@ -88,7 +89,7 @@ class Intake:
             return await self._file({**row, "verdict": Verdict.IGNORED, "type": _storable(event.type)})
         seconds_left = self._settings.max_event_age - max(0.0, delivery.timestamp - event.created_at)
         verdict = Verdict.LATE if seconds_left < 0 else Verdict.NEW
-        row = {**row, "verdict": verdict, "type": INCOMING_CALL, "call_id": event.call_id}
+        row = {**row, "verdict": verdict, "type": event.type, "call_id": event.call_id}
         return await self._take_call(row, event, seconds_left)
 
     async def _file(self, row: NewDelivery) -> Verdict:
@@ -112,6 +113,9 @@ class Intake:
         # Not after the `await`: whoever waits may have gone by then, and the call is to be acted on all the same.
         stored.add_done_callback(partial(self._stored, ringing, lease, counted, received))
         receipt = await asyncio.shield(stored)
+        # The ringing caller comes first: in this turn of the loop the worker writes its request, and what is written
+        # leaves when the turn ends. The sender of the webhook can wait for the next.
+        await asyncio.sleep(0)
         if receipt.verdict is Verdict.CONFLICT:
             log.error("a delivery came again with another body", call_id=event.call_id, webhook_id=row["webhook_id"])
         log.info(
@@ -136,7 +140,7 @@ class Intake:
             read=read,
             revision=compiled.number,
             verdict=verdict,
-            planned=self._plans.plan(compiled, verdict, read.facts, now),
+            planned=self._plans.plan(compiled, verdict, read.facts, now, event.surface),
             seconds_left=seconds_left,
         )
 
@@ -199,21 +203,21 @@ class _Plans:
 
     def __init__(self, compiled: Compiled) -> None:
         self._compiled = compiled
-        self._made: dict[str | None, Planned] = {}
+        self._made: dict[tuple[str | None, Surface], Planned] = {}
         self._stored: set[bytes] = set()
 
-    def plan(self, compiled: Compiled, verdict: Decided, facts: CallFacts, now: datetime) -> Planned:
+    def plan(self, compiled: Compiled, verdict: Decided, facts: CallFacts, now: datetime, surface: Surface) -> Planned:
         """The plan of a decision by `compiled`."""
         if compiled is not self._compiled:
             self._compiled, self._made, self._stored = compiled, {}, set()
-        planned = self._made.get(verdict.rule)
+        planned = self._made.get((verdict.rule, surface))
         if planned is None:
             call = Rendering(Call(facts, now, compiled.table.resources.lists.holding))
-            plan = make_plan(verdict.decision, compiled.rulebook, call)
+            plan = make_plan(verdict.decision, compiled.rulebook, call, surface=surface)
             document = plan.encode()
             planned = Planned(plan=plan, document=document, digest=digest(document), shared=not call.used)
             if planned.shared:
-                self._made[verdict.rule] = planned
+                self._made[verdict.rule, surface] = planned
         return planned
 
     def is_new(self, planned: Planned) -> bool:

@@ -20,7 +20,7 @@ from gateway.clock import Clock
 from gateway.errors import DatabaseUnavailable, SignatureError
 from gateway.webhooks.inbox import Verdict
 from gateway.webhooks.intake import Intake
-from gateway.webhooks.signature import Verifier
+from gateway.webhooks.keyring import Keyring
 
 # What the path of every delivery begins with; the endpoint's name follows.
 WEBHOOKS: Final = "/webhooks/"
@@ -52,13 +52,13 @@ class WebhookDoor:
         self,
         *,
         intake: Intake,
-        verifiers: Mapping[str, Verifier | None],
+        keyring: Keyring,
         clock: Clock,
         on_answer: Callable[[str, str, int, float], None],
         body_deadline: float = BODY_DEADLINE,
     ) -> None:
         self._intake = intake
-        self._verifiers = verifiers
+        self._keyring = keyring
         self._clock = clock
         self._on_answer = on_answer
         self._body_deadline = body_deadline
@@ -86,22 +86,25 @@ class WebhookDoor:
         self._on_answer(endpoint, verdict, status, self._clock.monotonic() - started)
 
     async def _receive(self, endpoint: str, scope: Scope, receive: Receive) -> Verdict:
-        if endpoint not in self._verifiers:
+        ring = self._keyring.find(endpoint)
+        if ring is None:
             raise _RefusedError(404, "unknown_endpoint")
         if scope["method"] != "POST":
             raise _RefusedError(405, "method")
-        verifier = self._verifiers[endpoint]
+        verifier = ring.verifier
         if verifier is None:
             raise _RefusedError(503, "no_webhook_secret")
         headers = _read_headers(scope["headers"])
         _check_form(headers)
-        claim = verifier.read(headers, self._clock.now() / 1e6)
+        now = self._clock.now()
+        claim = verifier.read(headers, now / 1e6)
         try:
             async with asyncio.timeout(self._body_deadline):
                 body = await _read_body(receive)
         except TimeoutError:
             raise _RefusedError(408, "slow_body") from None
         delivery = verifier.prove(claim, body)
+        ring.used[delivery.secret] = now
         async with asyncio.timeout(STORE_DEADLINE):
             return await self._intake.receive(endpoint, delivery, body)
 

@@ -15,7 +15,7 @@ from gateway.emulator.dialer import Dialer
 from gateway.emulator.server import EmulatorServer
 from gateway.emulator.upstream import EmulatedUpstream
 from gateway.server import running
-from gateway.settings import load_settings
+from gateway.settings import Settings, load_settings
 
 SECRET = "whsec_dGhlIHNlY3JldCBvZiB0aGUgZmxvd3M="
 ADMIN_KEY = "an-admin-key-for-the-flows"
@@ -71,9 +71,14 @@ async def running_gateway(
     directory: Path,
     *,
     upstream: EmulatedUpstream | None = None,
+    reloads: bool = False,
     **settings: str,
 ) -> AsyncIterator[Running]:
-    """Run a gateway on `database_url` and an emulated upstream; `settings` are variables that differ."""
+    """Run a gateway on `database_url` and an emulated upstream.
+
+    `settings` are variables that differ, an empty text standing for none; with `reloads` the gateway reads its
+    configuration anew, as `serve` does.
+    """
     async with EmulatorServer(upstream) as emulator:
         environment = {
             "OPENAI_API_KEY": "sk-flows",
@@ -85,10 +90,15 @@ async def running_gateway(
             **settings,
         }
         deaths: list[str] = []
+
+        def load() -> Settings:
+            return load_settings({}, environment, directory)
+
         gateway = Gateway(
-            load_settings({}, environment, directory),
+            load(),
             clock=SystemClock(),
             on_death=lambda: deaths.append("the journal's writer"),
+            load=load if reloads else None,
         )
         async with running(create_app(gateway)) as port:
             url = f"http://127.0.0.1:{port}"

@@ -28,6 +28,8 @@ from gateway.rulebook.refer_guard import ReferGuard
 from gateway.rulebook.store import pin_starter
 from gateway.settings import Endpoint, SecretStr, Settings
 from gateway.tables import metadata
+from gateway.upstream.client import Upstream
+from gateway.webhooks.keyring import Keyring
 
 ADMIN_KEY = "bootstrap-key-of-the-tests"
 
@@ -68,12 +70,14 @@ async def running_api(database: Database, clock: Clock) -> AsyncIterator[Api]:
     with database.transaction() as connection:
         pin_starter(connection)
     current = Current()
+    settings = Settings(
+        endpoints={"openai": Endpoint(name="openai"), "berlin": Endpoint(name="berlin", default_region="DE")},
+        admin_key=SecretStr(ADMIN_KEY),
+        default_region="US",
+    )
+    upstream = Upstream(settings.endpoints)
     context = ApiContext(
-        settings=Settings(
-            endpoints={"openai": Endpoint(name="openai"), "berlin": Endpoint(name="berlin", default_region="DE")},
-            admin_key=SecretStr(ADMIN_KEY),
-            default_region="US",
-        ),
+        settings=settings,
         database=database,
         journal=journal,
         guard=Guard(database=database, journal=journal, clock=clock, admin_key=ADMIN_KEY),
@@ -81,6 +85,8 @@ async def running_api(database: Database, clock: Clock) -> AsyncIterator[Api]:
         refer_guard=ReferGuard(None),
         usage=LiveUsage(clock),
         clock=clock,
+        upstream=upstream,
+        keyring=Keyring(settings.endpoints),
     )
     app = Starlette(routes=api_routes(context))
     try:
@@ -92,6 +98,7 @@ async def running_api(database: Database, clock: Clock) -> AsyncIterator[Api]:
             yield Api(client=client, context=context, database=database, journal=journal, current=current)
     finally:
         await journal.stop()
+        await upstream.close()
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from gateway.endpoint import OPENAI_BASE_URL
 from gateway.errors import ConfigurationError
 from gateway.settings import (
     CALLED_HEADERS,
-    OPENAI_BASE_URL,
     Endpoint,
     SecretStr,
     Settings,
@@ -183,6 +183,40 @@ def test_the_file_completes_the_endpoint_openai_and_the_environment_overrides_it
     assert (openai.base_url, openai.attestation_header) == ("https://eu.api.openai.com/v1", "X-Verstat")
     assert openai.api_key == SecretStr(KEY)
     assert load({"OPENAI_BASE_URL": OPENAI_BASE_URL}, toml=toml).endpoints["openai"].base_url == OPENAI_BASE_URL
+
+
+def test_an_endpoint_has_limits_and_a_surface_of_its_own(load):
+    toml = AZURE + 'surface = "live"\nupstream_timeout = 4.5\nmax_in_flight = 50'
+    azure = load(toml=toml).endpoints["azure"]
+    assert (azure.surface, azure.upstream_timeout, azure.max_in_flight) == ("live", 4.5, 50)
+    shown = {row.name: row.value for row in load(toml=toml).describe()}
+    assert shown["endpoints.azure.surface"] == "live"
+    assert shown["endpoints.azure.max_in_flight"] == "50"
+
+
+@pytest.mark.parametrize(
+    "line", ['surface = "sip"', "max_in_flight = 0", "max_in_flight = 1.5", "upstream_timeout = -1"]
+)
+def test_a_limit_or_surface_that_cannot_be_is_a_mistake(load, line):
+    assert f"endpoints[0].{line.split()[0]}" in mistakes_of(load, toml=AZURE + line)
+
+
+def test_a_live_endpoint_is_told_to_subscribe_to_the_live_event(load):
+    assert "live.transport.incoming" in missing(load(toml=AZURE + 'surface = "live"'))[0]
+
+
+def test_two_endpoints_for_both_surfaces_of_one_project_are_doubted(load):
+    other = AZURE.replace('"azure"', '"twin"') + 'surface = "live"'
+    assert any("both surfaces" in warning for warning in load({"AZURE_KEY": KEY}, toml=AZURE + other).warnings)
+    assert not any("both surfaces" in warning for warning in load({"AZURE_KEY": KEY}, toml=AZURE).warnings)
+
+
+@pytest.mark.parametrize("name", ["AZURE_KEY", "azure_key"])
+def test_secrets_may_lie_in_a_mounted_directory(load, tmp_path, name):
+    (tmp_path / name).write_text(KEY)
+    found = load({"GATEWAY_SECRETS_DIRECTORY": str(tmp_path)}, toml=AZURE)
+    assert found.endpoints["azure"].api_key == SecretStr(KEY)
+    assert not any("GATEWAY_SECRETS_DIRECTORY" in warning for warning in found.warnings)
 
 
 # Mistakes

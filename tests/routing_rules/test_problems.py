@@ -54,6 +54,10 @@ CASES = {
         {"rules": [{"id": "r", "then": {"reject": 603, "fallback": {"accept": "x"}}}]},
         [("error", "missing_profile", "/rules/0/then/fallback/accept")],
     ),
+    "a fallback that leaves the caller ringing": (
+        rule(then={"accept": "agent", "fallback": {"ignore": True}}),
+        [("error", "ignored_fallback", "/rules/0/then/fallback")],
+    ),
     "a missing profile by default": (
         {"default": {"accept": "x"}},
         [("error", "missing_profile", "/default/accept")],

@@ -8,7 +8,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "api.md"
 
 
 def test_the_page_on_the_api_shows_this_table() -> None:
-    rows = re.findall(r"^\| `([a-z:]+)` \| (\w+) \| [A-Z]", PAGE.read_text("utf-8"), re.MULTILINE)
+    rows = re.findall(r"^\| `([a-z:-]+)` \| (\w+) \| [A-Z]", PAGE.read_text("utf-8"), re.MULTILINE)
     assert rows == [(permission.value, role.value) for permission, role in LEAST_ROLE.items()]
 
 

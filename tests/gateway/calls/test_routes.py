@@ -53,10 +53,10 @@ async def test_a_call_is_told_in_the_contracts_words(api: Api) -> None:
     assert (await api.client.get(CALLS)).json() == {"items": [CALL], "next": None}
     one = (await api.client.get(f"{CALLS}/rtc_1")).json()
     assert {name: one[name] for name in CALL} == CALL
-    assert set(one) - set(CALL) == {"explanation", "plan"}
+    assert set(one) - set(CALL) == {"explanation", "metadata", "plan"}
     assert one["plan"] == [
-        {"kind": "accept", "profile": "sales", "status": None, "targets": []},
-        {"kind": "reject", "profile": None, "status": 503, "targets": []},
+        {"kind": "accept", "profile": "sales", "status": None, "targets": [], "conduct": None},
+        {"kind": "reject", "profile": None, "status": 503, "targets": [], "conduct": None},
     ]
 
 

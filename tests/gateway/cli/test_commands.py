@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,8 +16,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gateway.cli.main import COMMANDS, cli
+from gateway.database import Database
 from gateway.emulator.callers import DEMO_RULEBOOK
+from gateway.emulator.server import EmulatorServer
+from gateway.rulebook.current import Current
 from gateway.tables import SCHEMA
+from gateway.webhooks.keyring import Use
+from gateway.webhooks.secret_uses import note_uses
+from gateway.webhooks.signature import fingerprint
 from tests.flows.harness import SECRET, running_gateway
 from tests.flows.test_calls import DEMO, RECEPTION_CALL, SALES_CALL, ring
 
@@ -73,6 +80,22 @@ def test_check_shows_the_configuration_without_its_secrets(run: Run) -> None:
     assert "Nothing is missing." in result.stderr
 
 
+def test_check_shows_which_secret_was_used_when_without_making_a_database(run: Run, tmp_path: Path) -> None:
+    secrets = {"OPENAI_WEBHOOK_SECRET": "the old secret,the-new-one"}
+    told = json.loads(run("check", "--json", **secrets).stdout)["secrets"]
+    marks = [fingerprint(secret) for secret in ("the", "old", "secret", "the-new-one")]
+    assert told == [{"endpoint": "openai", "fingerprint": mark, "last_used_at": None} for mark in marks]
+    assert not list(tmp_path.iterdir())
+    database = Database(f"sqlite:///{tmp_path}/gateway.db")
+    database.upgrade()
+    with database.transaction() as connection:
+        note_uses(connection, [[Use("openai", marks[3], 1_790_000_000_000_000)]])
+    database.close()
+    shown = run("check", GATEWAY_DATABASE_URL=f"sqlite:///{tmp_path}/gateway.db", **secrets).stdout
+    assert f"{marks[3]}" in shown
+    assert "2026-09-21T" in shown
+
+
 def test_check_says_what_is_missing_and_what_to_do(run: Run) -> None:
     messages = run("check").stderr
     assert "OPENAI_API_KEY" in messages
@@ -89,6 +112,15 @@ def test_the_database_is_upgraded_once(run: Run) -> None:
     assert "now at" in run("db", "upgrade").stderr
     assert "already" in run("db", "upgrade").stderr
     assert run("db", "current").stdout == f"{SCHEMA}\n"
+
+
+def test_a_look_at_a_database_of_an_earlier_release_leaves_its_tables_alone(run: Run, tmp_path: Path) -> None:
+    run("db", "upgrade")
+    with sqlite3.connect(tmp_path / "var" / "gateway.db") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+    connection.close()
+    assert "gateway db upgrade" in run("calls", "list", code=1).stderr
+    assert run("db", "current", code=1).stdout == "0001\n"
 
 
 def test_a_key_is_shown_once_listed_and_revoked(run: Run) -> None:
@@ -324,3 +356,18 @@ def test_what_keys_are_made_and_revoked_from_the_command_line_is_audited(run: Ru
     assert made["token"] not in table
     assert "Nothing" in run("audit", "list", "--since", "2999-01-01").stderr
     run("audit", "list", "--action", "key.steal", code=2)
+
+
+async def test_an_ephemeral_key_is_made_for_an_agent(run: Run, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/gateway.db"
+    async with EmulatorServer(api_key="sk-1") as emulator:
+        there = {"OPENAI_BASE_URL": emulator.base_url, "OPENAI_API_KEY": "sk-1", "GATEWAY_DATABASE_URL": url}
+        profile = next(iter(Current().compiled.rulebook.profiles))
+        made = await asyncio.to_thread(run, "client-secret", profile, "--seconds", "60", "--json", **there)
+        assert json.loads(made.stdout)["value"].startswith("ek_")
+        missing = await asyncio.to_thread(run, "client-secret", "nobody", code=1, **there)
+        assert "there is no profile 'nobody'" in missing.stderr
+        wrong = await asyncio.to_thread(run, "client-secret", profile, code=1, **{**there, "OPENAI_API_KEY": "sk-2"})
+        assert "refuses our API key" in wrong.stderr
+    audited = await asyncio.to_thread(run, "audit", "list", "--json", **there)
+    assert [json.loads(line)["action"] for line in audited.stdout.splitlines()] == ["client_secret.create"]

@@ -395,7 +395,7 @@ async def test_the_body_of_a_webhook_may_be_tried(api: Api, event: Any) -> None:
 
 @pytest.mark.parametrize(
     "event",
-    ["{", "[]", {}, {**EVENT, "type": "batch.completed"}, {**EVENT, "data": {"call_id": "../x"}}, "\ud800", ""],
+    ["{", "[]", {}, {**EVENT, "type": "batch.completed"}, {**EVENT, "data": {"call_id": "../x"}}, ""],
 )
 async def test_an_event_that_announces_no_call_is_refused(api: Api, event: Any) -> None:
     body = json.dumps({"event": event})

@@ -12,10 +12,12 @@ from gateway.settings import Endpoint, SecretStr
 from gateway.upstream.client import Upstream
 from gateway.upstream.outcome import Outcome, Result
 from gateway.upstream.wire import Command
+from tests.gateway.clients import until
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
+LAST = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
 @asynccontextmanager
@@ -239,6 +241,59 @@ async def test_a_retry_after_that_cannot_be_read_is_none(value: bytes) -> None:
     reply = b"HTTP/1.1 429 Slow down\r\ncontent-length: 0\r\nretry-after: %s\r\n\r\n" % value
     async with serving(answering(reply)) as base_url:
         assert (await send(base_url)).retry_after is None
+
+
+async def test_an_endpoint_has_no_more_requests_in_flight_than_it_may() -> None:
+    waiting, release = 0, asyncio.Event()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal waiting
+        await read_request(reader)
+        waiting += 1
+        await release.wait()
+        writer.write(LAST)
+        await writer.drain()
+
+    async with serving(handle) as base_url:
+        upstream = Upstream({"openai": Endpoint(name="openai", base_url=base_url, max_in_flight=2)})
+        first = [
+            asyncio.create_task(upstream.send("openai", f"rtc_{n}", Command.ACCEPT, b"{}", timeout=5)) for n in (1, 2)
+        ]
+        await until(lambda: waiting == 2)
+        third = await upstream.send("openai", "rtc_3", Command.ACCEPT, b"{}", timeout=0.1)
+        assert third.result is Result.NOT_SENT
+        assert "max_in_flight" in third.detail
+        assert (waiting, upstream.in_flight("openai")) == (2, 2)
+        fourth = asyncio.create_task(upstream.send("openai", "rtc_4", Command.ACCEPT, b"{}", timeout=5))
+        release.set()
+        assert [(await task).result for task in (*first, fourth)] == [Result.DONE] * 3
+        assert upstream.in_flight("openai") == 0
+        await upstream.close()
+
+
+async def test_a_new_key_is_sent_from_the_next_request_on() -> None:
+    seen: list[bytes] = []
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append(await read_request(reader))
+        writer.write(LAST)
+
+    async with serving(handle) as base_url:
+        upstream = Upstream({"openai": Endpoint(name="openai", base_url=base_url, api_key=SecretStr("sk-old"))})
+        before = upstream.key_fingerprint("openai")
+        await upstream.send("openai", "rtc_1", Command.ACCEPT, b"{}", timeout=1)
+        upstream.use_keys({"openai": Endpoint(name="openai", base_url=base_url, api_key=SecretStr("sk-new"))})
+        await upstream.send("openai", "rtc_2", Command.ACCEPT, b"{}", timeout=1)
+        await upstream.close()
+    assert [b"sk-old" in seen[0], b"sk-new" in seen[1]] == [True, True]
+    assert before not in (None, upstream.key_fingerprint("openai"))
+
+
+def test_an_endpoint_may_have_a_time_out_of_its_own() -> None:
+    upstream = Upstream(
+        {"openai": Endpoint(name="openai"), "azure": Endpoint(name="azure", base_url="http://a", upstream_timeout=9)}
+    )
+    assert (upstream.timeout("openai", 3), upstream.timeout("azure", 3)) == (3, 9)
 
 
 async def test_a_hostile_call_id_is_refused_before_anything_is_sent() -> None:

@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from openai.types.webhooks import RealtimeCallIncomingWebhookEvent
+from openai.types.live.session_accept_params import SessionAcceptParams
+from openai.types.realtime.client_secret_create_params import ClientSecretCreateParams
+from openai.types.webhooks import (
+    LiveCallIncomingWebhookEvent,
+    LiveTransportIncomingWebhookEvent,
+    RealtimeCallIncomingWebhookEvent,
+)
+from pydantic import BaseModel, TypeAdapter
 
 from gateway.errors import InvalidCallId, PayloadError
 from gateway.upstream import wire
@@ -40,6 +47,8 @@ def with_data(**changes: Any) -> bytes:
 def test_an_incoming_call_is_read_as_the_official_types_describe_it() -> None:
     RealtimeCallIncomingWebhookEvent.model_validate(EVENT, strict=True)
     assert wire.read_event(encode()) == IncomingCall(
+        type="realtime.call.incoming",
+        surface="realtime",
         call_id="rtc_u0_9c6574da8b8a41a18da9308f4ad974ce",
         created_at=1_790_000_000,
         headers=(
@@ -60,15 +69,58 @@ def test_unknown_fields_are_allowed_and_optional_ones_may_be_missing() -> None:
             "data": {"call_id": "rtc_1", "sip_headers": [], "new": None},
         }
     ).encode()
-    assert wire.read_event(body) == IncomingCall(call_id="rtc_1", created_at=1, headers=(), media=None)
+    event = wire.read_event(body)
+    assert isinstance(event, IncomingCall)
+    assert (event.call_id, event.created_at, event.headers, event.media) == ("rtc_1", 1, (), None)
 
 
 @pytest.mark.parametrize(
     "kind", ["live.transport.incoming", "live.call.incoming", "batch.completed", "response.done", ""]
 )
 def test_other_events_are_told_apart_by_their_type_whatever_they_hold(kind: str) -> None:
-    assert wire.read_event(encode(type=kind, data={"call_id": 5})) == OtherEvent(type=kind)
-    assert wire.read_event(json.dumps({"type": kind, "created_at": 1}).encode()) == OtherEvent(type=kind)
+    assert wire.read_event(encode(type=kind, data={"call_id": 5}), "realtime") == OtherEvent(type=kind)
+    for body in ({"type": kind, "created_at": 1}, {"type": kind, "created_at": "today"}, {"type": kind}):
+        assert wire.read_event(json.dumps(body).encode(), "realtime") == OtherEvent(type=kind)
+
+
+LIVE: dict[str, Any] = {
+    **{key: EVENT["data"][key] for key in ("sip_headers", "sip_media_security")},
+    "session_id": "live_9c6574da8b8a41a18da9308f4ad974ce",
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "model"),
+    [
+        ("live.transport.incoming", {**LIVE, "type": "sip"}, LiveTransportIncomingWebhookEvent),
+        ("live.call.incoming", LIVE, LiveCallIncomingWebhookEvent),
+    ],
+)
+def test_a_live_announcement_is_read_as_the_official_types_describe_it(
+    kind: str, data: dict[str, Any], model: type[BaseModel]
+) -> None:
+    model.model_validate({**EVENT, "type": kind, "data": data}, strict=True)
+    event = wire.read_event(encode(type=kind, data=data), "live")
+    assert event == IncomingCall(
+        type=kind,
+        surface="live",
+        call_id=LIVE["session_id"],
+        created_at=1_790_000_000,
+        headers=tuple((header["name"], header["value"]) for header in LIVE["sip_headers"]),
+        media="srtp",
+    )
+    assert wire.read_event(encode(), "live") == OtherEvent(type="realtime.call.incoming")
+
+
+def test_a_live_transport_that_is_no_telephone_call_is_none_of_ours() -> None:
+    body = encode(type="live.transport.incoming", data={**LIVE, "type": "webrtc"})
+    assert wire.read_event(body) == OtherEvent(type="live.transport.incoming")
+
+
+@pytest.mark.parametrize("session_id", ["", "live/1", "x" * 129])
+def test_a_live_session_id_that_could_change_the_path_is_refused(session_id: str) -> None:
+    with pytest.raises(PayloadError, match="session_id"):
+        wire.read_event(encode(type="live.transport.incoming", data={**LIVE, "session_id": session_id}))
 
 
 @pytest.mark.parametrize(
@@ -164,8 +216,88 @@ def test_commands_have_the_published_paths_and_bodies() -> None:
         "type": "realtime",
         "model": "gpt-realtime-2.1",
     }
+    assert [wire.path(command, "live_1", "live") for command in Command] == [
+        "/live/sessions/live_1/accept",
+        "/live/sessions/live_1/reject",
+        "/live/sessions/live_1/refer",
+        "/live/sessions/live_1/hangup",
+    ]
     assert wire.reject_body(486) == b'{"status_code":486}'
     assert wire.refer_body("tel:+493023125000") == b'{"target_uri":"tel:+493023125000"}'
+
+
+TALKER = {
+    "model": "gpt-realtime-2.1",
+    "instructions": "Hello.",
+    "audio": {"input": {"turn_detection": None}, "output": {"voice": "cedar", "speed": 1.1}},
+    "tools": [],
+}
+
+
+@pytest.mark.parametrize(
+    ("session", "live"),
+    [
+        (
+            TALKER,
+            {"model": "gpt-live-1", "instructions": "Hello.", "audio": {"output": {"voice": "cedar"}}},
+        ),
+        (
+            {**TALKER, "live": {"model": "gpt-live-2", "delegation": None, "instructions": "Hi."}},
+            {
+                "model": "gpt-live-2",
+                "instructions": "Hi.",
+                "audio": {"output": {"voice": "cedar"}},
+                "delegation": None,
+            },
+        ),
+        ({}, {"model": "gpt-live-1"}),
+        ({"audio": "loud", "live": 5}, {"model": "gpt-live-1"}),
+    ],
+)
+def test_one_profile_answers_on_both_surfaces(session: dict[str, Any], live: dict[str, Any]) -> None:
+    assert json.loads(wire.accept_body(session, "live")) == {"session": {"type": "live", **live}}
+    flat = json.loads(wire.accept_body(session))
+    assert flat == {"type": "realtime", **{key: value for key, value in session.items() if key != "live"}}
+
+
+def test_a_live_accept_has_the_shape_of_the_official_types() -> None:
+    session = {**TALKER, "live": {"store": True, "delegation": {"type": "client"}, "safety_identifier": "a"}}
+    body = json.loads(wire.accept_body(session, "live"))
+    TypeAdapter(SessionAcceptParams).validate_python(body, strict=True)
+
+
+def test_the_plainest_session_keeps_model_and_instructions_on_both_surfaces() -> None:
+    plain = wire.plain_session({**TALKER, "live": {"model": "gpt-live-2", "store": True}})
+    assert json.loads(wire.accept_body(plain)) == {
+        "type": "realtime",
+        "model": "gpt-realtime-2.1",
+        "instructions": "Hello.",
+    }
+    assert json.loads(wire.accept_body(plain, "live"))["session"] == {
+        "type": "live",
+        "model": "gpt-live-2",
+        "instructions": "Hello.",
+    }
+
+
+@pytest.mark.parametrize(("seconds", "expires"), [(None, {}), (60, {"anchor": "created_at", "seconds": 60})])
+def test_an_ephemeral_key_is_asked_for_as_the_official_types_describe_it(
+    seconds: int | None, expires: dict[str, Any]
+) -> None:
+    body = json.loads(wire.client_secret_body(TALKER, seconds))
+    TypeAdapter(ClientSecretCreateParams).validate_python(body)
+    assert body["session"] == {"type": "realtime", **TALKER}
+    assert body.get("expires_after", {}) == expires
+
+
+def test_an_ephemeral_key_is_read_and_never_shown() -> None:
+    secret = wire.read_client_secret(b'{"value":"ek_1","expires_at":5,"session":{"id":"sess_1"},"new":1}')
+    assert (secret.value, secret.expires_at, secret.session) == ("ek_1", 5, {"id": "sess_1"})
+    assert "ek_1" not in repr(secret)
+    for broken in (b"", b'{"value":"ek_1"}', b'{"value":5,"expires_at":5}', b"\xff"):
+        with pytest.raises(PayloadError) as caught:
+            wire.read_client_secret(broken)
+        assert "ek_1" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from gateway.endpoint import Endpoint, SecretStr
+from gateway.webhooks.keyring import Keyring
 from gateway.webhooks.routes import LARGEST_BODY, WebhookDoor
-from gateway.webhooks.signature import Verifier, sign
+from gateway.webhooks.signature import sign
 from tests.flows.harness import SECRET, Running, running_gateway
 
 OTHER_EVENT = b'{"type":"batch.completed","created_at":1}'
@@ -124,7 +126,7 @@ async def test_a_body_that_does_not_come_is_a_time_out(running: Running) -> None
     gateway = running.gateway
     door = WebhookDoor(
         intake=gateway.intake,
-        verifiers={"openai": Verifier([SECRET])},
+        keyring=Keyring({"openai": Endpoint(name="openai", webhook_secrets=(SecretStr(SECRET),))}),
         clock=gateway.clock,
         on_answer=lambda *answer: None,
         body_deadline=0.05,

@@ -1,0 +1,102 @@
+"""Calls on the Live surface: the same rulebook decides them, by other paths, bodies and ids."""
+
+import json
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from gateway.emulator.events import live_id
+from gateway.emulator.invite import Invite, new_call_id
+from gateway.emulator.scenarios import CATALOGUE
+from gateway.tables import calls, deliveries
+from tests.flows.harness import Running, running_gateway
+from tests.flows.test_calls import DEMO, RECEPTION_CALL, SALES_CALL
+
+LIVE = """
+[[endpoints]]
+name = "openai"
+surface = "live"
+"""
+REALTIME = '[[endpoints]]\nname = "openai"\n'
+
+BLOCKED_CALL = Invite(trunk=SALES_CALL.trunk, called=SALES_CALL.called, caller="+15550009999")
+RULEBOOK: dict[str, Any] = {
+    **DEMO,
+    "rules": [{"id": "blocked-here", "when": {"caller": "+15550009999"}, "then": {"reject": 486}}, *DEMO["rules"]],
+}
+
+
+async def ring_on_both(running: Running, invite: Invite) -> str:
+    """Let a call ring that is announced on both surfaces; its id on Realtime."""
+    call_id = new_call_id(Random())
+    assert set(await running.dialer.ring(call_id, invite, CATALOGUE["twin"])) == {200}
+    return call_id
+
+
+def verdicts(running: Running) -> dict[str, str]:
+    with running.gateway.database.transaction() as connection:
+        return {row.type: row.verdict for row in connection.execute(select(deliveries.c.type, deliveries.c.verdict))}
+
+
+def count_calls(running: Running) -> int:
+    with running.gateway.database.transaction() as connection:
+        return len(connection.execute(select(calls.c.id)).all())
+
+
+ENDS: dict[str, tuple[Invite, str, list[tuple[str, dict[str, Any]]]]] = {
+    "accepted": (SALES_CALL, "accepted", [("accept", {})]),
+    "rejected": (BLOCKED_CALL, "rejected", [("reject", {"status_code": 486})]),
+    "referred": (RECEPTION_CALL, "referred", [("accept", {}), ("refer", {})]),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+async def test_a_live_call_comes_to_its_end_by_the_live_commands(end: str, database_url: str, tmp_path: Path) -> None:
+    invite, state, commands = ENDS[end]
+    (tmp_path / "gateway.toml").write_text(LIVE)
+    async with running_gateway(database_url, tmp_path) as running:
+        await running.publish(RULEBOOK)
+        call_id = await ring_on_both(running, invite)
+        call = await running.settled(live_id(call_id))
+        assert call["state"] == state, call
+        arrivals = running.upstream.record.of(call_id)
+        assert [(one.command, one.live, one.status) for one in arrivals] == [(name, True, 200) for name, _ in commands]
+        for arrival, (_, expected) in zip(arrivals, commands, strict=True):
+            body = json.loads(arrival.body)
+            assert {**body, **expected} == body
+            if arrival.command == "accept":
+                assert body["session"]["type"] == "live"
+                assert body["session"]["model"] == "gpt-live-1"
+        assert running.upstream.record.violations() == ()
+
+
+@pytest.mark.parametrize("surface", ["realtime", "live"])
+async def test_a_call_announced_on_both_surfaces_is_decided_once(surface: str, tmp_path: Path) -> None:
+    (tmp_path / "gateway.toml").write_text(LIVE if surface == "live" else REALTIME)
+    async with running_gateway(f"sqlite:///{tmp_path}/gateway.db", tmp_path) as running:
+        await running.publish(RULEBOOK)
+        call_id = await ring_on_both(running, SALES_CALL)
+        await running.settled(live_id(call_id) if surface == "live" else call_id)
+        assert verdicts(running) == {
+            "realtime.call.incoming": "new" if surface == "realtime" else "ignored",
+            "live.transport.incoming": "new" if surface == "live" else "ignored",
+        }
+        assert count_calls(running) == 1
+        assert running.upstream.record.applied(call_id) == ("accept",)
+        assert [one.live for one in running.upstream.record.of(call_id)] == [surface == "live"]
+
+
+async def test_a_refused_live_session_falls_back_to_its_plainest_form(tmp_path: Path) -> None:
+    (tmp_path / "gateway.toml").write_text(LIVE)
+    profiles = {**DEMO["profiles"], "odd": {"instructions": "Hello.", "live": {"triggers": [], "odd": True}}}
+    rules = [{"id": "odd", "when": {"called": SALES_CALL.called}, "then": {"accept": "odd"}}]
+    async with running_gateway(f"sqlite:///{tmp_path}/gateway.db", tmp_path) as running:
+        await running.publish({**DEMO, "profiles": profiles, "rules": rules, "expect": []})
+        call_id = await ring_on_both(running, SALES_CALL)
+        assert (await running.settled(live_id(call_id)))["state"] == "accepted"
+        first, second = running.upstream.record.of(call_id)
+        assert (first.status, second.status) == (400, 200)
+        assert json.loads(second.body) == {"session": {"type": "live", "model": "gpt-live-1", "instructions": "Hello."}}

@@ -1,0 +1,43 @@
+"""The database's settings: what the URL asks for is heard beside what the gateway needs."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from gateway.database import Database, parse_url
+from gateway.errors import ConfigurationError, DatabaseInUse
+from tests.postgresql import PostgreSQL
+
+
+@pytest.mark.parametrize(
+    "url", ["mysql://host/name", "sqlite://", "sqlite:///:memory:", "not a url", "sqlite+aiosqlite:///x"]
+)
+def test_a_url_that_cannot_serve_is_told_with_the_forms_that_can(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="sqlite:///"):
+        parse_url(url)
+
+
+def test_the_sqlite_file_is_readable_by_its_owner_only(tmp_path: Path) -> None:
+    parse_url(f"sqlite:///{tmp_path}/deep/gateway.db")
+    assert (tmp_path / "deep" / "gateway.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_one_process_owns_the_sqlite_file_until_it_closes(tmp_path: Path) -> None:
+    first, second = (Database(f"sqlite:///{tmp_path}/gateway.db") for _ in range(2))
+    first.take()
+    with pytest.raises(DatabaseInUse, match="another gateway"):
+        second.take()
+    first.close()
+    second.take()
+    second.close()
+
+
+def test_server_settings_in_a_postgresql_url_are_heard_beside_our_own(postgresql: PostgreSQL) -> None:
+    with postgresql.database() as url:
+        separator = "&" if "?" in url else "?"
+        database = Database(f"{url}{separator}options=-c%20search_path%3Delsewhere")
+        with database.reader.connect() as connection:
+            assert connection.execute(text("SHOW search_path")).scalar() == "elsewhere"
+            assert connection.execute(text("SHOW statement_timeout")).scalar() == "2s"
+        database.close()
