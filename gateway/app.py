@@ -22,6 +22,7 @@ from gateway.actions import outbox
 from gateway.actions.action import Job
 from gateway.actions.worker import Worker
 from gateway.api.routes import ApiContext, api_routes, read_ringing
+from gateway.calls.indexer import Indexer
 from gateway.calls.lifecycle import TERMINAL, State
 from gateway.calls.numbers import country
 from gateway.calls.usage import LiveUsage
@@ -130,10 +131,12 @@ class Gateway:
         self.journal.start()
         self.worker.start(lease_now)
         watch = Watch(database=self.database, current=self.current, clock=self.clock)
+        indexer = Indexer(database=self.database, journal=self.journal)
         self._rounds = [
             asyncio.create_task(watch.run()),
             asyncio.create_task(self._guard_writer()),
             asyncio.create_task(self.rotation.run()),
+            asyncio.create_task(indexer.run()),
         ]
         gc.collect()
         # A call leaves no cycles behind, so there is little to find, and looking every 700 objects costs a tenth.

@@ -23,8 +23,9 @@ from sqlalchemy import (
     event,
     text,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 
-SCHEMA = "0006"
+SCHEMA = "0007"
 
 metadata = MetaData(
     naming_convention={
@@ -35,7 +36,7 @@ metadata = MetaData(
     }
 )
 
-# Byte order, so that an index serves searches by the beginning of a number.
+# Byte order, so that an index serves searches by the beginning.
 _Number = Text().with_variant(Text(collation="C"), "postgresql")
 
 # SQLite's rowid is only aliased by a column declared INTEGER.
@@ -71,7 +72,7 @@ calls = Table(
     "calls",
     metadata,
     Column("id", _Serial, primary_key=True),
-    Column("call_id", Text, nullable=False, unique=True),  # the upstream's id
+    Column("call_id", _Number, nullable=False, unique=True),  # the upstream's id
     Column("endpoint", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("confirmed", Boolean, nullable=False),
@@ -100,6 +101,7 @@ calls = Table(
     Index("ix_calls_caller_received_at", "caller", "received_at"),
     Index("ix_calls_state_received_at", "state", "received_at"),
     Index("ix_calls_rule_received_at", "rule", "received_at"),
+    Index("ix_calls_country_received_at", "country", "received_at"),
 )
 
 call_facts = Table(
@@ -137,6 +139,31 @@ hourly_by_rule = Table(
     *_sums(),
     sqlite_with_rowid=False,
 )
+
+# How far each index that is filled behind the calls has come: the row id of the last call that it has.
+watermarks = Table(
+    "watermarks",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("id", BigInteger, nullable=False),
+)
+
+# Tables that PostgreSQL alone has.
+postgresql_metadata = MetaData(naming_convention=metadata.naming_convention)
+
+# See gateway.calls.search. SQLite's table of this name is a virtual one.
+call_grams = Table(
+    "call_grams",
+    postgresql_metadata,
+    Column("call", BigInteger, primary_key=True, autoincrement=False),
+    Column("grams", ARRAY(Integer), nullable=False),
+    Index("ix_call_grams_grams", "grams", postgresql_using="gin"),
+)
+SQLITE_CALL_GRAMS = "CREATE VIRTUAL TABLE call_grams USING fts5 (grams, content='', detail=none, columnsize=0)"
+_virtual = DDL(SQLITE_CALL_GRAMS)  # type: ignore[no-untyped-call]
+_beginning = DDL("INSERT INTO watermarks (name, id) VALUES ('search', 0)")  # type: ignore[no-untyped-call]
+event.listen(metadata, "after_create", _virtual.execute_if(dialect="sqlite"))
+event.listen(watermarks, "after_create", _beginning)
 
 events = Table(
     "events",

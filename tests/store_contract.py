@@ -20,7 +20,7 @@ from gateway.calls.lifecycle import Event, State
 from gateway.calls.store import find_plan, pack_facts, unpack_facts
 from gateway.database import Database, migrations
 from gateway.rulebook.store import Revision, find_revision, insert_revision, newest_number
-from gateway.tables import SCHEMA, actions, calls, deliveries, events, metadata, plans
+from gateway.tables import SCHEMA, actions, calls, deliveries, events, metadata, plans, postgresql_metadata
 from gateway.webhooks.inbox import Arrival, NewCallRows, NewDelivery, Receipt, Verdict, store_arrivals
 
 PLAN = Plan((Step(kind="accept", body=b'{"type":"realtime"}', profile="sales"), Step(kind="reject", status=503)))
@@ -144,8 +144,15 @@ def claim(
 
 
 def test_the_migrations_make_exactly_the_tables_of_the_code(database: Database) -> None:
+    tables = [metadata] if database.is_sqlite else [metadata, postgresql_metadata]
+    options = {"include_name": lambda name, kind, _: kind != "table" or not database.is_sqlite or not is_virtual(name)}
     with database.writer.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        assert compare_metadata(MigrationContext.configure(connection, opts=options), tables) == []
+
+
+def is_virtual(table: str | None) -> bool:
+    """Whether the search's own table, or one of those that SQLite makes for it."""
+    return table is not None and table.startswith("call_grams")
 
 
 def test_the_schema_named_in_the_code_is_the_head_of_the_migrations(database: Database) -> None:

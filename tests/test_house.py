@@ -27,7 +27,16 @@ PURE = [
     "gateway/calls/addresses.py",
     "gateway/calls/facts.py",
     "gateway/calls/number_doctor.py",
+    *(
+        f"gateway/profiles/{name}.py"
+        for name in (
+            *("profile", "variables", "part", "audio", "turns", "tools", "session"),
+            *("mistakes", "coherence", "vocabulary", "shutdowns", "problems"),
+        )
+    ),
     "gateway/calls/tally.py",
+    "gateway/calls/grams.py",
+    "gateway/calls/wanted.py",
     "gateway/profiles/profile.py",
     "gateway/profiles/variables.py",
     "gateway/rulebook/refer_guard.py",

@@ -4,6 +4,7 @@ import msgspec
 from pydantic import Field, JsonValue
 
 from gateway.answering import Answer, Page, Time
+from gateway.calls.facets import Facets
 from gateway.calls.history import RecordedCall, RecordedEvent
 from gateway.calls.lifecycle import Event, State
 from routing_rules import Explanation, Reason
@@ -214,6 +215,51 @@ class CallPage(Page[Call]):
 
 class Timeline(Page[TimelineEvent]):
     """What happened to a call, the oldest first."""
+
+
+class FacetCount(Answer):
+    """Calls that have a value."""
+
+    value: str | None
+    """The value; null for none."""
+
+    calls: int
+    """How many calls have it."""
+
+
+class CallFacets(Answer):
+    """How the calls of a search divide."""
+
+    calls: int
+    """Calls counted: all, or the newest ten thousand and one."""
+
+    more: bool
+    """Whether there are, or may be, older ones that were not counted."""
+
+    state: list[FacetCount]
+    """By state, the largest first, as are the others."""
+
+    decision: list[FacetCount]
+    """By what was decided."""
+
+    rule: list[FacetCount]
+    """By the rule that decided."""
+
+    country: list[FacetCount]
+    """By the caller's region."""
+
+
+def facets_of(facets: Facets) -> CallFacets:
+    """Facets in the contract's words."""
+    lists = {
+        name: [FacetCount(value=value, calls=count) for value, count in sorted(counter.items(), key=_largest)[:100]]
+        for name, counter in facets.counts.items()
+    }
+    return CallFacets(calls=facets.calls, more=facets.more, **lists)
+
+
+def _largest(facet: tuple[str | None, int]) -> tuple[int, str]:
+    return -facet[1], facet[0] or ""
 
 
 def call_of(call: RecordedCall) -> Call:

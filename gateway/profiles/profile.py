@@ -64,11 +64,17 @@ def find_profile(profiles: Mapping[str, Mapping[str, Any]], name: str) -> Mappin
 
 def lineage(profiles: Mapping[str, Mapping[str, Any]], name: str) -> list[Mapping[str, Any]]:
     """The profile, its parent, its parent's parent, up to one that extends none, or one that was met before."""
-    chain, seen = [profiles[name]], {name}
-    while isinstance(parent := chain[-1].get("extends"), str) and parent in profiles and parent not in seen:
-        chain.append(profiles[parent])
-        seen.add(parent)
-    return chain
+    return [profiles[each] for each in ancestry(profiles, name) if each in profiles]
+
+
+def ancestry(profiles: Mapping[str, Mapping[str, Any]], name: str) -> list[str]:
+    """The names of the same; the last one may be of no profile."""
+    names = [name]
+    while names[-1] in profiles and isinstance(parent := profiles[names[-1]].get("extends"), str):
+        if parent in names:
+            break
+        names.append(parent)
+    return names
 
 
 def _overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

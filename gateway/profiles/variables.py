@@ -95,6 +95,13 @@ def _zone(name: str) -> ZoneInfo | None:
         return None
 
 
+def lists_in(text: str) -> Iterator[str]:
+    """The names of the lists that a text looks something up in."""
+    for found in _BRACES.finditer(text):
+        if found[1] in {"caller_in", "called_in"} and found[2]:
+            yield found[2]
+
+
 class Mistake(NamedTuple):
     """What is wrong with a variable in a text."""
 

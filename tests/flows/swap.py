@@ -20,7 +20,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from gateway.actions.plan import digest, make_plan
-from gateway.calls.history import Wanted, find_calls
+from gateway.calls.history import find_calls
+from gateway.calls.wanted import Wanted
 from gateway.clock import to_datetime
 from gateway.emulator.invite import Invite, Trunk, new_call_id
 from gateway.rulebook.current import Compiled, compile_revision

@@ -16,6 +16,7 @@ from gateway.emulator.invite import new_call_id
 from gateway.emulator.scenarios import PLAIN
 from gateway.tables import calls, deliveries
 from gateway.webhooks.signature import sign
+from tests.flows.black_hole import BlackHole
 from tests.flows.harness import SECRET, Running, running_gateway
 from tests.flows.test_calls import DEMO, SALES_CALL, ring
 from tests.postgresql import PostgreSQL, start_postgresql
@@ -112,6 +113,37 @@ async def test_calls_survive_a_crash_of_postgresql(own_postgresql: PostgreSQL, t
             assert running.upstream.record.violations() == ()
             with running.gateway.database.transaction() as connection:
                 assert connection.execute(select(func.count()).select_from(calls)).scalar_one() == 7
+
+
+async def test_calls_survive_a_database_that_is_silent_for_longer_than_a_sender_waits(
+    own_postgresql: PostgreSQL, tmp_path: Path
+) -> None:
+    with own_postgresql.database() as url:
+        folder = url.partition("?host=")[2]
+        async with BlackHole.before(f"{folder}/.s.PGSQL.5432") as hole:
+            silent_url = url.partition("?")[0].replace("@/", f"@127.0.0.1:{hole.port}/")
+            async with running_gateway(silent_url, tmp_path) as running:
+                await running.publish(DEMO)
+                before = await ring(running, "plain")
+                assert (await running.settled(before))["state"] == "accepted"
+                slow = asyncio.create_task(ring(running, "accept-slow"))  # its result comes while nothing is written
+                while not running.gateway.worker.in_hand:  # noqa: ASYNC110  nobody signals it
+                    await asyncio.sleep(0)
+                hole.swallow()
+                refused = [new_call_id(Random()) for _ in range(8)]
+                started = time.monotonic()
+                answers = await asyncio.gather(*[post(running, call_id) for call_id in refused])
+                assert {answer.status_code for answer in answers} == {503}
+                assert time.monotonic() - started < 4
+                assert await ready(running) == 503
+                late = [asyncio.create_task(ring(running, "plain")) for _ in range(5)]  # the sender repeats
+                hole.heal()
+                await until_ready(running, within=5)
+                for call_id in [await slow, *await asyncio.gather(*late)]:
+                    assert (await running.settled(call_id))["state"] == "accepted"
+                # Those that were refused may have been stored after all: then they are acted on, and once.
+                assert running.upstream.record.violations() == ()
+                assert running.gateway.worker.in_hand == 0
 
 
 async def test_a_full_queue_is_answered_503_and_leaves_no_trace_when_it_has_drained(tmp_path: Path) -> None:
