@@ -12,10 +12,8 @@ from starlette.responses import Response
 from gateway.actions.plan import Step, decode_plan
 from gateway.answering import Place, read_cursor, write_cursor
 from gateway.calls.history import (
-    Position,
     RecordedCall,
     RecordedEvent,
-    Wanted,
     find_call,
     find_calls,
     find_events,
@@ -23,13 +21,13 @@ from gateway.calls.history import (
 )
 from gateway.calls.lifecycle import State
 from gateway.calls.routes import CallsQuery
+from gateway.calls.wanted import Position
 from gateway.clock import to_datetime
 from gateway.console.door import View
 from gateway.console.forms import Fields, Filled, fill, moment_text
 from gateway.console.visit import Visit
 from gateway.database import Database
 from gateway.problem_details import Kind
-from gateway.reading import to_micros
 from gateway.rulebook.current import Current
 from gateway.rulebook.hindsight import Hindsight
 from routing_rules import Explanation, explain
@@ -65,7 +63,7 @@ class CallPages:
         if (search := filled.form) is not None:
             position = read_cursor(search.cursor, tuple[Literal["calls"], Place, Place])
             after = Position(*position[1:]) if position else None
-            wanted = wanted_of(search)
+            wanted = search.wanted()
             found, following = await self._database.read(
                 lambda connection: find_calls(connection, wanted, limit=search.limit, after=after)
             )
@@ -107,12 +105,6 @@ def read_search(visit: Visit) -> Filled[Search]:
     }
     filled = fill(Search, typed)
     return Filled(said=Fields(said), form=filled.form, mistakes=filled.mistakes)
-
-
-def wanted_of(search: CallsQuery) -> Wanted:
-    """The search as history understands it."""
-    fields = search.model_dump(exclude={"limit", "cursor", "since", "until"})
-    return Wanted(**fields, since=to_micros(search.since), until=to_micros(search.until))
 
 
 def command_of(filters: Mapping[str, str]) -> list[str]:

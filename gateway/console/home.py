@@ -6,9 +6,10 @@ from urllib.parse import urlsplit
 from sqlalchemy import Connection
 from starlette.responses import Response
 
-from gateway.calls.history import RecordedCall, Wanted, find_calls
+from gateway.calls.history import RecordedCall, find_calls
 from gateway.calls.statistics import Group, Key, Span, find_groups
 from gateway.calls.stats_contract import stats_of
+from gateway.calls.wanted import Wanted
 from gateway.clock import Clock
 from gateway.console.door import View
 from gateway.console.forms import read_fields
