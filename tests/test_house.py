@@ -31,7 +31,7 @@ PURE = [
         f"gateway/profiles/{name}.py"
         for name in (
             *("profile", "variables", "part", "audio", "turns", "tools", "session"),
-            *("mistakes", "coherence", "vocabulary", "shutdowns", "problems"),
+            *("mistakes", "coherence", "vocabulary", "shutdowns", "problems", "legacy"),
         )
     ),
     "gateway/calls/tally.py",
@@ -42,6 +42,13 @@ PURE = [
     "gateway/rulebook/refer_guard.py",
     "gateway/rulebook/holidays.py",
     "gateway/rulebook/toml_lines.py",
+    "gateway/rulebook/places.py",
+    "gateway/rulebook/items.py",
+    "gateway/rulebook/difference.py",
+    "gateway/rulebook/edit.py",
+    "gateway/rulebook/examination.py",
+    "gateway/rulebook/list_csv.py",
+    "gateway/rulebook/refusals.py",
     "gateway/upstream/outcome.py",
     "gateway/upstream/wire.py",
     "gateway/actions/account.py",

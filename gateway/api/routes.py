@@ -21,6 +21,8 @@ from gateway.database import Database
 from gateway.errors import PayloadError
 from gateway.journal import Journal
 from gateway.problem_details import Kind
+from gateway.profiles.contract import UpgradedProfile
+from gateway.profiles.routes import ProfileRoutes
 from gateway.reading import CSV, JSON, LARGEST_DOCUMENT, TOML
 from gateway.rulebook.contract import Answered, Document, ProblemPage, Publication
 from gateway.rulebook.current import Current
@@ -98,6 +100,7 @@ def operations(context: ApiContext) -> list[Operation]:
         clock=context.clock,
         per_minute=context.settings.client_secrets_per_minute,
     )
+    profiles = ProfileRoutes(clock=context.clock)
     keys = KeyRoutes(database=context.database, journal=context.journal, guard=context.guard, clock=context.clock)
     audit = AuditRoutes(database=context.database)
     read_rules, read_calls, manage = Permission.READ_RULEBOOK, Permission.READ_CALLS, Permission.MANAGE_KEYS
@@ -128,6 +131,7 @@ def operations(context: ApiContext) -> list[Operation]:
         Operation("GET", "/rulebook/problems", read_rules, rulebook.list_problems, answer=ProblemPage),
         *_revision_operations(RevisionRoutes(database=context.database, publisher=publisher)),
         *_item_operations(ItemDesk(database=context.database, publisher=publisher)),
+        Operation("POST", "/profile-upgrades", Permission.TRY_CALLS, profiles.upgrade_profile, answer=UpgradedProfile),
         Operation(
             "POST",
             "/decide",
