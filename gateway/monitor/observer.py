@@ -6,8 +6,8 @@ from gateway.calls.usage import LiveUsage
 from gateway.calls.watches import NewWatch
 from gateway.clock import Clock
 from gateway.metrics import Metrics
+from gateway.monitor.watch import Watch as WatchedCall
 from gateway.monitor.watcher import Watcher
-from  import WatchedCall
 from gateway.upstream.outcome import Outcome, Result
 from gateway.upstream.wire import Command
 
