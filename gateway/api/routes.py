@@ -15,6 +15,7 @@ from gateway.actions.routes import ControlRoutes, Ordered
 from gateway.api.openapi import openapi_route
 from gateway.api.operations import Operation, routes
 from gateway.calls.contract import CallDetail, CallFacets, CallPage, Timeline
+from gateway.calls.reveal import Reveal
 from gateway.calls.routes import CallRoutes
 from gateway.calls.stats_contract import Stats
 from gateway.calls.stats_routes import StatsRoutes
@@ -51,6 +52,7 @@ from gateway.rulebook.routes import RulebookRoutes
 from gateway.rulebook.rule_routes import RuleRoutes
 from gateway.rulebook.trial import Ringing, Trial
 from gateway.settings import Settings
+from gateway.subscribers.routes import NoticePage, SubscriberPage, SubscriberRoutes
 from gateway.upstream.client import Upstream
 from gateway.upstream.routes import ClientSecretRoutes, CreatedClientSecret
 from gateway.upstream.wire import IncomingCall, read_event
@@ -93,7 +95,8 @@ def operations(context: ApiContext, guard: Guard) -> list[Operation]:
     publisher = _publisher(context)
     rulebook = _rulebook_routes(context, publisher)
     hindsight = Hindsight(database=context.database, current=context.current)
-    calls = CallRoutes(database=context.database, explain=hindsight.explain)
+    reveal = Reveal(journal=context.journal, clock=context.clock)
+    calls = CallRoutes(database=context.database, explain=hindsight.explain, reveal=reveal)
     control = ControlRoutes(
         database=context.database, control=context.control, refer_guard=context.refer_guard, clock=context.clock
     )
@@ -112,6 +115,7 @@ def operations(context: ApiContext, guard: Guard) -> list[Operation]:
         clock=context.clock,
         per_minute=context.settings.client_secrets_per_minute,
     )
+    subscribers = SubscriberRoutes(subscribers=context.settings.subscribers, database=context.database)
     profiles = ProfileRoutes(clock=context.clock)
     keys = KeyRoutes(database=context.database, journal=context.journal, guard=guard, clock=context.clock)
     audit = AuditRoutes(database=context.database)
@@ -194,6 +198,12 @@ def operations(context: ApiContext, guard: Guard) -> list[Operation]:
             answer=CreatedClientSecret,
             status=201,
             problems=(Kind.TOO_MANY, Kind.UPSTREAM_FAILED, Kind.UPSTREAM_BUSY, Kind.UPSTREAM_SILENT),
+        ),
+        Operation(
+            "GET", "/subscribers", Permission.READ_ENDPOINTS, subscribers.list_subscribers, answer=SubscriberPage
+        ),
+        Operation(
+            "GET", "/subscribers/notices", Permission.READ_ENDPOINTS, subscribers.list_notices, answer=NoticePage
         ),
         Operation("GET", "/keys", manage, keys.list_keys, answer=KeyPage),
         Operation("POST", "/keys", manage, keys.create_key, answer=CreatedKey, status=201),

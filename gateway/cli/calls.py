@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gateway.cli import erase
 from gateway.cli.call_control import hangup, refer
 from gateway.cli.configured import database_of, settings_of
 from gateway.cli.output import json_option, print_json, print_table, say
@@ -22,6 +23,9 @@ def command() -> None:
 
 command.add_command(hangup)
 command.add_command(refer)
+
+
+command.add_command(erase.command, "erase")
 
 
 @command.command("list")

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, TypeAdapter
 
 from gateway.profiles.audio import Audio, TranscriptionAudio
+from gateway.profiles.live import LiveSession
 from gateway.profiles.part import BY_SHAPE, NULLABLE, NUMBER, TABLE, TEXT, Part, Text
 from gateway.profiles.tools import AnyTool, ToolChoice
 
@@ -193,6 +194,9 @@ class RealtimeProfile(_Profile):
 
     transcript: bool | None = None
     """Whether what is said is kept with the call; what the caller says only if `audio.input.transcription` is set."""
+
+    live: LiveSession | None = None
+    """What is said for the Live API alone, on endpoints whose `surface` is live."""
 
 
 class TranscriptionProfile(_Profile):
