@@ -156,7 +156,7 @@ TOOLED = {
 
 
 async def details(running: Running, call_id: str) -> list[tuple[str, Any]]:
-    answer = await running.client.get(f"/calls/{call_id}/events")
+    answer = await running.client.get(f"/calls/{call_id}/events?reveal=true")
     return [(event["kind"], event["detail"]) for event in answer.raise_for_status().json()["items"]]
 
 
