@@ -68,6 +68,7 @@ class ApiContext:
     settings: Settings
     database: Database
     journal: Journal
+    guard: Guard
     current: Current  # the revision in force
     refer_guard: Callable[[str], str | None]  # why a transfer target is refused
     usage: Usage  # what is in use now
@@ -79,18 +80,11 @@ class ApiContext:
 
 def api_routes(context: ApiContext) -> list[BaseRoute]:
     """The routes of the API and of its description."""
-    admin_key = context.settings.admin_key
-    guard = Guard(
-        database=context.database,
-        journal=context.journal,
-        clock=context.clock,
-        admin_key=admin_key.get_secret_value() if admin_key else None,
-    )
-    listed = operations(context, guard)
-    return [openapi_route(listed), *routes(guard, listed)]
+    listed = operations(context)
+    return [openapi_route(listed), *routes(context.guard, listed)]
 
 
-def operations(context: ApiContext, guard: Guard) -> list[Operation]:
+def operations(context: ApiContext) -> list[Operation]:
     """Everything that the API does."""
     publisher = _publisher(context)
     rulebook = _rulebook_routes(context, publisher)
@@ -117,7 +111,7 @@ def operations(context: ApiContext, guard: Guard) -> list[Operation]:
     )
     subscribers = SubscriberRoutes(subscribers=context.settings.subscribers, database=context.database)
     profiles = ProfileRoutes(clock=context.clock)
-    keys = KeyRoutes(database=context.database, journal=context.journal, guard=guard, clock=context.clock)
+    keys = KeyRoutes(database=context.database, journal=context.journal, guard=context.guard, clock=context.clock)
     audit = AuditRoutes(database=context.database)
     read_rules, read_calls, manage = Permission.READ_RULEBOOK, Permission.READ_CALLS, Permission.MANAGE_KEYS
     file = (JSON, TOML)

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
+from gateway.access.guard import Guard
 from gateway.access.keys import ENTROPY, Key, make_key
 from gateway.access.roles import Role
 from gateway.access.store import insert_keys
@@ -94,6 +95,7 @@ async def running_api(database: Database, clock: Clock) -> AsyncIterator[Api]:
         settings=settings,
         database=database,
         journal=journal,
+        guard=Guard(database=database, journal=journal, clock=clock, admin_key=ADMIN_KEY),
         current=current,
         refer_guard=ReferGuard(None),
         usage=LiveUsage(clock),

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from starlette.routing import Route
 
-from gateway.access.guard import Guard
 from gateway.access.roles import Role, may
 from gateway.api.openapi import describe
 from gateway.api.operations import ROOT, Operation
@@ -16,9 +15,7 @@ from tests.gateway.api_fixtures import Api
 
 @pytest.fixture
 def listed(api: Api) -> list[Operation]:
-    context = api.context
-    guard = Guard(database=context.database, journal=context.journal, clock=context.clock, admin_key=None)
-    return operations(context, guard)
+    return operations(api.context)
 
 
 def address(operation: Operation) -> str:
