@@ -24,11 +24,12 @@ from gateway.api.routes import ApiContext, api_routes
 from gateway.calls.lifecycle import TERMINAL, State
 from gateway.calls.numbers import country
 from gateway.calls.usage import LiveUsage
-from gateway.clock import Clock
+from gateway.clock import Clock, to_datetime
 from gateway.database import Database
 from gateway.errors import DatabaseUnavailable
 from gateway.health import health_routes
 from gateway.metrics import Metrics
+from gateway.profiles.shutdowns import days_left
 from gateway.rulebook.current import Current, compile_revision, years_around
 from gateway.rulebook.refer_guard import ReferGuard
 from gateway.rulebook.store import find_revision, newest_number, pin_starter
@@ -107,6 +108,7 @@ class Gateway:
             clock=clock,
         )
         self.metrics.watch_actions(lambda: self.worker.in_hand)
+        self.metrics.watch_shutdowns(self._shutdown_days)
         self._proving = asyncio.Lock()
         self._proved_at = -PROOF_LASTS
         self._disproof: str | None = None
@@ -178,6 +180,9 @@ class Gateway:
         await self.rotation.note()
         await self.journal.stop()
         self.database.close()
+
+    def _shutdown_days(self) -> dict[tuple[str, str], int]:
+        return days_left(self.current.compiled.rulebook.profiles, to_datetime(self.clock.now()).date())
 
     def api_context(self) -> ApiContext:
         """What the API needs of this gateway."""

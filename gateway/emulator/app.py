@@ -6,6 +6,7 @@ SDK speaks.
 """
 
 import asyncio
+from email.utils import formatdate
 from hmac import compare_digest
 from typing import Final
 
@@ -107,7 +108,7 @@ async def _outlasts(seconds: float, request: Request) -> bool:
 
 
 def _respond(answer: Answer, arrival: Arrival) -> Response:
-    headers = {"x-request-id": f"req_{arrival.order:032x}"}
+    headers = {"x-request-id": f"req_{arrival.order:032x}", "date": formatdate(arrival.at / 1e6, usegmt=True)}
     if answer.body:
         headers |= _JSON
     if answer.retry_after is not None:
