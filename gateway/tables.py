@@ -23,8 +23,9 @@ from sqlalchemy import (
     event,
     text,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 
-SCHEMA = "0005"
+SCHEMA = "0007"
 
 metadata = MetaData(
     naming_convention={
@@ -35,7 +36,7 @@ metadata = MetaData(
     }
 )
 
-# Byte order, so that an index serves searches by the beginning of a number.
+# Byte order, so that an index serves searches by the beginning.
 _Number = Text().with_variant(Text(collation="C"), "postgresql")
 
 # SQLite's rowid is only aliased by a column declared INTEGER.
@@ -71,7 +72,7 @@ calls = Table(
     "calls",
     metadata,
     Column("id", _Serial, primary_key=True),
-    Column("call_id", Text, nullable=False, unique=True),  # the upstream's id
+    Column("call_id", _Number, nullable=False, unique=True),  # the upstream's id
     Column("endpoint", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("confirmed", Boolean, nullable=False),
@@ -94,12 +95,14 @@ calls = Table(
     Column("attempts", Integer, nullable=False, server_default=text("0")),  # requests sent upstream
     Column("error", Text),  # the last failure, in words
     Column("plan", LargeBinary, ForeignKey(plans.c.digest), nullable=False),
+    Column("end_reason", Text),  # see gateway.calls.remark.EndReason
     Column("usage", Text),  # JSON: what the conversation used up; null where nobody listened
     Index("ix_calls_received_at", "received_at", "id"),
     Index("ix_calls_called_received_at", "called", "received_at"),
     Index("ix_calls_caller_received_at", "caller", "received_at"),
     Index("ix_calls_state_received_at", "state", "received_at"),
     Index("ix_calls_rule_received_at", "rule", "received_at"),
+    Index("ix_calls_country_received_at", "country", "received_at"),
 )
 
 call_facts = Table(
@@ -138,13 +141,38 @@ hourly_by_rule = Table(
     sqlite_with_rowid=False,
 )
 
+# How far each index that is filled behind the calls has come: the row id of the last call that it has.
+watermarks = Table(
+    "watermarks",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("id", BigInteger, nullable=False),
+)
+
+# Tables that PostgreSQL alone has.
+postgresql_metadata = MetaData(naming_convention=metadata.naming_convention)
+
+# See gateway.calls.search. SQLite's table of this name is a virtual one.
+call_grams = Table(
+    "call_grams",
+    postgresql_metadata,
+    Column("call", BigInteger, primary_key=True, autoincrement=False),
+    Column("grams", ARRAY(Integer), nullable=False),
+    Index("ix_call_grams_grams", "grams", postgresql_using="gin"),
+)
+SQLITE_CALL_GRAMS = "CREATE VIRTUAL TABLE call_grams USING fts5 (grams, content='', detail=none, columnsize=0)"
+_virtual = DDL(SQLITE_CALL_GRAMS)  # type: ignore[no-untyped-call]
+_beginning = DDL("INSERT INTO watermarks (name, id) VALUES ('search', 0)")  # type: ignore[no-untyped-call]
+event.listen(metadata, "after_create", _virtual.execute_if(dialect="sqlite"))
+event.listen(watermarks, "after_create", _beginning)
+
 events = Table(
     "events",
     metadata,
     Column("id", _Serial, primary_key=True),
     Column("call", BigInteger, ForeignKey(calls.c.id), nullable=False),
     Column("at", BigInteger, nullable=False),
-    Column("kind", Text, nullable=False),  # see gateway.calls.lifecycle.Event
+    Column("kind", Text, nullable=False),  # see gateway.calls.lifecycle.Event and gateway.calls.remark.Remark
     Column("state", Text, nullable=False),  # the state it led to
     Column("detail", Text),  # JSON
     Index("ix_events_call", "call", "id"),
@@ -158,6 +186,7 @@ actions = Table(
     Column("command", Text, nullable=False),  # accept, reject, refer or hangup
     Column("step", Integer, nullable=False),  # which alternative of the plan
     Column("target", Integer, nullable=False),  # which target of a refer
+    Column("orders", Text),  # JSON: what was ordered during the call; null where the plan says what to do
     Column("opened_at", BigInteger, nullable=False),
     Column("useless_after", BigInteger, nullable=False),  # nothing is sent later than this
     Column("attempts", Integer, nullable=False),  # requests sent or about to be sent
@@ -175,6 +204,29 @@ actions = Table(
         postgresql_where=text("settled_at IS NULL"),
     ),
     Index("ix_actions_call", "call"),
+)
+
+watches = Table(
+    "watches",
+    metadata,
+    Column("call", BigInteger, ForeignKey(calls.c.id), primary_key=True, autoincrement=False),
+    Column("step", Integer, nullable=False),  # the step of the plan that answered the call
+    Column("node", Text),  # who is on the sideband
+    Column("epoch", Integer, nullable=False),  # counts owners; what an older one writes is void
+    Column("lease_until", BigInteger, nullable=False),
+    Index("ix_watches_lease_until", "lease_until"),
+)
+
+transcripts = Table(
+    "transcripts",
+    metadata,
+    Column("id", _Serial, primary_key=True),
+    Column("call", BigInteger, ForeignKey(calls.c.id), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("speaker", Text, nullable=False),  # caller or model
+    Column("text", Text, nullable=False),
+    Index("ix_transcripts_call", "call", "id"),
+    Index("ix_transcripts_at", "at"),
 )
 
 revisions = Table(

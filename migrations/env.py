@@ -3,11 +3,11 @@
 from alembic import context
 from sqlalchemy import Connection, create_engine, text
 
-from gateway.tables import metadata
+from gateway.tables import metadata, postgresql_metadata
 
 
 def run(connection: Connection) -> None:
-    context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
+    context.configure(connection=connection, target_metadata=[metadata, postgresql_metadata], render_as_batch=True)
     with context.begin_transaction():
         if connection.dialect.name == "postgresql":
             # Nodes that start together upgrade one after the other; the later ones find nothing left to do.

@@ -12,7 +12,7 @@ from gateway.access.roles import Permission
 from gateway.access.routes import CreatedKey, KeyPage, KeyRoutes
 from gateway.api.openapi import openapi_route
 from gateway.api.operations import Operation, routes
-from gateway.calls.contract import CallDetail, CallPage, Timeline
+from gateway.calls.contract import CallDetail, CallFacets, CallPage, Timeline
 from gateway.calls.routes import CallRoutes
 from gateway.calls.stats_contract import Stats
 from gateway.calls.stats_routes import StatsRoutes
@@ -157,6 +157,7 @@ def operations(context: ApiContext, guard: Guard) -> list[Operation]:
             problems=(Kind.MISTAKES,),
         ),
         Operation("GET", "/calls", read_calls, calls.list_calls, answer=CallPage),
+        Operation("GET", "/calls/facets", read_calls, calls.show_facets, answer=CallFacets),
         Operation("GET", "/calls/stats", read_calls, stats.show_stats, answer=Stats),
         Operation("GET", "/calls/{call_id}", read_calls, calls.show_call, answer=CallDetail),
         Operation("GET", "/calls/{call_id}/events", read_calls, calls.list_call_events, answer=Timeline),

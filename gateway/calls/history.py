@@ -6,54 +6,49 @@ A page begins behind a *position*, the (received_at, id) of the last call of the
 nothing skipped, so the thousandth page costs what the first did. The work of one page is bounded too, whatever is
 asked for, because a reader must not slow down the calls that ring meanwhile:
 
-One condition of a search chooses the *way* through history: an exact called or caller, a rule, a state, or time alone.
-Each way is an index that yields calls in their order. The other conditions are checked along the way, on at most
-`WINDOW` calls; if these do not fill the page, it ends there, short or even empty, and says where to go on. A prefix of
-a number is a way of its own if `FEW` calls or fewer have it: then they are found by the number and sorted.
+One condition of a search chooses the *way* through history: an exact called or caller, a rule, a state, a country, or
+time alone. Each way is an index that yields calls in their order. The other conditions are checked along the way, on
+at most `WINDOW` calls; if these do not fill the page, it ends there, short or even empty, and says where to go on.
+
+Parts of numbers and names are met on the way, if they are common. If the way leads past too few of them, they are
+sought by an index of beginnings or of grams (see `gateway.calls.search`), and if those are `FEW` or fewer, they are the
+page's calls after sorting. If not, a longer stretch of the way is walked.
+
+Headers are stored compressed, and no index has them: `HEADER_WINDOW` calls that pass the other conditions are opened
+for one page.
 """
 
-from collections.abc import Collection
-from dataclasses import dataclass, fields
-from typing import Any, Final, NamedTuple
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, or_, select, tuple_
+from sqlalchemy import Connection, Row, Select, func, select
 
 from gateway.calls.call import ReadFacts
 from gateway.calls.store import unpack_facts
+from gateway.calls.wanted import Position, Wanted, has_header
+from gateway.calls.ways import (
+    NEWEST_FIRST,
+    POSITION,
+    SORTED,
+    WINDOW,
+    Condition,
+    conditions,
+    end_of_window,
+    narrow,
+    texts_of,
+)
 from gateway.tables import call_facts, calls, events, plans
 from routing_rules import CallFacts
 
-# Calls looked at for one page: some 50 ms.
-WINDOW: Final = 50_000
+# Calls looked at where a part of a text is sought that is neither common nor rare: some 50 ms.
+TEXT_WINDOW: Final = 50_000
 
-# Calls that are found by a prefix and sorted, rather than met on the way: some 20 ms.
+# Calls that are found by a part of a text and sorted, rather than met on the way: some 50 ms.
 FEW: Final = 10_000
 
-
-Condition = ColumnElement[bool]
-
-
-class Position(NamedTuple):
-    """A place in history: that of one call."""
-
-    received_at: int  # µs
-    id: int  # of the row
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Wanted:
-    """Which calls are wanted; None asks for nothing."""
-
-    state: str | None = None
-    decision: str | None = None  # its kind
-    rule: str | None = None
-    profile: str | None = None
-    endpoint: str | None = None
-    called: str | None = None  # exact, or a prefix that ends in `*`
-    caller: str | None = None  # likewise
-    since: int | None = None  # µs, included
-    until: int | None = None  # µs, excluded
-    q: str | None = None  # a call id's beginning, or any part of called, caller or caller_name
+# Calls whose headers are opened for one page: some 10 ms.
+HEADER_WINDOW: Final = 1_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,6 +79,8 @@ class RecordedCall:
     attempts: int  # requests sent upstream
     error: str | None  # the last failure, in words
     plan: bytes  # the digest of what was planned
+    end_reason: str | None  # see gateway.calls.remark.EndReason
+    usage: str | None  # JSON: what the conversation used up
     facts: ReadFacts  # what else was read of it
 
     @property
@@ -129,16 +126,22 @@ def find_calls(
     few: int = FEW,
 ) -> tuple[list[RecordedCall], Position | None]:
     """Calls behind `after`, the newest first, and where to go on; None when history is exhausted."""
-    way, along = _conditions(connection, wanted, few)
-    if after is not None:
-        way.append(after > _POSITION)
-    end = _end_of_window(connection, way, window) if along else None
-    if end is not None:
-        along.append(end <= _POSITION)
-    found = _read(connection, _CALLS.where(*way, *along).order_by(*_NEWEST_FIRST).limit(limit + 1))
-    if len(found) > limit:
-        return found[:limit], found[limit - 1].position
-    return found, end
+    if wanted.header is not None:
+        rest = replace(wanted, header=None)
+        most = min(window, HEADER_WINDOW)
+        opened, end = find_calls(connection, rest, limit=most, after=after, window=window, few=few)
+        return _page([call for call in opened if has_header(call.facts["headers"], wanted.header)], limit, end)
+    way, along, has_way = conditions(connection, wanted, few)
+    found, end = _walk(connection, way, along, limit, after, window)
+    if end is None or len(found) >= limit or has_way or not texts_of(wanted):
+        return found, end
+    few_calls = narrow(connection, wanted, few)
+    if few_calls is None:
+        return _walk(connection, way, along, limit, after, TEXT_WINDOW * window // WINDOW)
+    # Not by their place in time: to sort these few is less than to walk past all others.
+    behind = [] if after is None else [after > POSITION]
+    wish = _CALLS.where(*way, *along, *behind, few_calls).order_by(*SORTED).limit(limit + 1)
+    return _page(_read(connection, wish), limit, None)
 
 
 def find_call(connection: Connection, call_id: str) -> RecordedCall | None:
@@ -149,7 +152,7 @@ def find_call(connection: Connection, call_id: str) -> RecordedCall | None:
 
 def count_calls(connection: Connection, *, since: int | None, until: int | None, most: int) -> int:
     """How many calls were received in a span of time (µs, `since` included, `until` excluded); counts up to `most`."""
-    way, _ = _conditions(connection, Wanted(since=since, until=until), 0)
+    way, _, _ = conditions(connection, Wanted(since=since, until=until), 0)
     return connection.execute(
         select(func.count()).select_from(select(calls.c.id).where(*way).limit(most).subquery())
     ).scalar_one()
@@ -179,23 +182,29 @@ def find_events(connection: Connection, call: int, *, limit: int, after: int = 0
 
 _CALLS: Final = select(calls, call_facts.c.content).join(call_facts, call_facts.c.call == calls.c.id)
 _COLUMNS: Final = frozenset(field.name for field in fields(RecordedCall)) - {"facts"}
-_POSITION: Final = tuple_(calls.c.received_at, calls.c.id)
-_NEWEST_FIRST: Final = (calls.c.received_at.desc(), calls.c.id.desc())
 
-# The columns that a search may name by value, under the contract's words.
-_EXACT: Final = {
-    "called": calls.c.called,
-    "caller": calls.c.caller,
-    "rule": calls.c.rule,
-    "state": calls.c.state,
-    "decision": calls.c.kind,
-    "profile": calls.c.profile,
-    "endpoint": calls.c.endpoint,
-}
-_NUMBERS: Final = ("called", "caller")
 
-# An exact match on one of these columns is a way through history; the first is the surest to be narrow.
-_WAYS: Final = ("called", "caller", "rule", "state")
+def _walk(
+    connection: Connection,
+    way: Sequence[Condition],
+    along: Sequence[Condition],
+    limit: int,
+    after: Position | None,
+    window: int,
+) -> tuple[list[RecordedCall], Position | None]:
+    """A page by looking at `window` calls of a way at most."""
+    behind = [*way] if after is None else [*way, after > POSITION]
+    end = end_of_window(connection, behind, window) if along else None
+    within = [] if end is None else [end <= POSITION]
+    found = _read(connection, _CALLS.where(*behind, *along, *within).order_by(*NEWEST_FIRST).limit(limit + 1))
+    return _page(found, limit, end)
+
+
+def _page(found: list[RecordedCall], limit: int, end: Position | None) -> tuple[list[RecordedCall], Position | None]:
+    """The page that begins with what was found, up to `end`."""
+    if len(found) > limit:
+        return found[:limit], found[limit - 1].position
+    return found, end
 
 
 def _read(connection: Connection, wanted: Select[Any]) -> list[RecordedCall]:
@@ -205,60 +214,3 @@ def _read(connection: Connection, wanted: Select[Any]) -> list[RecordedCall]:
 def _recorded(row: Row[Any]) -> RecordedCall:
     columns = row._mapping
     return RecordedCall(**{name: columns[name] for name in _COLUMNS}, facts=unpack_facts(row.content))
-
-
-def _conditions(connection: Connection, wanted: Wanted, few: int) -> tuple[list[Condition], list[Condition]]:
-    """The conditions that choose the way, and those that are checked along it."""
-    exact = {name: value for name in _EXACT if (value := getattr(wanted, name)) is not None}
-    prefixes = {name: exact.pop(name)[:-1] for name in _NUMBERS if exact.get(name, "").endswith("*")}
-    way: list[Condition] = []
-    if wanted.since is not None:
-        way.append(calls.c.received_at >= wanted.since)
-    if wanted.until is not None:
-        way.append(calls.c.received_at < wanted.until)
-    if chosen := next((name for name in _WAYS if name in exact), None):
-        way.append(_EXACT[chosen] == exact.pop(chosen))
-    else:
-        for name, prefix in prefixes.items():
-            if _count(connection, _EXACT[name], prefix, few + 1) <= few:
-                way.append(calls.c.id.in_(_with_prefix(connection, _EXACT[name], prefix)))
-                del prefixes[name]
-                break
-    # Appending nothing keeps a column's index out of play: the way is chosen already, and SQLite, which has no
-    # statistics, might take the state "accepted" for the narrower of two.
-    along: list[Condition] = [_EXACT[name] + "" == value for name, value in exact.items()]
-    along += [func.substr(_EXACT[name], 1, len(prefix)) == prefix for name, prefix in prefixes.items()]
-    if wanted.q is not None:
-        along.append(_mentions(wanted.q))
-    return way, along
-
-
-def _with_prefix(connection: Connection, column: ColumnElement[str], prefix: str) -> Select[tuple[int]]:
-    """The row ids of calls whose number begins so, by the column's index."""
-    # Code points compare as bytes do, on SQLite by nature; on PostgreSQL languages have orders of their own.
-    ordered = column if connection.dialect.name == "sqlite" else column.collate("C")
-    return select(calls.c.id).where(ordered >= prefix, ordered < prefix + "\U0010ffff")
-
-
-def _count(connection: Connection, column: ColumnElement[str], prefix: str, most: int) -> int:
-    """How many calls have a number that begins so; `most` of them are counted."""
-    found = _with_prefix(connection, column, prefix).limit(most).subquery()
-    return connection.execute(select(func.count()).select_from(found)).scalar_one()
-
-
-def _mentions(text: str) -> Condition:
-    """Whether a call has the text where people look for it."""
-    parts = [
-        column.icontains(text, autoescape=True) for column in (calls.c.called, calls.c.caller, calls.c.caller_name)
-    ]
-    return or_(func.substr(calls.c.call_id, 1, len(text)) == text, *parts)
-
-
-def _end_of_window(connection: Connection, way: list[Condition], window: int) -> Position | None:
-    """The last call that may be looked at for one page; None if all that are left may be.
-
-    Its offset is bounded and walks along an index only.
-    """
-    last = select(calls.c.received_at, calls.c.id).where(*way).order_by(*_NEWEST_FIRST).offset(window - 1).limit(1)
-    row = connection.execute(last).one_or_none()
-    return None if row is None else Position(*row)

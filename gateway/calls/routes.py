@@ -9,26 +9,26 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.answering import Place, answer, read_cursor, write_cursor
-from gateway.calls.contract import CallPage, Timeline, call_of, detail_of, event_of
+from gateway.calls.contract import CallPage, Timeline, call_of, detail_of, event_of, facets_of
+from gateway.calls.facets import find_facets
 from gateway.calls.history import (
-    Position,
     RecordedCall,
-    Wanted,
     find_call,
     find_calls,
     find_events,
     find_plan_of,
 )
 from gateway.calls.lifecycle import State
+from gateway.calls.wanted import Header, Position, Wanted
 from gateway.database import Database
 from gateway.problem_details import Kind
-from gateway.reading import Line, PageQuery, QueryMoment, QueryNumber, to_micros
+from gateway.reading import Form, Line, PageQuery, QueryMoment, QueryNumber, to_micros
 from routing_rules import Explanation
 
 Explain = Callable[[RecordedCall], Awaitable[Explanation | None]]
 
 
-class CallsQuery(PageQuery):
+class CallsFilter(Form):
     """Which calls are wanted."""
 
     state: State | None = None
@@ -47,10 +47,16 @@ class CallsQuery(PageQuery):
     """The endpoint that delivered them."""
 
     called: QueryNumber | None = Field(None, max_length=200)
-    """The called number or user part; or its beginning, followed by `*`: `+1555*`."""
+    """The called number or user part; with `*` at an end, a part of it: `+1555*`, `*5550*`, `*00`."""
 
     caller: QueryNumber | None = Field(None, max_length=200)
     """The caller, likewise."""
+
+    country: Line | None = Field(None, pattern="^[A-Z]{2}$")
+    """The caller's region, ISO 3166: `DE`."""
+
+    header: Line | None = Field(None, min_length=1, max_length=300)
+    """A SIP header, `X-Tenant: acme`, or `X-Tenant` for any value; `*` as in numbers. Slow: give other filters too."""
 
     since: QueryMoment | None = None
     """Received then or later."""
@@ -60,6 +66,33 @@ class CallsQuery(PageQuery):
 
     q: Line | None = Field(None, min_length=1, max_length=100)
     """The beginning of a call id, or any part of called, caller or caller_name."""
+
+    def wanted(self) -> Wanted:
+        """The same for history."""
+        return Wanted(
+            state=self.state,
+            decision=self.decision,
+            rule=self.rule,
+            profile=self.profile,
+            endpoint=self.endpoint,
+            called=self.called,
+            caller=self.caller,
+            country=self.country,
+            header=None if self.header is None else read_header(self.header),
+            since=to_micros(self.since),
+            until=to_micros(self.until),
+            q=self.q,
+        )
+
+
+class CallsQuery(CallsFilter, PageQuery):
+    """Which calls are wanted, and which part of their list."""
+
+
+def read_header(text: str) -> Header:
+    """The header that a person asks for: a name, or a name and a value with a colon between."""
+    name, colon, value = text.partition(":")
+    return Header(name.strip(), value.strip() if colon else None)
 
 
 class CallRoutes:
@@ -73,14 +106,10 @@ class CallRoutes:
         """List calls, the newest first.
 
         A page may be short, even empty, and still have a `next`: a search that finds little stops after looking at
-        some ten thousand calls and goes on from there.
+        some thousand calls and goes on from there.
         """
         position = read_cursor(query.cursor, tuple[Literal["calls"], Place, Place])
-        wanted = Wanted(
-            **query.model_dump(exclude={"limit", "cursor", "since", "until"}),
-            since=to_micros(query.since),
-            until=to_micros(query.until),
-        )
+        wanted = query.wanted()
         after = Position(*position[1:]) if position else None
         found, following = await self._database.read(
             lambda connection: find_calls(connection, wanted, limit=query.limit, after=after)
@@ -91,6 +120,20 @@ class CallRoutes:
                 next=write_cursor(("calls", *following)) if following else None,
             )
         )
+
+    async def show_facets(self, request: Request, query: CallsFilter) -> Response:
+        """Count how the calls of a search divide by state, decision, rule and country.
+
+        The newest ten thousand are counted, so the answer costs the same whatever is asked for. `header` is no filter
+        here.
+        """
+        if query.header is not None:
+            detail = "cannot be counted by; leave it out"
+            raise Kind.INVALID.error(
+                f"header {detail}", errors=[{"pointer": "/header", "detail": detail, "in": "query"}]
+            )
+        facets = await self._database.read(lambda connection: find_facets(connection, query.wanted()))
+        return answer(facets_of(facets))
 
     async def show_call(self, request: Request) -> Response:
         """Show one call, with how its decision came about and what was planned."""

@@ -42,12 +42,13 @@ def list_(
 ) -> None:
     """List calls, the newest first."""
     from gateway.calls.contract import call_of
-    from gateway.calls.history import Wanted, find_calls
+    from gateway.calls.history import find_calls
     from gateway.calls.lifecycle import State
+    from gateway.calls.wanted import Wanted
 
     if filters["state"] is not None and filters["state"] not in set(State):
         raise click.BadParameter(f"there are {', '.join(State)}", param_hint="--state")
-    wanted = Wanted(**filters, since=micros_of(since), until=micros_of(until))
+    wanted = Wanted(**filters, since=micros_of(since), until=micros_of(until))  # type: ignore[arg-type]
     found: list[RecordedCall] = []
     with database_of(settings_of(ctx)) as database, database.reader.connect() as connection:
         position = None

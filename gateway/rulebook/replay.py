@@ -20,7 +20,8 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection
 
-from gateway.calls.history import Position, RecordedCall, Wanted, find_calls, find_plans
+from gateway.calls.history import RecordedCall, find_calls, find_plans
+from gateway.calls.wanted import Position, Wanted
 from gateway.clock import to_datetime
 from gateway.database import Database
 from gateway.rulebook.current import Compiled, Current, compile_revision

@@ -38,6 +38,7 @@ CALL = {
     "ended_at": None,
     "attempts": 0,
     "error": None,
+    "end_reason": None,
     "usage": None,
 }
 
@@ -106,6 +107,12 @@ async def test_each_filter_filters(api: Api) -> None:
     assert await ids(api, "since=2026-09-21T17:13:20%2B02:00&until=2026-09-21T16:13:20Z") == ["rtc_2"]
     assert await ids(api, "q=ann&state=failed") == ["rtc_1"]
     assert await ids(api, "q=rtc_5") == ["rtc_5"]
+    assert await ids(api, "called=*9018*") == ["rtc_5"]
+    assert await ids(api, "caller=*0100&limit=1") == ["rtc_4"]
+    assert await ids(api, "country=DE") == []
+    assert len(await ids(api, "header=x-tenant:%20beta&country=US")) == 5
+    assert await ids(api, "header=X-Tenant:gamma") == []
+    assert len(await ids(api, "header=X-Tenant")) == 5
 
 
 @pytest.mark.parametrize(
@@ -131,6 +138,22 @@ async def test_a_search_that_makes_no_sense_is_told_why(api: Api, query: str, po
     refused = await api.client.get(f"{CALLS}?{query}")
     assert refused.status_code == 422
     assert [(error["pointer"], error["in"]) for error in refused.json()["errors"]] == [(pointer, "query")]
+
+
+async def test_facets_tell_how_calls_divide(api: Api) -> None:
+    given_calls(
+        api.database,
+        a_call("rtc_1", state="failed", rule=None),
+        a_call("rtc_2", kind="reject", country=None),
+        a_call("rtc_3", country="DE"),
+    )
+    told = (await api.client.get(f"{CALLS}/facets")).json()
+    assert (told["calls"], told["more"]) == (3, False)
+    assert told["state"] == [{"value": "accepting", "calls": 2}, {"value": "failed", "calls": 1}]
+    assert {(facet["value"], facet["calls"]) for facet in told["country"]} == {("US", 1), (None, 1), ("DE", 1)}
+    chosen = (await api.client.get(f"{CALLS}/facets?decision=accept&caller=*5550*")).json()
+    assert chosen["rule"] == [{"value": None, "calls": 1}, {"value": "sales-open", "calls": 1}]
+    assert (await api.client.get(f"{CALLS}/facets?header=X")).status_code == 422
 
 
 async def test_pages_together_are_the_whole_history(api: Api) -> None:

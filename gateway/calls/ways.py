@@ -1,0 +1,124 @@
+"""The ways through history: which conditions of a search choose an index, and which are checked along it.
+
+See `gateway.calls.history` for why. Everything here is a condition or a bounded count; pages are read there.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from sqlalchemy import ColumnElement, Connection, Select, func, or_, select, tuple_, union_all
+
+from gateway.calls.search import FIELDS, having_part
+from gateway.calls.wanted import EXACT, Pattern, Position, Wanted, read_pattern
+from gateway.tables import calls
+
+# Calls looked at for one page: some 5 ms.
+WINDOW: Final = 5_000
+
+Condition = ColumnElement[bool]
+
+POSITION: Final = tuple_(calls.c.received_at, calls.c.id)
+NEWEST_FIRST: Final = (calls.c.received_at.desc(), calls.c.id.desc())
+
+# The same where calls are found first and sorted then: adding nothing keeps the index of times out of play.
+SORTED: Final = ((calls.c.received_at + 0).desc(), (calls.c.id + 0).desc())
+
+# The columns that a search may name by value, under the contract's words.
+_EXACT: Final = {"decision": calls.c.kind, **{name: calls.c[name] for name in EXACT}}
+
+# An exact match on one of these columns is a way through history; the first is the surest to be narrow.
+_WAYS: Final = ("called", "caller", "rule", "state", "country")
+
+
+def conditions(connection: Connection, wanted: Wanted, few: int) -> tuple[list[Condition], list[Condition], bool]:
+    """The conditions that choose the way, those that are checked along it, and whether a column is the way."""
+    exact = {name: value for name in _EXACT if (value := getattr(wanted, name)) is not None}
+    for name in texts_of(wanted):
+        exact.pop(name, None)
+    way: list[Condition] = []
+    if wanted.since is not None:
+        way.append(calls.c.received_at >= wanted.since)
+    if wanted.until is not None:
+        way.append(calls.c.received_at < wanted.until)
+    ways = [name for name in _WAYS if name in exact]
+    if chosen := _narrowest(connection, {name: exact[name] for name in ways}, min(few, WINDOW)):
+        way.append(_EXACT[chosen] == exact.pop(chosen))
+    # Appending nothing keeps a column's index out of play: the way is chosen already, and SQLite, which has no
+    # statistics, might take the state "accepted" for the narrower of two.
+    along: list[Condition] = [_EXACT[name] + "" == value for name, value in exact.items()]
+    along += [_has_part(name, pattern) for name, pattern in texts_of(wanted).items()]
+    return way, along, bool(chosen)
+
+
+def _narrowest(connection: Connection, ways: Mapping[str, str], few: int) -> str | None:
+    """The first way that has few calls; else the first of all."""
+    if len(ways) > 1:
+        for name, value in ways.items():
+            if _count(connection, select(calls.c.id).where(_EXACT[name] == value), few + 1) <= few:
+                return name
+    return next(iter(ways), None)
+
+
+def texts_of(wanted: Wanted) -> dict[str, Pattern]:
+    """The parts of texts that are sought, by filter."""
+    found = {name: read_pattern(text) for name in ("called", "caller") if (text := getattr(wanted, name)) is not None}
+    sought = {name: pattern for name, pattern in found.items() if not pattern.is_exact}
+    return sought if wanted.q is None else {**sought, "q": Pattern(wanted.q, from_start=False, to_end=False)}
+
+
+def _has_part(name: str, pattern: Pattern) -> Condition:
+    """Whether a call has what is sought, by its texts themselves."""
+    text = pattern.text
+    if name == "q":
+        parts = [calls.c[field].icontains(text, autoescape=True) for field in FIELDS]
+        return or_(func.substr(calls.c.call_id, 1, len(text)) == text, *parts)
+    column = _EXACT[name]
+    if pattern.from_start:
+        return func.substr(column, 1, len(text)) == text
+    if pattern.to_end:
+        return column.iendswith(text, autoescape=True)
+    return column.icontains(text, autoescape=True)
+
+
+def narrow(connection: Connection, wanted: Wanted, few: int) -> Condition | None:
+    """A condition that an index of texts turns into `few` calls or fewer; None if there is none."""
+    for name, pattern in texts_of(wanted).items():
+        found = _candidates(connection, name, pattern)
+        if found is not None and _count(connection, found, few + 1) <= few:
+            return calls.c.id.in_(found)
+    return None
+
+
+def _candidates(connection: Connection, name: str, pattern: Pattern) -> Select[tuple[int]] | None:
+    """The row ids of calls among which all are that have what is sought; None if no index has it."""
+    if name != "q":
+        if pattern.from_start:
+            return _beginning_with(connection, _EXACT[name], pattern.text)
+        return having_part(connection, pattern, [name])
+    parts = having_part(connection, pattern, FIELDS)
+    if parts is None:
+        return None
+    both = union_all(parts, _beginning_with(connection, calls.c.call_id, pattern.text)).subquery()
+    return select(both.c[0])
+
+
+def _beginning_with(connection: Connection, column: ColumnElement[str], text: str) -> Select[tuple[int]]:
+    """The row ids of calls whose column begins so, by its index."""
+    # Code points compare as bytes do, on SQLite by nature; on PostgreSQL languages have orders of their own.
+    ordered = column if connection.dialect.name == "sqlite" else column.collate("C")
+    return select(calls.c.id).where(ordered >= text, ordered < text + "\U0010ffff")
+
+
+def _count(connection: Connection, found: Select[tuple[int]], most: int) -> int:
+    """How many rows there are; `most` of them are counted."""
+    return connection.execute(select(func.count()).select_from(found.limit(most).subquery())).scalar_one()
+
+
+def end_of_window(connection: Connection, way: list[Condition], window: int) -> Position | None:
+    """The last call that may be looked at for one page; None if all that are left may be.
+
+    Its offset is bounded and walks along an index only.
+    """
+    last = select(calls.c.received_at, calls.c.id).where(*way).order_by(*NEWEST_FIRST).offset(window - 1).limit(1)
+    row = connection.execute(last).one_or_none()
+    return None if row is None else Position(*row)

@@ -1,0 +1,73 @@
+"""The index of grams, on both databases."""
+
+from typing import Any
+
+from sqlalchemy import select
+
+from gateway.calls.search import (
+    FIELDS,
+    find_watermark,
+    forget_grams,
+    having_part,
+    read_unindexed,
+    store_grams,
+)
+from gateway.calls.wanted import Pattern
+from gateway.database import Database
+from gateway.tables import calls
+from tests.gateway.api_fixtures import a_call, given_calls
+
+
+def index(database: Database, upto: int) -> bool:
+    """Index the calls up to a row id."""
+    with database.transaction() as connection:
+        found = read_unindexed(connection, upto, 100)
+        return found is not None and store_grams(connection, [found]) == [True]
+
+
+def ids_with(database: Database, text: str, *fields: str) -> set[int] | None:
+    with database.reader.connect() as connection:
+        wanted = having_part(connection, Pattern(text, from_start=False, to_end=False), fields or FIELDS)
+        return None if wanted is None else set(connection.execute(wanted).scalars())
+
+
+def test_calls_are_found_by_any_part_of_their_texts(database: Database) -> None:
+    ann = given_calls(database, a_call("rtc_1", called="+4930901820", caller="+14155550100", caller_name="Ann"))
+    bob = given_calls(database, a_call("rtc_2", called="+4930901821", caller="", caller_name="Bob Meyer"))
+    one, two = ann["rtc_1"], bob["rtc_2"]
+    assert index(database, two)
+    assert ids_with(database, "090182") == {one, two}
+    assert ids_with(database, "1821") == {two}
+    assert ids_with(database, "MEYER") == {two}
+    assert ids_with(database, "5550", "called") == set()
+    assert ids_with(database, "5550", "called", "caller") == {one}
+    assert ids_with(database, "zzz") == set()
+    assert ids_with(database, "30") is None
+
+
+def test_calls_that_the_index_has_not_yet_are_among_those_found(database: Database) -> None:
+    ids = given_calls(database, a_call("rtc_1"), a_call("rtc_2", caller="+1"), a_call("rtc_3", caller="+2"))
+    assert index(database, ids["rtc_2"])
+    assert ids_with(database, "5550100") == {ids["rtc_1"], ids["rtc_3"]}
+
+
+def test_of_two_nodes_that_index_the_same_calls_one_wins(database: Database) -> None:
+    ids = given_calls(database, a_call("rtc_1"))
+    with database.transaction() as connection:
+        found = read_unindexed(connection, ids["rtc_1"], 100)
+        assert found is not None
+        assert store_grams(connection, [found, found]) == [True, False]
+        assert find_watermark(connection) == ids["rtc_1"]
+        assert read_unindexed(connection, ids["rtc_1"], 100) is None
+
+
+def test_an_erased_call_leaves_the_index(database: Database) -> None:
+    ids = given_calls(database, a_call("rtc_1"), a_call("rtc_2"), a_call("rtc_3"))
+    index(database, ids["rtc_2"])
+    rows: list[Any] = []
+    with database.transaction() as connection:
+        wanted = select(calls.c.id, *(calls.c[name] for name in FIELDS))
+        rows = [row for row in connection.execute(wanted) if row.id != ids["rtc_1"]]
+        forget_grams(connection, rows)
+        forget_grams(connection, [])
+    assert ids_with(database, "5550100") == {ids["rtc_1"], ids["rtc_3"]}  # the last one was not in it yet
