@@ -32,7 +32,7 @@ PURE = [
         f"gateway/profiles/{name}.py"
         for name in (
             *("profile", "variables", "part", "audio", "turns", "tools", "session"),
-            *("mistakes", "coherence", "vocabulary", "shutdowns", "problems", "legacy"),
+            *("mistakes", "coherence", "vocabulary", "shutdowns", "problems", "legacy", "live"),
         )
     ),
     "gateway/calls/tally.py",

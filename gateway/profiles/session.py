@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, TypeAdapter
 
 from gateway.profiles.audio import Audio, TranscriptionAudio
+from gateway.profiles.live import Live
 from gateway.profiles.part import BY_SHAPE, NULLABLE, NUMBER, TABLE, TEXT, Part, Text
 from gateway.profiles.tools import AnyTool, ToolChoice
 
@@ -159,6 +160,9 @@ class RealtimeProfile(_Profile):
 
     prompt: Prompt | None = None
     """A prompt kept by the upstream. Prompt objects close on 2026-11-30: write instructions instead."""
+
+    live: Live | None = None
+    """What calls of an endpoint with the Live surface get beside, or instead of, instructions and voice."""
 
     greeting: Text | None = None
     """What the model says first, before the caller speaks; variables as in `instructions`."""

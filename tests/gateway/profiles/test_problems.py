@@ -62,9 +62,14 @@ def test_the_tables_are_long_enough() -> None:
 DOUBTFUL: dict[str, tuple[dict[str, Any], str, str]] = {
     "no model": ({"instructions": "Sell."}, "/model", "say which"),
     "an unknown model": ({"model": "gpt-realtime-2.l"}, "/model", "did you mean 'gpt-realtime-2.1'"),
-    "a model of the other surface": ({"model": "gpt-live-1"}, "/model", "Live API only"),
+    "a model of the other surface": ({"model": "gpt-live-1"}, "/model", "in the table `live`"),
     "an unknown voice": (said(voice="marine"), "/audio/output/voice", "did you mean 'marin'"),
     "a voice that is gone": (said(voice="onyx"), "/audio/output/voice", "is gone"),
+    "an unknown voice of the other surface": (
+        model(live={"audio": {"output": {"voice": "wilow"}}}),
+        "/live/audio/output/voice",
+        "did you mean 'willow'",
+    ),
     "an unknown transcriber": (
         heard(transcription={"model": "whisper-9"}),
         "/audio/input/transcription/model",

@@ -170,6 +170,8 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
         "/audio/input/turn_detection",
         'write "off"',
     ),
+    "a delegate of no kind": (model(live={"delegation": {}}), "/live/delegation/type", "'responses' or 'decisions'"),
+    "what Live does not know": (model(live={"tools": []}), "/live/tools", "unknown field; known here: model"),
     # Beyond the session
     "what is known goes its own way": (
         model(extra={"audio": {"output": {"voice": "ash"}}}),
