@@ -40,7 +40,8 @@ class Document(Answer):
     """`{id, when?, unless?, then, note?, enabled?}`, in the order in which they are tried."""
 
     profiles: dict[str, _Object] = Field(default_factory=dict)
-    """By name: the upstream's session object, and `greeting`, `max_seconds`, `metadata`, `note`."""
+    """By name: the upstream's session object, and the gateway's own `greeting`, `max_seconds`, `silence`, `metadata`,
+    `extends`, `extra`, `live` and `note`; `gateway profiles schema` describes every field."""
 
     calendars: dict[str, _Object] = Field(default_factory=dict)
     """By name: `{zone, open?, closed_on?, holidays?, overrides?}`."""
