@@ -198,7 +198,7 @@ async def test_calls_are_listed_and_shown(run: Run, tmp_path: Path) -> None:
     for part in ("accepted", "retrying", "sales", SALES_CALL.caller, "accept"):
         assert part in shown
     whole = json.loads(run("calls", "show", referred, "--json", **environment).stdout)
-    assert [event["kind"] for event in whole["events"]][-1] == "unwatched"
+    assert [event["kind"] for event in whole["events"]][-1] == "closed"
     assert whole["explanation"]["agrees"] is True
     assert "--state" in run("calls", "list", "--state", "done", code=2, **environment).stderr
     assert "calls list" in run("calls", "show", "rtc_none", code=1, **environment).stderr
