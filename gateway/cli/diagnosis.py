@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from gateway.clock import Clock, to_datetime
-from gateway.database import Database, exists
+from gateway.database import Database, exists, translated
 from gateway.endpoint import Endpoint
 from gateway.errors import ConfigurationError, DatabaseUnavailable, PayloadError
 from gateway.profiles.profile import find_profile
@@ -72,7 +72,7 @@ def examine(settings: Settings, clock: Clock) -> Iterator[Finding]:
         yield from _secrets(endpoint)
         if (yield from _way(endpoint, clock)):
             known |= yield from _upstream(endpoint, clock)
-    yield from _profiles(profiles, known, to_datetime(clock.now()).date())
+    yield from profile_findings(profiles, known, to_datetime(clock.now()).date())
 
 
 # ---- the database and its disk
@@ -108,7 +108,7 @@ def _tables(url: str, shown: str, profiles: Profiles) -> Generator[Finding, None
             remedy = "start `gateway serve`, which upgrades it, or run `gateway db upgrade`"
             yield Finding(check="database", subject=shown, result=Result.WARN, detail=state, remedy=remedy)
             return profiles
-        with database.reader.connect() as connection:
+        with translated(), database.reader.connect() as connection:
             revision = find_revision(connection) or starter()
         detail = f"tables at {found}, revision {revision.number} in force"
         yield Finding(check="database", subject=shown, result=Result.OK, detail=detail)
@@ -264,7 +264,7 @@ def _clock(name: str, theirs: str | None, clock: Clock) -> Iterator[Finding]:
 # ---- profiles
 
 
-def _profiles(profiles: Profiles, known: Mapping[str, date | None], today: date) -> Iterator[Finding]:
+def profile_findings(profiles: Profiles, known: Mapping[str, date | None], today: date) -> Iterator[Finding]:
     """Models and features in use that end, by our table and by what the upstream says today."""
     good = True
     for name in profiles:

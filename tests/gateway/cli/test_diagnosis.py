@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from gateway.cli.diagnosis import Finding, examine
+from gateway.cli.diagnosis import Finding, examine, profile_findings
 from gateway.clock import SystemClock
 from gateway.database import Database
 from gateway.emulator.server import EmulatorServer
@@ -129,18 +129,15 @@ async def test_a_name_that_is_nobodys_and_a_port_that_is_closed(tmp_path: Path, 
     assert "no answer" in found["api key"].detail
 
 
-async def test_a_model_that_ends_is_told(tmp_path: Path) -> None:
-    """The clock of the test stands in 2027, when the starter's model is fine and the demo of others is not."""
-    from gateway.cli.diagnosis import _profiles
-
+def test_a_model_that_ends_is_told_by_our_table_and_by_the_upstreams_list() -> None:
     profiles = {"old": {"model": "gpt-realtime"}, "odd": {"model": "gpt-x"}, "new": {"model": "gpt-realtime-2.1"}}
     ends = datetime(2027, 3, 1, tzinfo=UTC).date()
     known = {"gpt-realtime": None, "gpt-realtime-2.1": ends}
     for today, result in ((ends - timedelta(days=200), "warn"), (ends, "fail")):
-        found = {one.subject: one for one in _profiles(profiles, known, today)}
+        found = {one.subject: one for one in profile_findings(profiles, known, today)}
         assert {name: str(one.result) for name, one in found.items()} == {"old": result, "odd": "warn", "new": result}
     assert "the upstream says" in found["new"].detail
-    (well,) = _profiles(starter().document["profiles"], {}, ends)
+    (well,) = profile_findings(starter().document["profiles"], {}, ends)
     assert well.result == "ok"
 
 
