@@ -26,6 +26,8 @@ from gateway.api.routes import ApiContext, api_routes
 from gateway.calls.indexer import Indexer
 from gateway.calls.lifecycle import TERMINAL, State
 from gateway.calls.numbers import country
+from gateway.calls.pseudonyms import Pseudonyms
+from gateway.calls.retention import Retention
 from gateway.calls.usage import LONGEST_SESSION, LiveUsage
 from gateway.calls.watches import NewWatch, release_watches, watch_the_unwatched
 from gateway.clock import Clock, to_datetime
@@ -43,6 +45,8 @@ from gateway.rulebook.refer_guard import ReferGuard
 from gateway.rulebook.store import find_revision, newest_number, pin_starter
 from gateway.rulebook.watch import Watch
 from gateway.settings import Settings
+from gateway.subscribers.courier import Courier
+from gateway.subscribers.feed import Feed
 from gateway.upstream.client import Upstream
 from gateway.upstream.outcome import Outcome, Result
 from gateway.upstream.sideband import Sidebands
@@ -144,6 +148,16 @@ class Gateway:
             journal=self.journal,
             clock=clock,
         )
+        self.pseudonyms = Pseudonyms(settings.privacy_key.get_secret_value() if settings.privacy_key else None)
+        self.retention = Retention(
+            settings=settings,
+            database=self.database,
+            journal=self.journal,
+            pseudonyms=self.pseudonyms,
+            clock=clock,
+        )
+        self.feed = Feed(subscribers=settings.subscribers, database=self.database, journal=self.journal, clock=clock)
+        self.courier = Courier(subscribers=settings.subscribers, journal=self.journal, clock=clock)
         self.metrics.watch_actions(lambda: self.worker.in_hand)
         self.metrics.watch_shutdowns(self._shutdown_days)
         self._proving = asyncio.Lock()
@@ -169,6 +183,9 @@ class Gateway:
             asyncio.create_task(watch.run()),
             asyncio.create_task(self._guard_writer()),
             asyncio.create_task(self.rotation.run()),
+            asyncio.create_task(self.retention.run()),
+            asyncio.create_task(self.feed.run()),
+            asyncio.create_task(self.courier.run()),
             asyncio.create_task(indexer.run()),
         ]
         gc.collect()
@@ -221,6 +238,7 @@ class Gateway:
             task.cancel()
         await asyncio.gather(*self._rounds, return_exceptions=True)
         await self.worker.stop(PATIENCE)
+        await self.courier.close()
         await self.watcher.stop()
         await self.upstream.close()
         await self.rotation.note()

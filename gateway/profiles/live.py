@@ -1,90 +1,100 @@
-"""The table `live` of a profile: what only OpenAI's Live surface knows, or takes instead (FACTS section 2).
+"""What a profile says for the Live API alone: its table `live`, for calls of endpoints whose `surface` is live.
 
-Closed as far as a session has fields of its own. What a delegate is configured by, and items and triggers, are whole
-languages of other APIs: they are passed through as they stand, and the upstream has the word.
+Instructions and voice are the profile's own unless they stand here too; what a Live session has beside them is here.
+Field by field this is OpenAI's `SessionAcceptParams` (SDK 3.52), with `extra` for what is newer. What Live hands on to
+other models (`delegation`, `triggers`) is checked by its kind only.
 """
 
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from gateway.profiles.audio import Voice
-from gateway.profiles.part import Part, Text
+from gateway.profiles.audio import CustomVoice
+from gateway.profiles.part import BY_SHAPE, NULLABLE, TABLE, TEXT, Part, Text
 
 
 class LiveOutput(Part):
     """What is said."""
 
-    voice: Voice | None = None
-    """The voice, in place of the profile's; Live has more of them."""
+    voice: Annotated[Annotated[Text, TEXT] | Annotated[CustomVoice, TABLE], BY_SHAPE] | None = None
+    """A voice's name or its table; `marin` unless set here or in the profile."""
 
 
 class LiveAudio(Part):
-    """The sound of a Live session."""
+    """The sound; its format is negotiated on a phone call."""
 
     output: LiveOutput | None = None
     """What is said."""
 
 
-class Delegation(Part):
-    """What every delegate has."""
-
-    acknowledgement_delay_ms: int | None = Field(None, ge=0)
-    """How long the model waits for the delegate before it says that it is looking, in milliseconds."""
-
-
-class ClientDelegation(Delegation):
-    """Tasks go to whoever is attached to the sideband."""
+class ClientDelegation(Part):
+    """Whoever is on the sideband carries out tasks."""
 
     type: Literal["client"]
     """Always `client`."""
 
+    acknowledgement_delay_ms: int | None = Field(None, ge=0)
+    """Milliseconds before the model says that it is at it."""
 
-class ResponsesDelegation(Delegation):
-    """Tasks go to a model of the Responses API."""
+
+class ResponsesDelegation(Part):
+    """The Responses API carries out tasks."""
 
     type: Literal["responses"]
     """Always `responses`."""
 
     responses: dict[str, Any]
-    """The delegate, as in the Responses API: `model`, `instructions`, `tools` …"""
+    """Its model, instructions and tools."""
+
+    acknowledgement_delay_ms: int | None = Field(None, ge=0)
+    """Milliseconds before the model says that it is at it."""
 
 
-class DecisionsDelegation(Delegation):
-    """Questions about the conversation go to a model that answers them."""
+class DecisionsDelegation(Part):
+    """The Decisions API carries out tasks."""
 
     type: Literal["decisions"]
     """Always `decisions`."""
 
     decisions: dict[str, Any]
-    """The `model` and its `questions`."""
+    """Its configuration."""
+
+    acknowledgement_delay_ms: int | None = Field(None, ge=0)
+    """Milliseconds before the model says that it is at it."""
 
 
-class Live(Part):
-    """What the Live surface takes beside, or instead of, the profile's instructions and voice."""
+Delegation = Annotated[
+    ClientDelegation | ResponsesDelegation | DecisionsDelegation,
+    Field(discriminator="type"),
+]
+
+
+class LiveSession(Part):
+    """What a profile says for the Live API alone."""
 
     model: Text | None = None
     """The Live model; `gpt-live-1` unless set."""
 
     instructions: str | None = None
-    """In place of the profile's; variables likewise."""
+    """What the model is told, where it is not what the profile says; variables as there."""
 
     audio: LiveAudio | None = None
-    """The voice."""
+    """The voice, where it is not the profile's."""
 
-    delegation: (
-        Annotated[ClientDelegation | ResponsesDelegation | DecisionsDelegation, Field(discriminator="type")] | None
-    ) = None
-    """Who carries out tasks: the Live model itself has no tools."""
+    delegation: Annotated[Delegation, NULLABLE] = None  # type: ignore[assignment]
+    """Who carries out tasks: `client`, `responses` or `decisions`; `off` leaves it to the application."""
 
-    input: list[dict[str, Any]] | None = None
-    """What the conversation begins with."""
-
-    triggers: list[dict[str, Any]] | None = None
-    """What is asked about the conversation by itself."""
+    input: list[dict[str, Any]] | None = Field(None, max_length=128)
+    """What was said before, up to 128 messages."""
 
     safety_identifier: Text | None = None
-    """A name for the caller that is none: the upstream keeps it to tell abuse apart."""
+    """A stable name of the caller for the upstream's monitoring; nothing personal."""
 
     store: bool | None = None
-    """Whether the upstream keeps the session."""
+    """Whether the upstream keeps the session and its recording."""
+
+    triggers: list[dict[str, Any]] | None = None
+    """Decisions that follow from what is said."""
+
+    extra: dict[str, Any] | None = None
+    """Fields that this release does not know, merged into the session."""

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, TypeAdapter
 
 from gateway.profiles.audio import Audio, TranscriptionAudio
-from gateway.profiles.live import Live
+from gateway.profiles.live import LiveSession
 from gateway.profiles.part import BY_SHAPE, NULLABLE, NUMBER, TABLE, TEXT, Part, Text
 from gateway.profiles.tools import AnyTool, ToolChoice
 
@@ -161,9 +161,6 @@ class RealtimeProfile(_Profile):
     prompt: Prompt | None = None
     """A prompt kept by the upstream. Prompt objects close on 2026-11-30: write instructions instead."""
 
-    live: Live | None = None
-    """What calls of an endpoint with the Live surface get beside, or instead of, instructions and voice."""
-
     greeting: Text | None = None
     """What the model says first, before the caller speaks; variables as in `instructions`."""
 
@@ -172,6 +169,9 @@ class RealtimeProfile(_Profile):
 
     silence: Silence | None = None
     """What the gateway does when nobody speaks; nothing unless set."""
+
+    live: LiveSession | None = None
+    """What is said for the Live API alone, on endpoints whose `surface` is live."""
 
 
 class TranscriptionProfile(_Profile):
