@@ -41,7 +41,13 @@ UNMODELLED_OF_LIVE = {
     "triggers": "likewise",
 }
 # What a profile knows beyond the SDK's session.
-OURS = {*GATEWAY_KEYS, "live", "tools.extra", *(f"silence.{field}" for field in ("seconds", "say", "times"))}
+OURS = {
+    *GATEWAY_KEYS,
+    "live",
+    "tools.extra",
+    *(f"silence.{field}" for field in ("seconds", "say", "times")),
+    *(f"keys.{field}" for field in ("transfer", "hang_up")),
+}
 
 Tree = dict[str, set[object]]  # path → the words that a closed field allows there
 
