@@ -27,13 +27,10 @@ class Action(StrEnum):
     CREATE_KEY = "key.create"
     REVOKE_KEY = "key.revoke"
     PUBLISH = "rulebook.publish"
-<<<<<<< HEAD
     ADD_OVERRIDE = "override.add"
     END_OVERRIDE = "override.end"
-=======
     HANG_UP = "call.hangup"
     TRANSFER = "call.refer"
->>>>>>> main
     REVEAL_CALLERS = "callers.reveal"
     ERASE_CALLS = "calls.erase"
     CREATE_CLIENT_SECRET = "client_secret.create"  # noqa: S105  the name of a deed
