@@ -93,3 +93,8 @@ def _demand(request: Request, what: str) -> None:
 
 def _as_it_is(call: RecordedCall) -> RecordedCall:
     return call
+
+
+def demand_reveal(request: Request, what: str) -> None:
+    """Refuse what would tell who called, for a key that may not be told (403)."""
+    _demand(request, what)
