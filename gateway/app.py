@@ -35,6 +35,7 @@ from gateway.database import Database
 from gateway.errors import DatabaseUnavailable
 from gateway.health import health_routes
 from gateway.metrics import Metrics
+from gateway.monitor.capacity import Capacity
 from gateway.monitor.conducting import Conducting
 from gateway.monitor.listening import Listening
 from gateway.monitor.observer import Observer
@@ -187,8 +188,17 @@ class Gateway:
             self.watcher.start()
         watch = Watch(database=self.database, current=self.current, clock=self.clock)
         indexer = Indexer(database=self.database, journal=self.journal)
+        capacity = Capacity(
+            database=self.database,
+            usage=self.usage,
+            current=self.current,
+            clock=self.clock,
+            watched=self.settings.sideband,
+        )
+        await capacity.look()  # limits hold from the first call on
         self._rounds = [
             asyncio.create_task(watch.run()),
+            asyncio.create_task(capacity.run()),
             asyncio.create_task(self._guard_writer()),
             asyncio.create_task(self.rotation.run()),
             asyncio.create_task(self.retention.run()),
