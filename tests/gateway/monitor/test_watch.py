@@ -54,6 +54,13 @@ def test_what_is_due(state: State, attached: bool, waited: float, due: Due | Non
     assert a_watch(state, attached=attached).due(100.0 + waited, Patience()) is due
 
 
+def test_an_upstream_that_answers_decides_and_not_the_clock() -> None:
+    watch = a_watch(State.ACCEPT_UNKNOWN)
+    watch.absent = True
+    assert watch.due(110.0, Patience()) is None
+    assert watch.is_certainly_over(110.0, Patience())
+
+
 def test_waiting_begins_when_the_state_does() -> None:
     watch = a_watch(State.REFERRING, attached=True)
     watch.enter(State.REFER_WAIT, 150.0)
