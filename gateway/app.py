@@ -21,6 +21,7 @@ from gateway.actions import outbox
 from gateway.actions.action import Job
 from gateway.actions.worker import Worker
 from gateway.api.routes import ApiContext, api_routes
+from gateway.calls.feed import Feed
 from gateway.calls.indexer import Indexer
 from gateway.calls.lifecycle import TERMINAL, State
 from gateway.calls.numbers import country
@@ -74,7 +75,8 @@ class Gateway:
         self.node = f"{socket.gethostname()}:{os.getpid()}:{token_hex(3)}"
         self.metrics = Metrics()
         self.database = Database(settings.database_url)
-        self.journal = self.database.journal(on_death=on_death, gauge=self.metrics.journal_committed)
+        self.feed = Feed(self.database)
+        self.journal = self.database.journal(on_death=on_death, gauge=self._committed)
         self.current = Current()
         self.usage = LiveUsage(clock)
         self.refer_guard = ReferGuard(settings.refer_allow)
@@ -129,6 +131,7 @@ class Gateway:
             asyncio.create_task(self._guard_writer()),
             asyncio.create_task(self.rotation.run()),
             asyncio.create_task(indexer.run()),
+            asyncio.create_task(self.feed.run()),
         ]
         gc.collect()
         # A call leaves no cycles behind, so there is little to find, and looking every 700 objects costs a tenth.
@@ -170,6 +173,15 @@ class Gateway:
             except Exception as error:
                 log.critical("a revision cannot be used", revision=number, error=str(error))  # the watch says so too
 
+    def begin_stop(self) -> None:
+        """End what would keep the server from stopping: open streams. For the server's `on_stopping`."""
+        self.feed.close()
+
+    def _committed(self, *, entries: int, seconds: float, waiting: int) -> None:
+        """What the journal's thread calls after each commit."""
+        self.metrics.journal_committed(entries=entries, seconds=seconds, waiting=waiting)
+        self.feed.wake()
+
     async def stop(self) -> None:
         """Finish what is under way, then close everything in the opposite order."""
         self.started = False
@@ -192,6 +204,7 @@ class Gateway:
             refer_guard=self.refer_guard,
             usage=self.usage,
             clock=self.clock,
+            feed=self.feed,
             upstream=self.upstream,
             keyring=self.keyring,
         )

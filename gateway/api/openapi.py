@@ -16,7 +16,7 @@ from starlette.routing import Route
 from gateway.access.roles import LEAST_ROLE, Permission, Role
 from gateway.api.operations import ROOT, Operation
 from gateway.problem_details import MEDIA_TYPE, Kind
-from gateway.reading import CSV, JSON, TOML
+from gateway.reading import JSON
 
 _Object = dict[str, Any]
 _References = Mapping[Any, dict[str, Any]]  # by model and mode; the mode is that of reading or of writing
@@ -187,7 +187,7 @@ def _success(operation: Operation, keys: _References) -> _Object:
 
 def _content(media: Iterable[str], schema: _Object) -> _Object:
     """The content of a body in each of its media types. A file of another form is text to a schema."""
-    return {kind: {"schema": {"type": "string"} if kind in (TOML, CSV) else schema} for kind in media}
+    return {kind: {"schema": {"type": "string"} if kind != JSON else schema} for kind in media}
 
 
 def _demand(permission: Permission) -> str:

@@ -138,13 +138,13 @@ def find_calls(
         return _walk(connection, way, along, limit, after, TEXT_WINDOW * window // WINDOW)
     # Not by their place in time: to sort these few is less than to walk past all others.
     behind = [] if after is None else [after > POSITION]
-    wish = _CALLS.where(*way, *along, *behind, few_calls).order_by(*SORTED).limit(limit + 1)
+    wish = RECORDED.where(*way, *along, *behind, few_calls).order_by(*SORTED).limit(limit + 1)
     return _page(_read(connection, wish), limit, None)
 
 
 def find_call(connection: Connection, call_id: str) -> RecordedCall | None:
     """The call with this id."""
-    found = _read(connection, _CALLS.where(calls.c.call_id == call_id))
+    found = _read(connection, RECORDED.where(calls.c.call_id == call_id))
     return found[0] if found else None
 
 
@@ -178,7 +178,7 @@ def find_events(connection: Connection, call: int, *, limit: int, after: int = 0
     ]
 
 
-_CALLS: Final = select(calls, call_facts.c.content).join(call_facts, call_facts.c.call == calls.c.id)
+RECORDED: Final = select(calls, call_facts.c.content).join(call_facts, call_facts.c.call == calls.c.id)
 _COLUMNS: Final = frozenset(field.name for field in fields(RecordedCall)) - {"facts"}
 
 
@@ -194,7 +194,7 @@ def _walk(
     behind = [*way] if after is None else [*way, after > POSITION]
     end = end_of_window(connection, behind, window) if along else None
     within = [] if end is None else [end <= POSITION]
-    found = _read(connection, _CALLS.where(*behind, *along, *within).order_by(*NEWEST_FIRST).limit(limit + 1))
+    found = _read(connection, RECORDED.where(*behind, *along, *within).order_by(*NEWEST_FIRST).limit(limit + 1))
     return _page(found, limit, end)
 
 
@@ -206,9 +206,10 @@ def _page(found: list[RecordedCall], limit: int, end: Position | None) -> tuple[
 
 
 def _read(connection: Connection, wanted: Select[Any]) -> list[RecordedCall]:
-    return [_recorded(row) for row in connection.execute(wanted)]
+    return [recorded(row) for row in connection.execute(wanted)]
 
 
-def _recorded(row: Row[Any]) -> RecordedCall:
+def recorded(row: Row[Any]) -> RecordedCall:
+    """The call in a row of `RECORDED`."""
     columns = row._mapping
     return RecordedCall(**{name: columns[name] for name in _COLUMNS}, facts=unpack_facts(row.content))

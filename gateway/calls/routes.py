@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable
 from typing import Literal
 
-from pydantic import Field
 from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,6 +10,7 @@ from starlette.responses import Response
 from gateway.answering import Place, answer, read_cursor, write_cursor
 from gateway.calls.contract import CallPage, Timeline, call_of, detail_of, event_of, facets_of
 from gateway.calls.facets import find_facets
+from gateway.calls.filters import CallsFilter
 from gateway.calls.history import (
     RecordedCall,
     find_call,
@@ -18,81 +18,17 @@ from gateway.calls.history import (
     find_events,
     find_plan_of,
 )
-from gateway.calls.lifecycle import State
-from gateway.calls.wanted import Header, Position, Wanted
+from gateway.calls.wanted import Position
 from gateway.database import Database
 from gateway.problem_details import Kind
-from gateway.reading import Form, Line, PageQuery, QueryMoment, QueryNumber, to_micros
+from gateway.reading import PageQuery
 from routing_rules import Explanation
 
 Explain = Callable[[RecordedCall], Awaitable[Explanation | None]]
 
 
-class CallsFilter(Form):
-    """Which calls are wanted."""
-
-    state: State | None = None
-    """The state in which they stand."""
-
-    decision: Literal["accept", "reject", "refer", "ignore"] | None = None
-    """What was decided."""
-
-    rule: Line | None = Field(None, max_length=200)
-    """The id of the rule that decided."""
-
-    profile: Line | None = Field(None, max_length=200)
-    """The profile that answered or was to answer."""
-
-    endpoint: Line | None = Field(None, max_length=200)
-    """The endpoint that delivered them."""
-
-    called: QueryNumber | None = Field(None, max_length=200)
-    """The called number or user part; with `*` at an end, a part of it: `+1555*`, `*5550*`, `*00`."""
-
-    caller: QueryNumber | None = Field(None, max_length=200)
-    """The caller, likewise."""
-
-    country: Line | None = Field(None, pattern="^[A-Z]{2}$")
-    """The caller's region, ISO 3166: `DE`."""
-
-    header: Line | None = Field(None, min_length=1, max_length=300)
-    """A SIP header, `X-Tenant: acme`, or `X-Tenant` for any value; `*` as in numbers. Slow: give other filters too."""
-
-    since: QueryMoment | None = None
-    """Received then or later."""
-
-    until: QueryMoment | None = None
-    """Received before then."""
-
-    q: Line | None = Field(None, min_length=1, max_length=100)
-    """The beginning of a call id, or any part of called, caller or caller_name."""
-
-    def wanted(self) -> Wanted:
-        """The same for history."""
-        return Wanted(
-            state=self.state,
-            decision=self.decision,
-            rule=self.rule,
-            profile=self.profile,
-            endpoint=self.endpoint,
-            called=self.called,
-            caller=self.caller,
-            country=self.country,
-            header=None if self.header is None else read_header(self.header),
-            since=to_micros(self.since),
-            until=to_micros(self.until),
-            q=self.q,
-        )
-
-
 class CallsQuery(CallsFilter, PageQuery):
     """Which calls are wanted, and which part of their list."""
-
-
-def read_header(text: str) -> Header:
-    """The header that a person asks for: a name, or a name and a value with a colon between."""
-    name, colon, value = text.partition(":")
-    return Header(name.strip(), value.strip() if colon else None)
 
 
 class CallRoutes:

@@ -17,6 +17,7 @@ from gateway.access.store import insert_keys
 from gateway.actions.plan import Plan, Step, digest
 from gateway.api.routes import ApiContext, api_routes
 from gateway.calls.call import Happened, NewCall
+from gateway.calls.feed import Feed
 from gateway.calls.store import insert_calls, insert_events, insert_facts, insert_plans, pack_facts
 from gateway.calls.usage import LiveUsage
 from gateway.clock import Clock
@@ -64,6 +65,7 @@ def store_key(database: Database, role: Role, name: str = "test", key: Key | Non
 @asynccontextmanager
 async def running_api(database: Database, clock: Clock) -> AsyncIterator[Api]:
     """The API over a database that has its tables."""
+    feed = Feed(database)
     journal = database.journal(on_death=lambda: None)
     journal.start()
     with database.transaction() as connection:
@@ -85,6 +87,7 @@ async def running_api(database: Database, clock: Clock) -> AsyncIterator[Api]:
         clock=clock,
         upstream=upstream,
         keyring=Keyring(settings.endpoints),
+        feed=feed,
     )
     app = Starlette(routes=api_routes(context))
     try:
