@@ -4,10 +4,11 @@ The way of a call through the modules:
 
     webhooks.routes → webhooks.signature → upstream.wire → webhooks.intake → routing_rules.decide → actions.plan
         → journal (one commit) → 200 → actions.worker → upstream.client → actions.retry → journal (one commit)
+        → monitor.watcher → upstream.sideband → monitor.activity → actions.moves → journal (one commit)
 
 Packages are nouns; from left to right, each may import those before it:
 
-    access  calls  profiles  rulebook  upstream  actions  webhooks
+    access  calls  profiles  rulebook  upstream  actions  monitor  webhooks
 
 `app` puts everything together; `cli` and `emulator` are the other doors. See docs/ for the rest.
 """

@@ -19,18 +19,25 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.actions import outbox
 from gateway.actions.action import Job
+from gateway.actions.control import Control
+from gateway.actions.leases import LeaseClock
 from gateway.actions.worker import Worker
 from gateway.api.routes import ApiContext, api_routes
 from gateway.calls.feed import Feed
 from gateway.calls.indexer import Indexer
 from gateway.calls.lifecycle import TERMINAL, State
 from gateway.calls.numbers import country
-from gateway.calls.usage import LiveUsage
+from gateway.calls.usage import LONGEST_SESSION, LiveUsage
+from gateway.calls.watches import NewWatch, release_watches, watch_the_unwatched
 from gateway.clock import Clock
 from gateway.database import Database
 from gateway.errors import DatabaseUnavailable
 from gateway.health import health_routes
 from gateway.metrics import Metrics
+from gateway.monitor.listening import Listening
+from gateway.monitor.watch import Patience
+from gateway.monitor.watch import Watch as WatchedCall
+from gateway.monitor.watcher import Watcher
 from gateway.rulebook.current import Current, compile_revision, years_around
 from gateway.rulebook.refer_guard import ReferGuard
 from gateway.rulebook.store import find_revision, newest_number, pin_starter
@@ -38,6 +45,7 @@ from gateway.rulebook.watch import Watch
 from gateway.settings import Settings
 from gateway.upstream.client import Upstream
 from gateway.upstream.outcome import Outcome, Result
+from gateway.upstream.sideband import Sidebands
 from gateway.upstream.wire import Command
 from gateway.webhooks.intake import Intake
 from gateway.webhooks.keyring import Keyring
@@ -69,6 +77,7 @@ class Gateway:
         clock: Clock,
         on_death: Callable[[], None],
         load: Callable[[], Settings] | None = None,  # reads the configuration anew, for secrets that change
+        patience: Patience | None = None,  # of the watcher; for tests in haste
     ) -> None:
         self.settings = settings
         self.clock = clock
@@ -81,6 +90,8 @@ class Gateway:
         self.usage = LiveUsage(clock)
         self.refer_guard = ReferGuard(settings.refer_allow)
         self.upstream = Upstream(settings.endpoints)
+        leases, patience = LeaseClock(clock), patience or Patience()
+        observer = _Observer(self.metrics, self.usage, clock)
         self.worker = Worker(
             node=self.node,
             journal=self.journal,
@@ -88,8 +99,33 @@ class Gateway:
             refer_guard=self.refer_guard,
             attempt_timeout=settings.upstream_timeout,
             decision_deadline=settings.decision_deadline,
+            watched=watched_endpoints(settings),
+            leases=leases,
             clock=clock,
-            observer=_Observer(self.metrics, self.usage, clock),
+            observer=observer,
+        )
+        self.control = Control(
+            database=self.database,
+            journal=self.journal,
+            worker=self.worker,
+            refer_guard=self.refer_guard,
+            clock=clock,
+        )
+        self.watcher = observer.watcher = Watcher(
+            node=self.node,
+            database=self.database,
+            journal=self.journal,
+            listening=Listening(
+                sidebands=Sidebands(settings.endpoints, self.upstream.authorization),
+                journal=self.journal,
+                control=self.control,
+                patience=patience,
+                clock=clock,
+                settled=observer.watched,
+            ),
+            patience=patience,
+            leases=leases,
+            clock=clock,
         )
         self.intake = Intake(
             settings=settings,
@@ -114,6 +150,7 @@ class Gateway:
         self._proved_at = -PROOF_LASTS
         self._disproof: str | None = None
         self._rounds: list[asyncio.Task[None]] = []
+        self._leases = leases
         self._on_death = on_death
         self._loop: asyncio.AbstractEventLoop | None = None
         self.started = False
@@ -121,9 +158,11 @@ class Gateway:
     async def start(self) -> None:
         """Open everything, oldest work first: schema, rules, then what an earlier process left behind."""
         self._loop = asyncio.get_running_loop()
-        lease_now = await asyncio.to_thread(self._prepare)
+        self._leases.set(await asyncio.to_thread(self._prepare))
         self.journal.start()
-        self.worker.start(lease_now)
+        self.worker.start()
+        if self.settings.sideband:
+            self.watcher.start()
         watch = Watch(database=self.database, current=self.current, clock=self.clock)
         indexer = Indexer(database=self.database, journal=self.journal)
         self._rounds = [
@@ -160,6 +199,9 @@ class Gateway:
             self._compile_newest(connection)
             if self.database.is_sqlite:
                 outbox.release_all(connection)
+                release_watches(connection)
+            since = self.clock.now() - int(LONGEST_SESSION * 1e6)
+            watch_the_unwatched(connection, since, watched_endpoints(self.settings))
             return outbox.database_now(connection)
 
     def _compile_newest(self, connection: Connection) -> None:
@@ -189,6 +231,7 @@ class Gateway:
             task.cancel()
         await asyncio.gather(*self._rounds, return_exceptions=True)
         await self.worker.stop(PATIENCE)
+        await self.watcher.stop()
         await self.upstream.close()
         await self.rotation.note()
         await self.journal.stop()
@@ -246,23 +289,43 @@ class Gateway:
         return None
 
 
+def watched_endpoints(settings: Settings) -> frozenset[str]:
+    """The endpoints whose calls have a sideband that we know how to listen to: those of the Realtime API."""
+    if not settings.sideband:
+        return frozenset()
+    return frozenset(name for name, endpoint in settings.endpoints.items() if endpoint.surface == "realtime")
+
+
 class _Observer:
-    """Hands what the worker does to the metrics and to live usage."""
+    """Hands what the worker does, and what the watcher finds out, to the metrics, to live usage and to each other."""
 
     def __init__(self, metrics: Metrics, usage: LiveUsage, clock: Clock) -> None:
         self._metrics = metrics
         self._usage = usage
         self._clock = clock
+        self.watcher: Watcher | None = None
 
     def attempted(self, job: Job, outcome: Outcome) -> None:
         self._metrics.upstream_attempted(job.endpoint, job.command, outcome.result, outcome.seconds)
         if outcome.result is Result.DONE and job.command in (Command.ACCEPT, Command.REJECT):
             self._metrics.decision_sent(self._clock.monotonic() - job.received)
 
-    def settled(self, job: Job, state: State) -> None:
+    def settled(self, job: Job, state: State, watch: NewWatch | None) -> None:
+        self._advanced(job.call_id, job.rule, state)
+        if self.watcher is None:
+            return
+        if watch is not None:
+            self.watcher.begin(job, state, watch["step"])
+        else:
+            self.watcher.moved(job.call, state)
+
+    def watched(self, watch: WatchedCall, state: State) -> None:
+        self._advanced(watch.live.call_id, watch.live.rule, state)
+
+    def _advanced(self, call_id: str, rule: str | None, state: State) -> None:
         self._metrics.call_advanced(state)
-        if state in TERMINAL and job.rule is not None:
-            self._usage.closed(job.call_id, job.rule)
+        if state in TERMINAL and rule is not None:
+            self._usage.closed(call_id, rule)
 
 
 def _prove_writable(connection: Connection, items: Sequence[None]) -> list[None]:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from gateway.switching import switching_often
 from routing_rules.collector import paused
 
 # New objects from which on a walk is felt: some 10 ms.
@@ -20,8 +21,8 @@ MANY: Final = 100_000
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Build without the collector, and keep it away from what was built if that is much."""
-    with paused():
+    """Build without the collector, keep it away from what was built if that is much, and let others in often."""
+    with paused(), switching_often():
         yield
         if gc.get_count()[0] > MANY:  # objects made and not freed since the collector's last walk
             gc.freeze()

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-SCHEMA = "0006"
+SCHEMA = "0007"
 
 metadata = MetaData(
     naming_convention={
@@ -95,6 +95,7 @@ calls = Table(
     Column("attempts", Integer, nullable=False, server_default=text("0")),  # requests sent upstream
     Column("error", Text),  # the last failure, in words
     Column("plan", LargeBinary, ForeignKey(plans.c.digest), nullable=False),
+    Column("end_reason", Text),  # see gateway.calls.remark.EndReason
     Column("usage", Text),  # JSON: what the conversation used up; null where nobody listened
     Index("ix_calls_received_at", "received_at", "id"),
     Index("ix_calls_called_received_at", "called", "received_at"),
@@ -171,7 +172,7 @@ events = Table(
     Column("id", _Serial, primary_key=True),
     Column("call", BigInteger, ForeignKey(calls.c.id), nullable=False),
     Column("at", BigInteger, nullable=False),
-    Column("kind", Text, nullable=False),  # see gateway.calls.lifecycle.Event
+    Column("kind", Text, nullable=False),  # see gateway.calls.lifecycle.Event and gateway.calls.remark.Remark
     Column("state", Text, nullable=False),  # the state it led to
     Column("detail", Text),  # JSON
     Index("ix_events_call", "call", "id"),
@@ -185,6 +186,7 @@ actions = Table(
     Column("command", Text, nullable=False),  # accept, reject, refer or hangup
     Column("step", Integer, nullable=False),  # which alternative of the plan
     Column("target", Integer, nullable=False),  # which target of a refer
+    Column("orders", Text),  # JSON: what was ordered during the call; null where the plan says what to do
     Column("opened_at", BigInteger, nullable=False),
     Column("useless_after", BigInteger, nullable=False),  # nothing is sent later than this
     Column("attempts", Integer, nullable=False),  # requests sent or about to be sent
@@ -202,6 +204,29 @@ actions = Table(
         postgresql_where=text("settled_at IS NULL"),
     ),
     Index("ix_actions_call", "call"),
+)
+
+watches = Table(
+    "watches",
+    metadata,
+    Column("call", BigInteger, ForeignKey(calls.c.id), primary_key=True, autoincrement=False),
+    Column("step", Integer, nullable=False),  # the step of the plan that answered the call
+    Column("node", Text),  # who is on the sideband
+    Column("epoch", Integer, nullable=False),  # counts owners; what an older one writes is void
+    Column("lease_until", BigInteger, nullable=False),
+    Index("ix_watches_lease_until", "lease_until"),
+)
+
+transcripts = Table(
+    "transcripts",
+    metadata,
+    Column("id", _Serial, primary_key=True),
+    Column("call", BigInteger, ForeignKey(calls.c.id), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("speaker", Text, nullable=False),  # caller or model
+    Column("text", Text, nullable=False),
+    Index("ix_transcripts_call", "call", "id"),
+    Index("ix_transcripts_at", "at"),
 )
 
 revisions = Table(

@@ -19,7 +19,8 @@ is walked only as far as the best match so far, so the walk ends at the first ma
 The telling subjects are looked up first, so that the long postings of the others are rarely walked far.
 
 An edit leaves nearly all rules as they are. These stay filed under the keys that were chosen for them (`like`), which
-spares the choosing, the larger part of the work; a choice may be a little worse than another by now, never wrong.
+spares the choosing, the larger part of the work; a choice may be a little worse than another by now, never wrong. If
+they also stay at their positions, only the postings of the others are replaced (`with_rules`), and all else is shared.
 
 The index is only an accelerator. Conditions know their keys and `holds` says what they mean; a test draws random
 tables and calls and compares with asking every rule in turn.
@@ -27,7 +28,8 @@ tables and calls and compares with asking every rule in turn.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -36,6 +38,7 @@ from routing_rules.patterns import Kind, RegexSet, literal_prefix
 from routing_rules.prefixes import levels
 from routing_rules.question import Question
 from routing_rules.rule import Rule
+from routing_rules.verdict import Reason, Verdict
 
 Posting = list[int]  # positions of rules, ascending
 Residue = tuple[tuple[Condition, bool], ...]  # conditions and whether they must hold
@@ -108,6 +111,12 @@ class _Subject:
         self.prefixes: dict[str, Posting] = {}
         self.regexes: dict[str, Posting] = {}
 
+    def copy(self) -> _Subject:
+        """The same, to be changed; the postings themselves are shared, and must be replaced instead."""
+        other = _Subject(self.name)
+        other.exact, other.prefixes, other.regexes = {**self.exact}, {**self.prefixes}, {**self.regexes}
+        return other
+
     def place(self, kind: Kind) -> dict[str, Posting]:
         """Where postings of keys that compare so are kept."""
         if kind is Kind.EXACT:
@@ -135,17 +144,18 @@ class _Subject:
 
 
 class Filing(NamedTuple):
-    """How a rule is filed."""
+    """What is made of a rule, wherever it stands: a table like this one takes it over."""
 
     rule: Rule
     keys: Sequence[Key]  # under which it is found; none: it is asked for every call
     residue: Residue  # what is left to check once a call was led there
+    verdict: Verdict  # what it answers, always the same
 
 
 class Index:
     """The rules of a table, filed."""
 
-    __slots__ = ("_facts", "_filings", "_headers", "_rest", "_texts", "residues")
+    __slots__ = ("_facts", "_filings", "_headers", "_rest", "_subjects", "_texts", "residues", "verdicts")
 
     def __init__(self, rules: Sequence[Rule], like: Index | None = None) -> None:
         """File the enabled rules; those that are in the index `like`, the very same ones, as they are there."""
@@ -153,6 +163,7 @@ class Index:
         self._rest: Posting = []
         self._filings: dict[str, Filing] = {}  # by the rule's id
         self.residues: list[Residue] = []  # by position
+        self.verdicts: list[Verdict] = []  # by position
         subjects: dict[str, _Subject] = {}
         for position, rule in enumerate(rules):
             filing = known.get(rule.id)
@@ -160,14 +171,55 @@ class Index:
                 filing = _filing(subjects, rule)
             self._filings[rule.id] = filing
             self.residues.append(filing.residue)
+            self.verdicts.append(filing.verdict)
             if rule.enabled:
                 self._file(subjects, position, filing.keys)
         for subject in subjects.values():
             subject.seal()
+        self._arrange(subjects)
+
+    def _arrange(self, subjects: dict[str, _Subject]) -> None:
+        """Put the subjects, sealed, into the order in which they are asked."""
+        self._subjects = subjects
         used = [subjects[name] for name in sorted(subjects, key=_rank)]
         self._facts = [(_FACTS[subject.name], subject) for subject in used if subject.name in _FACTS]
         self._texts = [(_TEXTS[subject.name], subject) for subject in used if subject.name in _TEXTS]
         self._headers = {name[7:]: subject for name, subject in subjects.items() if name.startswith("header:")}
+
+    def with_rules(self, replaced: Mapping[int, Rule]) -> Index:
+        """The index with other rules at these positions, which are few; whatever they do not touch is shared."""
+        other = copy(self)  # shallow
+        other.residues, other.verdicts = [*self.residues], [*self.verdicts]
+        other._filings, other._rest = {**self._filings}, [*self._rest]
+        subjects = {**self._subjects}
+        gone = [other._filings.pop(str(self.verdicts[position].rule)) for position in replaced]
+        for position, filing in zip(replaced, gone, strict=True):
+            if filing.rule.enabled:
+                other._refile(subjects, position, filing.keys, stays=False)
+        for position, rule in replaced.items():
+            filing = _filing(subjects, rule)
+            other._filings[rule.id] = filing
+            other.residues[position], other.verdicts[position] = filing.residue, filing.verdict
+            if rule.enabled:
+                other._refile(subjects, position, filing.keys, stays=True)
+        for name, subject in subjects.items():
+            if subject is not self._subjects.get(name):
+                subject.seal()
+        other._arrange(subjects)
+        return other
+
+    def _refile(self, subjects: dict[str, _Subject], position: int, keys: Sequence[Key], *, stays: bool) -> None:
+        """Take a position out of the postings under the keys, or put it into them."""
+        if not keys:
+            self._rest = _changed(self._rest, position, stays=stays)
+        for name, kind, text in keys:
+            known = self._subjects.get(name)
+            subject = subjects.get(name) or _Subject(name)
+            subjects[name] = subject = subject.copy() if subject is known else subject
+            postings = subject.place(kind)
+            posting = _changed(postings.pop(text, []), position, stays=stays)
+            if posting:
+                postings[text] = posting
 
     def unlike(self, rules: Sequence[Rule]) -> list[int]:
         """The indices of those of the rules that are not in this index as they are."""
@@ -183,8 +235,15 @@ class Index:
         if not keys:
             self._rest.append(position)
         for name, kind, text in keys:
-            subject = subjects.get(name) or subjects.setdefault(name, _Subject(name))
-            subject.place(kind).setdefault(text, []).append(position)
+            subject = subjects.get(name)
+            if subject is None:
+                subject = subjects[name] = _Subject(name)
+            postings = subject.exact if kind is Kind.EXACT else subject.place(kind)
+            posting = postings.get(text)
+            if posting is None:
+                postings[text] = [position]
+            else:
+                posting.append(position)
 
     def postings(self, question: Question) -> list[Posting]:
         """The postings which together hold every rule that can match."""
@@ -208,6 +267,11 @@ class Index:
         return found
 
 
+def _changed(posting: Posting, position: int, *, stays: bool) -> Posting:
+    """The posting with a position, or without it."""
+    return sorted({*posting, position}) if stays else [other for other in posting if other != position]
+
+
 def _filing(subjects: dict[str, _Subject], rule: Rule) -> Filing:
     """Choose the rule's rarest condition, to be filed under its keys."""
     least: float = float("inf")
@@ -222,7 +286,8 @@ def _filing(subjects: dict[str, _Subject], rule: Rule) -> Filing:
     # Being led there proves the condition, unless by the mere beginning of a regex.
     settled = chosen if all(found is key for found, key in zip(found_by, filed, strict=True)) else None
     when = [(condition, True) for condition in rule.when if condition is not settled]
-    return Filing(rule, found_by, (*when, *[(condition, False) for condition in rule.unless]))
+    residue = (*when, *[(condition, False) for condition in rule.unless])
+    return Filing(rule, found_by, residue, Verdict(decision=rule.then, rule=rule.id, reason=Reason.RULE_MATCHED))
 
 
 def _findable(subjects: dict[str, _Subject], key: Key) -> Key:

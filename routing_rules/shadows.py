@@ -110,9 +110,16 @@ class Shadows:
 
     def shadows(self, earlier: Rule, later: Rule) -> bool:
         """Whether one rule matches every call that the other matches, wherever they stand."""
-        return all(
-            any(self._implies(special, general) for special in later.when) for general in _demanded(earlier)
-        ) and all(any(self._implies(special, general) for general in later.unless) for special in earlier.unless)
+        # Loops, since an edit asks this of every rule before the edited one.
+        for general in earlier.when:
+            if _holds_for_all(general):
+                continue
+            for special in later.when:
+                if special.name == general.name and self._implies(special, general):
+                    break
+            else:
+                return False
+        return all(any(self._implies(special, general) for general in later.unless) for special in earlier.unless)
 
     def excludes_itself(self, rule: Rule) -> Condition | None:
         """The exception of the rule, if any, that holds for every call that its `when` is meant for."""
@@ -155,8 +162,12 @@ class Shadows:
 
 
 def _demanded(rule: Rule) -> Sequence[Condition]:
-    """The conditions of `when`, but for a share that lets everybody in."""
-    return [condition for condition in rule.when if not (isinstance(condition, Share) and condition.percent >= 100)]
+    """The conditions of `when` that some calls fail."""
+    return [condition for condition in rule.when if not _holds_for_all(condition)]
+
+
+def _holds_for_all(condition: Condition) -> bool:
+    return condition.name == "share" and isinstance(condition, Share) and condition.percent >= 100
 
 
 def _covers_value(wide: Pattern, narrow: Pattern) -> bool:

@@ -15,7 +15,9 @@ from routing_rules.problems import missing_names
 from routing_rules.question import Resources
 from routing_rules.rule import Rule
 from routing_rules.rulebook import Rulebook
-from routing_rules.verdict import Reason, Verdict
+
+# Replaced rules up to which an index is changed instead of made anew: each may copy a posting as long as the table.
+FEW = 100
 
 
 class CompiledTable:
@@ -26,12 +28,9 @@ class CompiledTable:
     def __init__(self, rulebook: Rulebook, resources: Resources, like: CompiledTable | None = None) -> None:
         self.rulebook = rulebook
         self.resources = resources
-        self.index: Index = Index(rulebook.rules, like.index if like else None)
+        self.index: Index = _index(rulebook.rules, like)
         self.has_enabled_rules = any(rule.enabled for rule in rulebook.rules)
-        # By position: a rule always gives the same verdict, so it is made once.
-        self.verdicts = [
-            Verdict(decision=rule.then, rule=rule.id, reason=Reason.RULE_MATCHED) for rule in rulebook.rules
-        ]
+        self.verdicts = self.index.verdicts  # by position
 
 
 def compile_table(
@@ -54,11 +53,24 @@ def compile_table(
         headers, regexes = _read_by(rulebook, fresh, like)
         resources = Resources(
             calendars={name: OpeningTimes(calendar, holidays, years) for name, calendar in rulebook.calendars.items()},
-            lists=ListIndex(rulebook.lists),
+            lists=like.resources.lists if like and like.rulebook.lists == rulebook.lists else ListIndex(rulebook.lists),
             headers=headers,
             regexes=regexes,
         )
         return CompiledTable(rulebook, resources, like)
+
+
+def _index(rules: Sequence[Rule], like: CompiledTable | None) -> Index:
+    """The index of the rules, with as little work as another one leaves."""
+    if like is None:
+        return Index(rules)
+    before = like.rulebook.rules
+    if len(rules) != len(before):
+        return Index(rules, like.index)
+    replaced = {index: rule for index, rule in enumerate(rules) if rule is not before[index]}
+    if len(replaced) > FEW:
+        return Index(rules, like.index)
+    return like.index.with_rules(replaced) if replaced else like.index
 
 
 def _fresh(rulebook: Rulebook, like: CompiledTable | None) -> Sequence[int]:

@@ -47,6 +47,12 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 
 
 @pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """An empty SQLite database, for what does not differ between the two kinds."""
+    return f"sqlite:///{tmp_path}/gateway.db"
+
+
+@pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     """A database of each kind in turn, with its tables."""
     database = Database(database_url)

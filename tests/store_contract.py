@@ -14,13 +14,25 @@ from sqlalchemy import select
 
 from gateway.actions import outbox
 from gateway.actions.action import NewAction
+from gateway.actions.leases import LEASE, ORPHANED_AFTER
+from gateway.actions.moves import ANY_STATE, Move, Moved, Refusal, move
 from gateway.actions.plan import Plan, Step, digest
 from gateway.calls.call import Happened, NewCall, unchanged
 from gateway.calls.lifecycle import Event, State
+from gateway.calls.remark import EndReason, Line, Remark
 from gateway.calls.store import find_plan, pack_facts, unpack_facts
+from gateway.calls.watches import (
+    WatchClaim,
+    claim_watches,
+    find_moved,
+    release_watches_of,
+    renew_watches,
+    watch_the_unwatched,
+)
 from gateway.database import Database, migrations
+from gateway.monitor.sighting import OVER, SEEN
 from gateway.rulebook.store import Revision, find_revision, insert_revision, newest_number
-from gateway.tables import SCHEMA, actions, calls, deliveries, events, metadata, plans, postgresql_metadata
+from gateway.tables import SCHEMA, actions, calls, deliveries, events, metadata, plans, postgresql_metadata, watches
 from gateway.webhooks.inbox import Arrival, NewCallRows, NewDelivery, Receipt, Verdict, store_arrivals
 
 PLAN = Plan((Step(kind="accept", body=b'{"type":"realtime"}', profile="sales"), Step(kind="reject", status=503)))
@@ -61,7 +73,8 @@ def an_action(**changes: Any) -> NewAction:
         "after_server_error": False,
         "node": "a",
         "epoch": 1,
-        "lease_until": NOW + outbox.LEASE,
+        "lease_until": NOW + LEASE,
+        "orders": None,
     }
     action.update(changes)  # type: ignore[typeddict-item]
     return action
@@ -283,7 +296,7 @@ def test_settling_may_open_the_action_that_follows(database: Database) -> None:
 
 def test_the_result_of_an_earlier_owner_is_void(database: Database) -> None:
     receipt = arrive(database)
-    claim(database, lease_now=NOW + outbox.LEASE + 1)
+    claim(database, lease_now=NOW + LEASE + 1)
     assert settle(database, a_settlement(receipt)) == [False]
     (call,) = rows(database, calls)
     assert call.state == "accepting"
@@ -306,14 +319,14 @@ def test_an_action_is_settled_once(database: Database) -> None:
 
 def test_a_leased_action_is_left_alone(database: Database) -> None:
     arrive(database)
-    assert claim(database, lease_now=NOW + outbox.LEASE) == []
+    assert claim(database, lease_now=NOW + LEASE) == []
 
 
 def test_an_action_whose_lease_has_run_out_is_taken_over_in_doubt(database: Database) -> None:
     receipt = arrive(database)
-    (row,) = claim(database, lease_now=NOW + outbox.LEASE + 1)
+    (row,) = claim(database, lease_now=NOW + LEASE + 1)
     assert (row.id, row.epoch, row.attempts, row.in_doubt) == (receipt.action, 2, 2, True)
-    assert claim(database, lease_now=NOW + outbox.LEASE + 2, node="c") == []
+    assert claim(database, lease_now=NOW + LEASE + 2, node="c") == []
 
 
 def test_an_action_that_was_never_sent_is_taken_up_without_doubt(database: Database) -> None:
@@ -353,13 +366,13 @@ def test_two_nodes_that_claim_at_once_never_take_the_same_action(database: Datab
 
 def test_a_node_never_claims_what_it_has_in_hand(database: Database) -> None:
     held, orphan = arrive(database, "rtc_1"), arrive(database, "rtc_2")
-    late = NOW + outbox.LEASE + 1
+    late = NOW + LEASE + 1
     assert [row.id for row in claim(database, lease_now=late, node="a", held=(held.action,))] == [orphan.action]
 
 
 def test_a_node_takes_up_its_own_orphans_long_before_their_lease_ends(database: Database) -> None:
     orphan = arrive(database)
-    soon = NOW + outbox.ORPHANED_AFTER
+    soon = NOW + ORPHANED_AFTER
     assert claim(database, lease_now=soon - 1, node="a") == []
     assert claim(database, lease_now=soon + 1, node="b") == []
     assert [row.id for row in claim(database, lease_now=soon + 1, node="a")] == [orphan.action]
@@ -421,3 +434,149 @@ def test_the_newest_revision_is_the_current_one(database: Database) -> None:
         assert found is not None
         assert (found.number, found.author, found.document) == (2, "ann", document)
         assert find_revision(connection, 3) is None
+
+
+# --- watched calls ----------------------------------------------------------------------------------------------------
+
+HANGUP: Any = {"command": "hangup", "opened_at": NOW + 9}
+
+
+def watched(database: Database, call_id: str = "rtc_1", **changes: Any) -> Receipt:
+    """A call that was accepted and is watched by node a."""
+    receipt = arrive(database, call_id)
+    watch = {"call": receipt.call, "step": 0, "node": "a", "epoch": 1, "lease_until": NOW + LEASE}
+    settle(database, a_settlement(receipt, watch={**watch, **changes}))
+    return receipt
+
+
+def make(database: Database, *moves: Move) -> list[Moved]:
+    with database.transaction() as connection:
+        return move(connection, moves)
+
+
+def claim_calls(database: Database, *, lease_now: int, node: str = "b", held: tuple[int, ...] = ()) -> list[Any]:
+    wish = WatchClaim(node=node, lease_now=lease_now, lease=LEASE, orphaned_after=ORPHANED_AFTER, limit=10, held=held)
+    with database.transaction() as connection:
+        (found,) = claim_watches(connection, [wish])
+        return found
+
+
+def test_an_end_that_was_seen_is_written_with_all_that_is_known(database: Database) -> None:
+    call = watched(database).call
+    remark = Line(at=NOW + 7, kind=Remark.TROUBLE, detail="{}")
+    seen = Move(call=call, now=NOW + 6, epoch=1, steps=SEEN, confirmed=True)
+    over = Move(
+        call=call,
+        now=NOW + 9,
+        epoch=1,
+        steps=OVER,
+        remarks=[remark],
+        usage='{"turns":1}',
+        ended_at=NOW + 8,
+        end_reason=EndReason.HUNG_UP,
+    )
+    assert make(database, seen, over) == [Moved(state=State.ACCEPTED), Moved(state=State.ENDED)]
+    (row,) = rows(database, calls)
+    assert (row.state, row.confirmed, row.usage) == ("ended", True, '{"turns":1}')
+    assert (row.answered_at, row.ended_at, row.end_reason) == (NOW + 5, NOW + 8, "hung_up")
+    assert [line.kind for line in rows(database, events)][-3:] == ["confirmed", "trouble", "closed"]
+    assert rows(database, watches) == []
+    assert make(database, over) == [Moved(refusal=Refusal.NOT_OURS, state=State.ENDED)]
+
+
+def test_who_does_not_own_the_watch_any_more_changes_nothing(database: Database) -> None:
+    call = watched(database).call
+    (taken,) = claim_calls(database, lease_now=NOW + LEASE + 1)
+    assert (taken.id, taken.epoch, taken.state, taken.step) == (call, 2, "accepted", 0)
+    stale = Move(call=call, now=NOW + 9, epoch=1, steps=OVER)
+    unknown = Move(call=call + 99, now=NOW + 9, epoch=1, steps=OVER)
+    assert [one.refusal for one in make(database, stale, unknown)] == [Refusal.NOT_OURS] * 2
+    assert rows(database, calls)[0].state == "accepted"
+    assert make(database, Move(call=call, now=NOW + 9, epoch=2, steps=OVER)) == [Moved(state=State.ENDED)]
+
+
+def test_while_an_action_is_open_nobody_else_moves_the_call(database: Database) -> None:
+    call = watched(database).call
+    hangup = an_action(call=call, **HANGUP)
+    order = Move(call=call, now=NOW + 9, steps={State.ACCEPTED: (Event.HANGUP_STARTED,)}, follow=hangup)
+    begun, again = make(database, order, order)
+    assert (begun.refusal, begun.state) == (None, State.ENDING)
+    assert begun.action == rows(database, actions)[-1].id
+    assert again == Moved(refusal=Refusal.BUSY, state=State.ENDING)
+    seen = Move(call=call, now=NOW + 10, epoch=1, steps=SEEN, confirmed=True)
+    over = Move(call=call, now=NOW + 11, epoch=1, steps=OVER)
+    assert make(database, seen, over) == [
+        Moved(state=State.ENDING),
+        Moved(refusal=Refusal.BUSY, state=State.ENDING),
+    ]
+    change = {**unchanged(call, State.ENDED), "new_ended_at": NOW + 12, "new_end_reason": "by_admin"}
+    ended = outbox.Settlement(
+        action=begun.action, epoch=1, now=NOW + 12, outcome="done", attempts=1, change=change, happened=[]
+    )
+    settle(database, ended)
+    late = Move(
+        call=call, now=NOW + 13, epoch=1, steps=OVER, ended_at=NOW + 1, end_reason=EndReason.HUNG_UP, usage="{}"
+    )
+    assert make(database, late) == [Moved(state=State.ENDED)]
+    (row,) = rows(database, calls)
+    assert (row.ended_at, row.end_reason, row.usage) == (NOW + 12, "by_admin", "{}")
+    assert rows(database, watches) == []
+
+
+def test_a_move_for_which_the_call_has_no_use_changes_nothing(database: Database) -> None:
+    call = watched(database).call
+    probe = Move(call=call, now=NOW + 9, epoch=1, steps={State.ACCEPT_UNKNOWN: (Event.CONFIRMED,)}, usage="{}")
+    assert make(database, probe) == [Moved(refusal=Refusal.NO_STEP, state=State.ACCEPTED)]
+    assert rows(database, calls)[0].usage is None
+
+
+def test_what_was_learned_is_written_whatever_the_state(database: Database) -> None:
+    call = watched(database).call
+    assert make(database, Move(call=call, now=NOW, epoch=1, steps=ANY_STATE, usage='{"turns":2}')) == [
+        Moved(state=State.ACCEPTED)
+    ]
+    assert rows(database, calls)[0].usage == '{"turns":2}'
+
+
+def test_a_renewed_watch_is_left_alone_and_an_orphan_of_our_own_is_not(database: Database) -> None:
+    first, second = watched(database, "rtc_1").call, watched(database, "rtc_2", epoch=4).call
+    with database.transaction() as connection:
+        (held,) = renew_watches(connection, [("a", NOW + 2 * LEASE)])
+    assert held == {(first, 1), (second, 4)}
+    assert claim_calls(database, lease_now=NOW + LEASE + 1) == []
+    late = NOW + LEASE + ORPHANED_AFTER + 1
+    assert [row.id for row in claim_calls(database, lease_now=late, node="a", held=(first,))] == [second]
+
+
+def test_a_node_that_stops_leaves_its_calls_to_the_others_at_once(database: Database) -> None:
+    call = watched(database).call
+    with database.transaction() as connection:
+        release_watches_of(connection, ["a"])
+    assert [row.id for row in claim_calls(database, lease_now=NOW)] == [call]
+
+
+def test_live_calls_that_nobody_watches_are_found(database: Database) -> None:
+    unwatched = arrive(database, "rtc_1")
+    settle(database, a_settlement(unwatched))
+    ringing, other = arrive(database, "rtc_2"), watched(database, "rtc_3")
+    with database.transaction() as connection:
+        watch_the_unwatched(connection, NOW - 1, ["openai"])
+        watch_the_unwatched(connection, NOW - 1, ["openai"])
+    assert {row.call for row in rows(database, watches)} == {unwatched.call, other.call}
+    assert [row.id for row in claim_calls(database, lease_now=NOW)] == [unwatched.call]
+    assert ringing.call not in {row.call for row in rows(database, watches)}
+
+
+def test_calls_that_do_something_else_than_being_accepted_are_found(database: Database) -> None:
+    watched(database, "rtc_1")
+    moving = watched(database, "rtc_2").call
+    order = Move(
+        call=moving,
+        now=NOW,
+        steps={State.ACCEPTED: (Event.HANGUP_STARTED,)},
+        follow=an_action(call=moving, **HANGUP),
+    )
+    make(database, order)
+    with database.transaction() as connection:
+        assert find_moved(connection, "a") == {moving: "ending"}
+        assert find_moved(connection, "b") == {}

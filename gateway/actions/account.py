@@ -11,6 +11,7 @@ from gateway.actions.action import Job
 from gateway.actions.conclusion import Conclusion
 from gateway.calls.call import Advance, Happened, unchanged
 from gateway.calls.lifecycle import TERMINAL, Event, State, advance
+from gateway.calls.remark import EndReason
 from gateway.upstream.outcome import Outcome
 from gateway.upstream.wire import Command
 
@@ -38,7 +39,7 @@ def _detail(job: Job, outcome: Outcome) -> dict[str, Any]:
     if outcome.detail:
         found["detail"] = outcome.detail
     if job.command is Command.REFER:
-        found["target"] = job.alternative.targets[job.target]
+        found["target"] = job.targets[job.target]
     return found
 
 
@@ -52,12 +53,19 @@ def change_of(job: Job, conclusion: Conclusion, state: State, outcome: Outcome, 
         change["new_ended_at"] = now
     if Event.SUCCEEDED not in conclusion.events:
         change["new_error"] = str(outcome)
-    if job.step > 0 or job.target > 0:
+    if job.orders is None and (job.step > 0 or job.target > 0):
         change["new_profile"] = job.alternative.profile
         change["new_status"] = job.alternative.status
     if job.command is Command.REFER:
-        change["new_target"] = job.alternative.targets[job.target]
+        change["new_target"] = job.targets[job.target]
+    if job.command is Command.HANGUP:
+        change["new_end_reason"] = _end_reason(job)
     return change
+
+
+def _end_reason(job: Job) -> str:
+    """Why a call is hung up: as ordered, or because its plan's transfer did not work."""
+    return (job.orders and job.orders.end_reason) or EndReason.TRANSFER_FAILED
 
 
 _ANSWERED: Final = frozenset({State.ACCEPTED, State.REFERRING, State.ENDING, State.REFERRED})

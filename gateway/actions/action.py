@@ -1,12 +1,35 @@
 """An action: one command of a plan, an outbox row with a lease, while a worker holds it."""
 
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import Final, TypedDict
+
+import msgspec
 
 from gateway.actions.plan import Plan, Step
 from gateway.calls.lifecycle import State
 from gateway.upstream import wire
 from gateway.upstream.wire import Command
+
+
+class Orders(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What someone wants of a call that is under way, where its plan does not say it."""
+
+    by: str  # who: "admin", "model", "key 0", "max_seconds", "silence"
+    who: str | None = None  # the API key's name, or the function call
+    targets: tuple[str, ...] = ()  # of a refer, in the order to try
+    stays: bool = True  # whether the caller stays when no target can be reached, or is hung up
+    end_reason: str | None = None  # of the call, once it is hung up
+
+    def encode(self) -> str:
+        return msgspec.json.encode(self).decode()
+
+
+_orders: Final = msgspec.json.Decoder(Orders)
+
+
+def decode_orders(document: str | None) -> Orders | None:
+    """The orders that `Orders.encode` wrote."""
+    return None if document is None else _orders.decode(document)
 
 
 class NewAction(TypedDict):
@@ -24,6 +47,7 @@ class NewAction(TypedDict):
     node: str | None
     epoch: int
     lease_until: int
+    orders: str | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,6 +79,7 @@ class Job:
     received: float  # on the monotonic clock: the call's webhook
     useless_at: float  # on the monotonic clock: the caller has long given up; nothing is sent
     deadline: float  # on the monotonic clock: no further attempt
+    orders: Orders | None = None  # what to do instead of the plan's step
 
     @property
     def alternative(self) -> Step:
@@ -62,10 +87,20 @@ class Job:
         return self.plan.steps[self.step]
 
     @property
+    def targets(self) -> tuple[str, ...]:
+        """Where to transfer, in the order to try."""
+        return self.orders.targets if self.orders else self.alternative.targets
+
+    @property
+    def stays(self) -> bool:
+        """Whether the caller stays when no transfer works."""
+        return self.orders.stays if self.orders else self.alternative.stays
+
+    @property
     def body(self) -> bytes:
         """The exact bytes to send."""
         if self.command is Command.REFER:
-            return wire.refer_body(self.alternative.targets[self.target])
+            return wire.refer_body(self.targets[self.target])
         if self.command is Command.HANGUP:
             return b""
         return self.alternative.body

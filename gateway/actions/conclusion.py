@@ -37,16 +37,18 @@ class Conclusion:
 _ANSWERED: Final = frozenset({Event.SUCCEEDED, Event.UNCLEAR})
 
 
-def conclude(job: Job, decision: RetryDecision, refer_guard: ReferGuard) -> Conclusion:
-    """What the ended action means for its call."""
+def conclude(job: Job, decision: RetryDecision, refer_guard: ReferGuard, *, watched: bool) -> Conclusion:
+    """What the ended action means for its call. `watched`: someone is, or will be, on the sideband to tell its end."""
     if decision.then is Then.NEXT:
         if job.command is Command.REFER:
-            return _transfer(job, job.target + 1, refer_guard)
+            return transfer(job, job.target + 1, refer_guard)
         return _fall_back(job, refused=decision.refused)
+    if watched and decision.events == (Event.IN_DOUBT, Event.UNCLEAR):
+        return Conclusion(events=(Event.IN_DOUBT,))  # the sideband will tell
     if job.command is Command.ACCEPT and decision.events[-1] in _ANSWERED and job.alternative.targets:
-        transfer = _transfer(job, 0, refer_guard)
-        return Conclusion(events=(*decision.events, *transfer.events), follow=transfer.follow)
-    if job.command is Command.REFER and decision.events[-1] is not Event.CALLER_GONE:
+        onward = transfer(job, 0, refer_guard)
+        return Conclusion(events=(*decision.events, *onward.events), follow=onward.follow)
+    if job.command is Command.REFER and not watched and decision.events[-1] is not Event.CALLER_GONE:
         return Conclusion(events=(*decision.events, Event.UNWATCHED))
     return Conclusion(events=decision.events)
 
@@ -70,13 +72,13 @@ def _fall_back(job: Job, *, refused: bool) -> Conclusion:
     return Conclusion(events=(event,), follow=Follow(command=command, step=step))
 
 
-def _transfer(job: Job, target: int, refer_guard: ReferGuard) -> Conclusion:
-    """Go on to the first of the step's targets, from `target` on, that the guard still lets pass."""
-    targets = job.alternative.targets
+def transfer(job: Job, target: int, refer_guard: ReferGuard) -> Conclusion:
+    """Go on to the first of the job's targets, from `target` on, that the guard still lets pass."""
+    targets = job.targets
     for position in range(target, len(targets)):
         if refer_guard(targets[position]) is None:
             follow = Follow(command=Command.REFER, step=job.step, target=position)
             return Conclusion(events=(Event.REFER_STARTED,), follow=follow)
-    if job.alternative.stays:
+    if job.stays:
         return Conclusion(events=(Event.STAYED,))
     return Conclusion(events=(Event.HANGUP_STARTED,), follow=Follow(command=Command.HANGUP, step=job.step))

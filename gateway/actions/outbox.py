@@ -20,19 +20,13 @@ from typing import Any, Final
 from sqlalchemy import Connection, and_, bindparam, func, insert, or_, select, text, update
 
 from gateway.actions.action import NewAction
+from gateway.actions.leases import LEASE, ORPHANED_AFTER
 from gateway.calls.call import Advance, Happened, unchanged
 from gateway.calls.lifecycle import Event, State, advance
 from gateway.calls.store import advance_calls, insert_events
+from gateway.calls.watches import NewWatch, open_watches
 from gateway.statements import Statement
 from gateway.tables import actions, calls, plans
-
-# A crashed node's calls must be taken over within 20 s: 15 s of lease, renewed three times, and a look each second.
-LEASE: Final = 15_000_000
-RENEWAL: Final = 5.0
-
-# An action of our own that we do not have in hand this long after its lease began is an orphan: the reply to the commit
-# that opened it was lost.
-ORPHANED_AFTER: Final = 3_000_000
 
 
 class StaleEpoch(Exception):
@@ -62,6 +56,7 @@ class Settlement:
     change: Advance
     happened: Sequence[Happened]
     follow: NewAction | None = None  # the next action of the same call
+    watch: NewWatch | None = None  # the call may be live from now on
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,6 +91,7 @@ def settle(connection: Connection, settlements: Sequence[Settlement]) -> list[in
         return [False]
     advance_calls(connection, [s.change for s in settlements])
     insert_events(connection, [line for s in settlements for line in s.happened])
+    open_watches(connection, [s.watch for s in settlements if s.watch is not None])
     opened = open_actions(connection, [s.follow for s in settlements if s.follow is not None])
     return [opened[s.follow["call"]] if s.follow is not None else True for s in settlements]
 
@@ -189,7 +185,7 @@ def _claim(connection: Connection, wish: Claim) -> list[Any]:
 
 
 def _start(connection: Connection, rows: Sequence[Any], now: int) -> None:
-    """Move calls whose action was never sent to under way; a refer never gets here unsent."""
+    """Move calls whose first action was never sent to under way; those of later ones are under way already."""
     changes: list[Advance] = []
     lines: list[Happened] = []
     for row in rows:
@@ -258,6 +254,7 @@ _CLAIMED: Final = (
         actions.c.command,
         actions.c.step,
         actions.c.target,
+        actions.c.orders,
         calls.c.state,
         actions.c.attempts,
         actions.c.in_doubt,

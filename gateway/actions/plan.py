@@ -59,6 +59,12 @@ class Plan(msgspec.Struct, frozen=True, gc=False):
                 return position
         return None
 
+    def answering(self, step: int) -> int:
+        """The step that has, or may have, answered the call when `step` was the last to be tried."""
+        while step > 0 and self.steps[step].command is not Command.ACCEPT:
+            step -= 1
+        return step
+
 
 _encoder: Final = msgspec.json.Encoder()
 _decoder: Final = msgspec.json.Decoder(Plan)

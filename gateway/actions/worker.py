@@ -10,19 +10,21 @@ decision. If the lease is lost in the meantime, the new owner's result counts an
 """
 
 import asyncio
+from collections.abc import Collection
 from typing import Any, Final, Protocol
 
 import structlog
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential
 
-from gateway.actions import outbox
+from gateway.actions import jobs, outbox
 from gateway.actions.account import change_of, timeline_of
-from gateway.actions.action import Job, Lease, NewAction
-from gateway.actions.conclusion import Conclusion, Follow, ReferGuard, conclude
+from gateway.actions.action import Job, Lease
+from gateway.actions.conclusion import Conclusion, ReferGuard, conclude
 from gateway.actions.delivery import Delivery, Judged
-from gateway.actions.plan import decode_plan
+from gateway.actions.leases import LOOK, RENEWAL, LeaseClock
 from gateway.calls.call import Happened, unchanged
-from gateway.calls.lifecycle import TERMINAL, TRANSITIONS, Event, State
+from gateway.calls.lifecycle import LIVE, TERMINAL, TRANSITIONS, Event, State
+from gateway.calls.watches import NewWatch
 from gateway.clock import Clock
 from gateway.errors import DatabaseUnavailable
 from gateway.journal import Journal
@@ -32,15 +34,6 @@ from gateway.upstream.wire import Command
 
 # Requests in flight. At 150 ms each, this many carry 1,700 calls a second; more would only pile up on a slow upstream.
 SLOTS: Final = 256
-
-# How often to look for work that nobody holds.
-LOOK: Final = 1.0
-
-# For how long a command makes sense, in seconds, where it is not the ringing caller's patience that limits it.
-WINDOWS: Final = {Command.REFER: 10.0, Command.HANGUP: 30.0}
-
-# A reject that follows a failed accept has this long even when the decision's deadline is over.
-LAST_WORD: Final = 2.0
 
 # An action that has had so many owners, or that cannot even be read, makes no progress in anyone's hands.
 MOST_OWNERS: Final = 5
@@ -53,7 +46,7 @@ class Observer(Protocol):
 
     def attempted(self, job: Job, outcome: Outcome) -> None: ...
 
-    def settled(self, job: Job, state: State) -> None: ...
+    def settled(self, job: Job, state: State, watch: NewWatch | None) -> None: ...
 
 
 class LeaseLost(Exception):
@@ -61,7 +54,10 @@ class LeaseLost(Exception):
 
 
 class Worker:
-    """Carries out actions. `start` and `stop` belong to the application's lifespan."""
+    """Carries out actions. `start` and `stop` belong to the application's lifespan.
+
+    `watched` are the endpoints whose calls someone watches once they are answered.
+    """
 
     def __init__(
         self,
@@ -72,6 +68,8 @@ class Worker:
         refer_guard: ReferGuard,
         attempt_timeout: float,
         decision_deadline: float,
+        watched: Collection[str],
+        leases: LeaseClock,
         clock: Clock,
         observer: Observer,
     ) -> None:
@@ -79,6 +77,8 @@ class Worker:
         self._journal = journal
         self._refer_guard = refer_guard
         self._decision_deadline = decision_deadline
+        self._watched = watched
+        self._leases = leases
         self._clock = clock
         self._observer = observer
         self._delivery = Delivery(
@@ -92,13 +92,11 @@ class Worker:
         self._stopping = False
         self._held: dict[int, asyncio.Task[None]] = {}
         self._rounds: list[asyncio.Task[None]] = []
-        self._lease_offset = 0.0
 
     # --- lifespan -----------------------------------------------------------------------------------------------------
 
-    def start(self, lease_now: int) -> None:
-        """Begin to look for work; `lease_now` is the database's clock (`outbox.database_now`)."""
-        self._set_lease_clock(lease_now)
+    def start(self) -> None:
+        """Begin to look for work."""
         self._rounds = [asyncio.create_task(self._look_for_work()), asyncio.create_task(self._renew_leases())]
 
     async def stop(self, patience: float) -> None:
@@ -128,7 +126,7 @@ class Worker:
         if self._free <= 0 or self._stopping:
             return None
         self._free -= 1
-        return Lease(node=self.node, until=self._lease_until())
+        return self._lease()
 
     def release(self) -> None:
         """Give a reserved slot back: the call was not new after all, or it could not be stored."""
@@ -140,8 +138,8 @@ class Worker:
 
     def deadline(self, command: Command, useless_at: float) -> float:
         """When, on the monotonic clock, the last attempt of a command that begins now must be over."""
-        window = WINDOWS.get(command, self._decision_deadline)
-        return min(useless_at, self._clock.monotonic() + window)
+        monotonic = self._clock.monotonic()
+        return jobs.deadline_of(command, useless_at, monotonic=monotonic, decision_deadline=self._decision_deadline)
 
     # --- one action after another -------------------------------------------------------------------------------------
 
@@ -188,9 +186,10 @@ class Worker:
     async def _settle(self, job: Job, judged: Judged) -> Job | None:
         """Write the action's end; the job that follows it, if any."""
         now = self._clock.now()
-        conclusion = conclude(job, judged.decision, self._refer_guard)
+        conclusion = conclude(job, judged.decision, self._refer_guard, watched=job.endpoint in self._watched)
         state, lines = timeline_of(job, conclusion.events, judged.outcome, now)
-        follow = None if conclusion.follow is None else self._follow(job, conclusion.follow, now)
+        monotonic = self._clock.monotonic()
+        follow = jobs.following(job, conclusion.follow, monotonic=monotonic) if conclusion.follow else None
         settlement = outbox.Settlement(
             action=job.action,
             epoch=job.epoch,
@@ -199,17 +198,18 @@ class Worker:
             attempts=job.attempts,
             change=change_of(job, conclusion, state, judged.outcome, now),
             happened=lines,
-            follow=None if follow is None else self._row(follow, now),
+            follow=jobs.row_of(follow, self._lease(), now=now, monotonic=monotonic) if follow else None,
+            watch=self._watch(job, state),
         )
         written = await self._write_until_it_holds(settlement)
         if written is False:
             raise LeaseLost
-        self._observer.settled(job, state)
+        self._observer.settled(job, state, settlement.watch)
         self._log(job, conclusion, state, judged.outcome)
         if follow is not None:
             follow.action, follow.state = written, state
-            if follow.command in WINDOWS:  # counted from now: the commit may have had to wait for the database
-                follow.useless_at = self._clock.monotonic() + WINDOWS[follow.command]
+            if follow.command in jobs.WINDOWS:  # counted from now: the commit may have had to wait for the database
+                follow.useless_at = self._clock.monotonic() + jobs.WINDOWS[follow.command]
                 follow.deadline = follow.useless_at
         return follow
 
@@ -228,50 +228,19 @@ class Worker:
                     written = await self._journal.write(outbox.recall, settlement)
         return written
 
-    def _follow(self, job: Job, follow: Follow, now: int) -> Job:
-        """The job of the action that follows `job`; its row does not exist yet."""
-        monotonic = self._clock.monotonic()
-        useless_at = job.useless_at
-        deadline = job.deadline  # of the decision: a fallback does not begin it anew
-        if follow.command in WINDOWS:
-            useless_at = deadline = monotonic + WINDOWS[follow.command]
-        elif follow.command is Command.REJECT:
-            deadline = min(useless_at, max(deadline, monotonic + LAST_WORD))
-        return Job(
-            action=0,
-            epoch=1,
-            call=job.call,
-            call_id=job.call_id,
-            endpoint=job.endpoint,
-            rule=job.rule,
-            plan=job.plan,
-            command=follow.command,
-            step=follow.step,
-            target=follow.target,
-            state=job.state,
-            attempts=1,
-            in_doubt=False,
-            after_server_error=job.after_server_error,
-            received=job.received,
-            useless_at=useless_at,
-            deadline=deadline,
-        )
+    def _lease(self) -> Lease:
+        return Lease(node=self.node, until=self._leases.until())
 
-    def _row(self, job: Job, now: int) -> NewAction:
-        return {
-            "call": job.call,
-            "command": job.command,
-            "step": job.step,
-            "target": job.target,
-            "opened_at": now,
-            "useless_after": now + int((job.useless_at - self._clock.monotonic()) * 1e6),
-            "attempts": 1,
-            "in_doubt": False,
-            "after_server_error": job.after_server_error,
-            "node": self.node,
-            "epoch": 1,
-            "lease_until": self._lease_until(),
-        }
+    def _watch(self, job: Job, state: State) -> NewWatch | None:
+        """The watch that begins where a call's first command has, or may have, answered it."""
+        if (
+            job.endpoint not in self._watched
+            or state not in LIVE
+            or job.command not in (Command.ACCEPT, Command.REJECT)
+        ):
+            return None
+        step = job.plan.answering(job.step)
+        return {"call": job.call, "step": step, "node": self.node, "epoch": 1, "lease_until": self._leases.until()}
 
     def _log(self, job: Job, conclusion: Conclusion, state: State, outcome: Outcome) -> None:
         log.info(
@@ -304,13 +273,18 @@ class Worker:
         wish = outbox.Claim(
             node=self.node,
             now=self._clock.now(),
-            lease_now=self._lease_now(),
+            lease_now=self._leases.now(),
             limit=self._free,
             held=tuple(self._held),
         )
         for row in await self._journal.write(outbox.claim, wish):
             try:
-                job = self._taken_over(row, wish.now)
+                job = jobs.taken_over(
+                    row,
+                    now=wish.now,
+                    monotonic=self._clock.monotonic(),
+                    decision_deadline=self._decision_deadline,
+                )
             except Exception:
                 log.exception("an action cannot be read", call_id=row.call_id, action=row.id)
                 await self._give_up(row)
@@ -341,52 +315,12 @@ class Worker:
         )
         await self._journal.write(outbox.settle, settlement)
 
-    def _taken_over(self, row: Any, now: int) -> Job:
-        command = Command(row.command)
-        monotonic = self._clock.monotonic()
-        useless_at = monotonic + (row.useless_after - now) / 1e6
-        state = State(row.state)
-        if state is State.DECIDED and row.useless_after > now:
-            state = State.REJECTING if command is Command.REJECT else State.ACCEPTING  # as `outbox.claim` wrote
-        return Job(
-            action=row.id,
-            epoch=row.epoch,
-            call=row.call,
-            call_id=row.call_id,
-            endpoint=row.endpoint,
-            rule=row.rule,
-            plan=decode_plan(row.document),
-            command=command,
-            step=row.step,
-            target=row.target,
-            state=state,
-            attempts=row.attempts,
-            in_doubt=row.in_doubt,
-            after_server_error=row.after_server_error,
-            received=monotonic - (now - row.received_at) / 1e6,
-            useless_at=useless_at,
-            deadline=self.deadline(command, useless_at),
-        )
-
     async def _renew_leases(self) -> None:
         while True:
-            await asyncio.sleep(outbox.RENEWAL)
+            await asyncio.sleep(RENEWAL)
             try:
-                self._set_lease_clock(await self._journal.write(outbox.renew, (self.node, tuple(self._held))))
+                self._leases.set(await self._journal.write(outbox.renew, (self.node, tuple(self._held))))
             except DatabaseUnavailable as error:
                 log.warning("could not renew leases", error=str(error))
             except Exception:
                 log.exception("renewing leases failed")  # and is tried again: others would take our work over
-
-    def _lease_until(self) -> int:
-        return self._lease_now() + outbox.LEASE
-
-    def _set_lease_clock(self, lease_now: int) -> None:
-        self._lease_offset = lease_now - self._clock.monotonic() * 1e6
-
-    def _lease_now(self) -> int:
-        """The database's clock, read with every renewal and kept by our monotonic one in between.
-
-        So a step of this machine's wall clock neither steals a lease nor gives one away.
-        """
-        return int(self._lease_offset + self._clock.monotonic() * 1e6)

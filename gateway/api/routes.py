@@ -25,6 +25,8 @@ from gateway.database import Database
 from gateway.errors import PayloadError
 from gateway.journal import Journal
 from gateway.problem_details import Kind
+from gateway.profiles.contract import UpgradedProfile
+from gateway.profiles.routes import ProfileRoutes
 from gateway.reading import CSV, JSON, LARGEST_DOCUMENT, TOML
 from gateway.rulebook.contract import Answered, Document, ProblemPage, Publication
 from gateway.rulebook.current import Current
@@ -111,6 +113,7 @@ def operations(context: ApiContext, guard: Guard) -> list[Operation]:
         clock=context.clock,
         per_minute=context.settings.client_secrets_per_minute,
     )
+    profiles = ProfileRoutes(clock=context.clock)
     keys = KeyRoutes(database=context.database, journal=context.journal, guard=guard, clock=context.clock)
     audit = AuditRoutes(database=context.database)
     read_rules, read_calls, manage = Permission.READ_RULEBOOK, Permission.READ_CALLS, Permission.MANAGE_KEYS
@@ -141,6 +144,7 @@ def operations(context: ApiContext, guard: Guard) -> list[Operation]:
         Operation("GET", "/rulebook/problems", read_rules, rulebook.list_problems, answer=ProblemPage),
         *_revision_operations(RevisionRoutes(database=context.database, publisher=publisher)),
         *_item_operations(ItemDesk(database=context.database, publisher=publisher)),
+        Operation("POST", "/profile-upgrades", Permission.TRY_CALLS, profiles.upgrade_profile, answer=UpgradedProfile),
         Operation(
             "POST",
             "/decide",

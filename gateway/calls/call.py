@@ -43,6 +43,9 @@ class Advance(TypedDict):
     new_answered_at: int | None
     new_ended_at: int | None
     new_error: str | None
+    new_end_reason: str | None
+    new_usage: str | None
+    new_confirmed: bool | None
     more_attempts: int
 
 
@@ -77,5 +80,8 @@ def unchanged(call: int, state: str) -> Advance:
         "new_answered_at": None,
         "new_ended_at": None,
         "new_error": None,
+        "new_end_reason": None,
+        "new_usage": None,
+        "new_confirmed": None,
         "more_attempts": 0,
     }

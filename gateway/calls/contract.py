@@ -1,5 +1,7 @@
 """A call as the API tells it: the contract's words for what history holds."""
 
+from typing import Final
+
 import msgspec
 from pydantic import Field, JsonValue
 
@@ -7,6 +9,7 @@ from gateway.answering import Answer, Page, Time
 from gateway.calls.facets import Facets
 from gateway.calls.history import RecordedCall, RecordedEvent
 from gateway.calls.lifecycle import Event, State
+from gateway.calls.remark import EndReason, Remark
 from routing_rules import Explanation, Reason
 
 
@@ -99,8 +102,11 @@ class Call(Answer):
     error: str | None
     """The last failure, in words."""
 
-    usage: dict[str, JsonValue] | None = None
-    """What the conversation used up; null where nobody listened."""
+    end_reason: EndReason | None
+    """Why a call that was answered is over; null while it is not, and where nobody watched."""
+
+    usage: dict[str, JsonValue] | None
+    """What the conversation used up: tokens, responses, turns, seconds of speech; null where nobody listened."""
 
 
 class Tried(Answer):
@@ -202,8 +208,8 @@ class TimelineEvent(Answer):
     at: Time
     """When it happened."""
 
-    kind: Event
-    """What happened."""
+    kind: Event | Remark
+    """What happened, or what was seen."""
 
     state: State
     """The state that it led to."""
@@ -285,6 +291,8 @@ def call_of(call: RecordedCall) -> Call:
         ended_at=call.ended_at,
         attempts=call.attempts,
         error=call.error,
+        end_reason=EndReason(call.end_reason) if call.end_reason else None,
+        usage=msgspec.json.decode(call.usage) if call.usage else None,
     )
 
 
@@ -302,7 +310,14 @@ def detail_of(call: RecordedCall, explanation: Explanation | None, plan: bytes) 
 def event_of(event: RecordedEvent) -> TimelineEvent:
     """A recorded event in the contract's words."""
     detail = msgspec.json.decode(event.detail) if event.detail is not None else None
-    return TimelineEvent(at=event.at, kind=Event(event.kind), state=State(event.state), detail=detail)
+    return TimelineEvent(at=event.at, kind=_kind(event.kind), state=State(event.state), detail=detail)
+
+
+def _kind(kind: str) -> Event | Remark:
+    return Remark(kind) if kind in _REMARKS else Event(kind)
+
+
+_REMARKS: Final = frozenset(Remark)
 
 
 def _explained(call: RecordedCall, explanation: Explanation | None) -> Explained | None:

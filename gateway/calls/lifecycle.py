@@ -7,13 +7,15 @@ An event that a state does not have raises `IllegalTransition` and changes nothi
 never bring a finished call back. The table is the specification of RELIABILITY 2.4, and the picture in
 `docs/lifecycle.md` is drawn from it.
 
-Three ideas explain its shape:
+Four ideas explain its shape:
 
 * **Doubt is a state.** When a reply is lost we do not know whether the upstream acted. An accept in doubt
   (`accept_unknown`) may be sent again, byte for byte, but never turned into a rejection: the caller may be talking.
   A refer in doubt (`refer_unknown`) is never sent again: a second REFER is a second phone call on someone's bill.
 * **A 2xx is a promise, not a proof.** `accepted` and `refer_wait` say what the upstream acknowledged. Only the
   sideband confirms it; without one, calls settle with `confirmed = false`.
+* **Who moves a call.** While an action is open, its owner alone; otherwise whoever watches the call's sideband, or
+  opens the next action (`gateway.actions.moves`).
 * **Nothing waits for ever.** Each non-terminal state that owes work has an event for "out of time".
 
 Terminal states have no way out. `accepted` is settled although it is not terminal: it owes no work until the call
@@ -73,6 +75,7 @@ class Event(StrEnum):
     TAKEN = "taken"  # another decision came first
     STAYED = "stayed"  # a transfer failed; the caller stays with the AI
     UNWATCHED = "unwatched"  # no sideband: settled without proof
+    CONFIRMED = "confirmed"  # the sideband proved that the caller is through
     CLOSED = "closed"  # the sideband closed: the call is over
     OUT_OF_TIME = "out_of_time"  # the deadline passed without an answer
     STUCK = "stuck"  # no progress for a minute
@@ -113,6 +116,7 @@ TRANSITIONS: Final = MappingProxyType(
         _S.ACCEPT_UNKNOWN: {
             _E.RESENDING: _S.ACCEPTING,
             _E.SUCCEEDED: _S.ACCEPTED,
+            _E.CONFIRMED: _S.ACCEPTED,
             _E.CALLER_GONE: _S.GONE,
             _E.UNCLEAR: _S.ACCEPTED,
             _E.STUCK: _S.FAILED,
@@ -133,9 +137,15 @@ TRANSITIONS: Final = MappingProxyType(
             _E.REFER_STARTED: _S.REFERRING,
             _E.HANGUP_STARTED: _S.ENDING,
             _E.STAYED: _S.ACCEPTED,
+            _E.CONFIRMED: _S.ACCEPTED,
             _E.CLOSED: _S.ENDED,
+            # Accepted, and yet never on the sideband: the caller had hung up while ringing.
+            _E.CALLER_GONE: _S.GONE,
+            # Longer than any session lasts, and nobody saw the end.
+            _E.OUT_OF_TIME: _S.ENDED,
         },
         _S.REFERRING: {
+            _E.CONFIRMED: _S.REFERRING,
             _E.SUCCEEDED: _S.REFER_WAIT,
             _E.IN_DOUBT: _S.REFER_UNKNOWN,
             _E.STAYED: _S.ACCEPTED,
@@ -146,6 +156,7 @@ TRANSITIONS: Final = MappingProxyType(
             _E.STUCK: _S.FAILED,
         },
         _S.REFER_WAIT: {
+            _E.CONFIRMED: _S.REFER_WAIT,
             _E.CLOSED: _S.REFERRED,
             _E.UNWATCHED: _S.REFERRED,
             _E.STAYED: _S.ACCEPTED,
@@ -154,6 +165,7 @@ TRANSITIONS: Final = MappingProxyType(
             _E.STUCK: _S.FAILED,
         },
         _S.REFER_UNKNOWN: {
+            _E.CONFIRMED: _S.REFER_UNKNOWN,
             _E.CLOSED: _S.REFERRED,
             _E.UNWATCHED: _S.ACCEPTED,
             _E.STAYED: _S.ACCEPTED,
@@ -161,6 +173,7 @@ TRANSITIONS: Final = MappingProxyType(
             _E.STUCK: _S.FAILED,
         },
         _S.ENDING: {
+            _E.CONFIRMED: _S.ENDING,
             _E.SUCCEEDED: _S.ENDED,
             _E.RETRYING: _S.ENDING,
             _E.CALLER_GONE: _S.ENDED,
@@ -174,6 +187,18 @@ TRANSITIONS: Final = MappingProxyType(
 )
 
 TERMINAL: Final = frozenset(State) - frozenset(TRANSITIONS)
+
+# In which there may be a caller on the line, so that someone should be on the sideband.
+LIVE: Final = frozenset(
+    {
+        State.ACCEPT_UNKNOWN,
+        State.ACCEPTED,
+        State.REFERRING,
+        State.REFER_WAIT,
+        State.REFER_UNKNOWN,
+        State.ENDING,
+    }
+)
 
 
 def advance(state: State, *events: Event) -> State:

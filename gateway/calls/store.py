@@ -66,6 +66,9 @@ _ADVANCE: Final = Statement(
             ),
             ended_at=func.coalesce(bindparam("new_ended_at", type_=calls.c.ended_at.type), calls.c.ended_at),
             error=func.coalesce(bindparam("new_error", type_=calls.c.error.type), calls.c.error),
+            end_reason=func.coalesce(bindparam("new_end_reason", type_=calls.c.end_reason.type), calls.c.end_reason),
+            usage=func.coalesce(bindparam("new_usage", type_=calls.c.usage.type), calls.c.usage),
+            confirmed=func.coalesce(bindparam("new_confirmed", type_=calls.c.confirmed.type), calls.c.confirmed),
             attempts=calls.c.attempts + bindparam("more_attempts", type_=calls.c.attempts.type),
         )
     )

@@ -18,6 +18,7 @@ COMMANDS = {
     "serve": ("serve", "Run the gateway."),
     "check": ("check", "Show the effective configuration and what is missing."),
     "rulebook": ("rulebook", "Check, show and export the rules."),
+    "profiles": ("profiles", "Check and upgrade profiles, and print their schema."),
     "decide": ("decide", "Test a call: what would happen to it, and why."),
     "replay": ("replay", "Run past calls through a draft or a revision: which would go elsewhere?"),
     "calls": ("calls", "Look at calls."),

@@ -1,8 +1,8 @@
 """The emulator's HTTP surface: OpenAI's paths under `/v1`, and the emulator's own under `/_emulator` (`control`).
 
 Call control on both surfaces (`/v1/realtime/calls/{id}/accept`, `reject`, `refer`, `hangup`, and the same below
-`/v1/live/sessions/{id}`), `/v1/realtime/client_secrets` and `/v1/models`, with the bodies and errors that OpenAI's own
-SDK speaks.
+`/v1/live/sessions/{id}`), the calls' sidebands (`/v1/realtime`), `/v1/realtime/client_secrets` and `/v1/models`, with
+the bodies and errors that OpenAI's own SDK speaks.
 """
 
 import asyncio
@@ -11,9 +11,9 @@ from typing import Final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, Route, WebSocketRoute
 
 from gateway.emulator.answers import NO_KEY, WRONG_KEY, Answer, error_answer
 from gateway.emulator.control import control_routes
@@ -21,6 +21,7 @@ from gateway.emulator.dialer import Dialer
 from gateway.emulator.faults import Command, Line
 from gateway.emulator.line import BrokenLine, hung_up
 from gateway.emulator.record import Arrival
+from gateway.emulator.sideband import Sideband, SidebandDoor
 from gateway.emulator.upstream import EmulatedUpstream
 
 _COMMANDS: Final = frozenset(command.value for command in Command)
@@ -29,15 +30,20 @@ _JSON: Final = {"content-type": "application/json"}
 
 
 def create_emulator(
-    upstream: EmulatedUpstream, *, api_key: str | None = None, dialer: Dialer | None = None
+    upstream: EmulatedUpstream,
+    *,
+    api_key: str | None = None,
+    dialer: Dialer | None = None,
+    sideband: Sideband | None = None,
 ) -> Starlette:
     """The ASGI application. `api_key` None lets every key pass; without a `dialer` calls cannot be placed over HTTP.
 
     Broken and silent lines need `gateway.emulator.server`: under another server such a request fails.
     """
-    api = _Api(upstream, api_key)
+    api = _Api(upstream, api_key, sideband or Sideband(upstream))
     return Starlette(
         routes=[
+            WebSocketRoute("/v1/realtime", SidebandDoor(api.sideband, api.refuse_key)),
             Route("/v1/realtime/calls/{call_id}/{command}", api.command, methods=["POST"]),
             Route("/v1/live/sessions/{call_id}/{command}", api.live_command, methods=["POST"]),
             Route("/v1/realtime/client_secrets", api.client_secrets, methods=["POST"]),
@@ -51,8 +57,9 @@ def create_emulator(
 class _Api:
     """OpenAI's side."""
 
-    def __init__(self, upstream: EmulatedUpstream, api_key: str | None) -> None:
+    def __init__(self, upstream: EmulatedUpstream, api_key: str | None, sideband: Sideband) -> None:
         self._upstream = upstream
+        self.sideband = sideband
         self._api_key = None if api_key is None else api_key.encode()
 
     async def command(self, request: Request) -> Response:
@@ -78,7 +85,9 @@ class _Api:
         except ClientDisconnect:
             return Response()  # the request never arrived whole; nobody reads this
         arrival = self._upstream.record.arrived(call_id, command, body, live=live)
-        answer = self._refuse_key(request) or self._upstream.answer(arrival)
+        answer = self.refuse_key(request) or self._upstream.answer(arrival)
+        if arrival.applied and command == Command.ACCEPT:
+            self.sideband.answered(self._upstream.calls[call_id])
         if answer.delay and not await _outlasts(answer.delay, request):
             return Response()  # nobody waits for it any more
         if answer.line is not Line.ANSWERED:
@@ -86,8 +95,8 @@ class _Api:
         self._upstream.record.answered(arrival, answer.status)
         return _respond(answer, arrival)
 
-    def _refuse_key(self, request: Request) -> Answer | None:
-        """Either header is taken, as Azure's `api-key` leads to the same API."""
+    def refuse_key(self, request: HTTPConnection) -> Answer | None:
+        """What is wrong with a client's key. Either header is taken, as Azure's `api-key` leads to the same API."""
         if self._api_key is None:
             return None
         given = request.headers.get("authorization", "").removeprefix("Bearer ") or request.headers.get("api-key", "")

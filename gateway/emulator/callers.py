@@ -5,7 +5,7 @@ each kind once, shuffled, so that none is rare. Nothing here depends on the time
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -13,6 +13,7 @@ from typing import Final
 from gateway.emulator.invite import Invite, Trunk, new_call_id
 from gateway.emulator.record import Arrival
 from gateway.emulator.scenarios import CATALOGUE, Scenario
+from gateway.emulator.talks import HangsUp, Says, Talk
 
 # The rulebook that these callers expect, as a document of DESIGN section 4.
 DEMO_RULEBOOK: Final = Path(__file__).with_name("demo.toml")
@@ -78,7 +79,8 @@ def _settled(decision: str, state: str, *applied: str) -> Expected:
     return Expected(decision=decision, states=frozenset({state}), applied=applied)
 
 
-_ACCEPTED: Final = _settled("accept", "accepted", "accept")
+_ACCEPTED: Final = _settled("accept", "ended", "accept")  # by the caller, who hangs up after a word or two
+_CHAT: Final = Talk(moments=(Says(text="Good morning!", after=0.2), HangsUp(after=0.3)))
 _REJECTED: Final = _settled("reject", "rejected", "reject")
 _REFERRED: Final = _settled("refer", "referred", "accept", "refer")
 _FELL_BACK: Final = _settled("accept", "rejected", "reject")
@@ -152,6 +154,8 @@ def _make(part: _Part, random: Random) -> Caller:
         extra=part.extra,
     )
     scenario = CATALOGUE[part.scenario]
+    if part.expected is _ACCEPTED:
+        scenario = replace(scenario, talk=_CHAT)
     return Caller(
         call_id=new_call_id(random),
         invite=invite,

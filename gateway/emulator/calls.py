@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final, Protocol
 
 from gateway.emulator.faults import Command
 from gateway.emulator.scenarios import PLAIN, Scenario
+from gateway.emulator.talks import Parting
 
 
 class State(StrEnum):
@@ -55,6 +56,16 @@ EFFECTS: Final[Mapping[tuple[State, Command], State | Refusal]] = MappingProxyTy
 )
 
 
+class Listener(Protocol):
+    """Someone on a call's sideband."""
+
+    def hear(self, event: Mapping[str, Any]) -> None:
+        """Take note of an event."""
+
+    def part(self, parting: Parting) -> None:
+        """Be disconnected: the call is over, or the connection broke."""
+
+
 @dataclass(kw_only=True, slots=True)
 class EmulatedCall:
     """One call as the upstream sees it. Changes only by `apply` and `end`."""
@@ -64,6 +75,10 @@ class EmulatedCall:
     state: State = State.RINGING
     reached: Counter[Command] = field(default_factory=Counter)  # requests seen, whatever became of them
     webhook_answers: list[int | None] = field(default_factory=list)  # HTTP statuses; None where no answer came
+    answered_at: int | None = None  # µs; when it was accepted
+    session: Mapping[str, Any] = field(default_factory=dict)  # that it was accepted with
+    listeners: set[Listener] = field(default_factory=set)  # on its sideband
+    attached: int = 0  # how often someone has got onto its sideband
 
     def count(self, command: Command) -> int:
         """How many requests of `command` came before this one, which is counted too."""
@@ -76,9 +91,19 @@ class EmulatedCall:
         effect = EFFECTS.get((self.state, command), Refusal.NOT_FOUND)
         if isinstance(effect, Refusal):
             return effect
-        self.state = effect
+        self._enter(effect)
         return None
 
-    def end(self, state: State) -> None:
+    def end(self, state: State, parting: Parting = Parting.DROPPED) -> None:
         """End the call from outside the API: the caller hung up (GONE) or the session broke (DIED)."""
+        self._enter(state, parting)
+
+    def drop(self, parting: Parting = Parting.DROPPED) -> None:
+        """Disconnect everyone on the sideband."""
+        while self.listeners:
+            self.listeners.pop().part(parting)
+
+    def _enter(self, state: State, parting: Parting = Parting.DROPPED) -> None:
         self.state = state
+        if state is not State.ACTIVE:
+            self.drop(parting)

@@ -16,6 +16,7 @@ from typing import Any, Final, Self
 import httpx
 
 from gateway.app import Gateway, create_app
+from gateway.calls.lifecycle import TERMINAL, State
 from gateway.clock import SystemClock
 from gateway.emulator.callers import DEMO_RULEBOOK, Caller, callers
 from gateway.emulator.dialer import Dialer
@@ -30,9 +31,8 @@ UPSTREAM_TIMEOUT: Final = "1"
 # A call that is not settled by then has failed: the decision's deadline, twice, and some patience.
 SETTLED_WITHIN: Final = 30.0
 
-_STILL_WORKING: Final = frozenset(
-    {"decided", "accepting", "accept_unknown", "rejecting", "referring", "refer_wait", "refer_unknown", "ending"}
-)
+# Every caller who is accepted hangs up soon, so an accepted call is not at its end either.
+_STILL_WORKING: Final = frozenset(State) - TERMINAL
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -19,7 +19,7 @@ from gateway.emulator.faults import Line
 TRANSPORT: Final = "emulator.transport"
 
 # SO_LINGER on with a time of zero: closing discards what is queued and sends RST (Linux tcp(7), socket(7)).
-_NO_LINGER: Final = struct.pack("ii", 1, 0)
+NO_LINGER: Final = struct.pack("ii", 1, 0)
 
 # A status line, a header that promises more than follows, and a body that stops in a word.
 _HALF_A_REPLY: Final = (
@@ -29,7 +29,7 @@ _HALF_A_REPLY: Final = (
 
 async def hung_up(receive: Receive) -> None:
     """Wait until the client has closed its connection, or we have."""
-    while (await receive())["type"] != "http.disconnect":
+    while (await receive())["type"] not in ("http.disconnect", "websocket.disconnect"):
         pass
 
 
@@ -46,7 +46,7 @@ class BrokenLine(Response):
 
 
 def _reset(transport: asyncio.Transport) -> None:
-    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
     transport.abort()
 
 

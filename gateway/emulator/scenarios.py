@@ -21,6 +21,7 @@ from gateway.emulator.faults import (
     scripted_fault,
     slow,
 )
+from gateway.emulator.talks import QUIET, CallsTool, Drops, Fails, HangsUp, Parting, Presses, Says, Talk
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,6 +43,7 @@ class Scenario:
     troubles: tuple[Trouble, ...] = ()  # in order; those of different commands do not touch each other
     gone: bool = False  # the caller hangs up before any command arrives
     delivery: Delivery = Delivery()
+    talk: Talk = QUIET  # what happens once it is answered
 
     def fault(self, command: Command, earlier: int) -> Fault | None:
         """The fault that a request of `command` meets after `earlier` others of it."""
@@ -91,6 +93,38 @@ _ANNOUNCED: Final = (
     Scenario(name="late", meaning="the call is announced ten minutes late", delivery=Delivery(age=_LATE), gone=True),
     Scenario(name="forged", meaning="a stranger forges the announcement", delivery=Delivery(forged=True)),
     Scenario(name="twin", meaning="the call is announced for the Live API as well", delivery=Delivery(twin=True)),
+    Scenario(
+        name="abandoned",
+        meaning="the caller hangs up while ringing and is accepted all the same",
+        troubles=(Trouble(command=_A, fault=empty_promise(), times=_ALWAYS),),
+        gone=True,
+    ),
+    Scenario(
+        name="attach-slow",
+        meaning="the sideband is found only after 0.6 seconds",
+        talk=Talk(attach_lag=0.6, moments=(HangsUp(after=1.5),)),
+    ),
+)
+
+# How calls go on once they are answered.
+_TALKS: Final = (
+    ("talk", "the caller asks one thing and hangs up", (Says(text="When do you open?"), HangsUp(after=0.3))),
+    ("talk-goodbye", "the caller hangs up, with a close frame", (HangsUp(after=0.3, parting=Parting.CLOSED),)),
+    (
+        "transfer-by-model",
+        "the model transfers the caller",
+        (Says(text="A person, please."), CallsTool(name="transfer_call", arguments='{"target":"operator"}')),
+    ),
+    ("hang-up-by-model", "the model says goodbye", (Says(text="Bye!"), CallsTool(name="hang_up"))),
+    (
+        "note-by-model",
+        "the model leaves a note",
+        (CallsTool(name="send_note", arguments='{"text":"Call back on Monday."}'), HangsUp(after=0.3)),
+    ),
+    ("presses-0", "the caller presses 0", (Says(text="Hello?"), Presses(keys="0"))),
+    ("presses-pin", "the caller types a PIN", (Presses(keys="4711#"), HangsUp(after=0.3))),
+    ("sideband-drops", "the sideband drops and the call goes on", (Drops(), Says(text="Still there?", after=0.3))),
+    ("session-expires", "the session is over its limit", (Fails(code="session_expired"), HangsUp(after=0.01))),
 )
 
 CATALOGUE: Final[Mapping[str, Scenario]] = MappingProxyType(
@@ -103,6 +137,10 @@ CATALOGUE: Final[Mapping[str, Scenario]] = MappingProxyType(
                 for name, meaning, command, fault, times in _TROUBLED
             ),
             *_ANNOUNCED,
+            *(
+                Scenario(name=name, meaning=meaning, talk=Talk(moments=moments, patient=True))
+                for name, meaning, moments in _TALKS
+            ),
         )
     }
 )

@@ -17,6 +17,7 @@ from gateway.emulator.calls import EmulatedCall
 from gateway.emulator.dialer import Dialer
 from gateway.emulator.line import TRANSPORT
 from gateway.emulator.record import Record
+from gateway.emulator.sideband import Sideband
 from gateway.emulator.upstream import EmulatedUpstream
 
 # Above the idle time of any client, so that no request is lost to a connection that we are closing.
@@ -65,7 +66,13 @@ class LoopbackServer:
     async def start(self) -> None:
         """Listen. Raises OSError if the port is taken."""
         config = Config(
-            self._app, log_config=None, lifespan="off", ws="none", proxy_headers=False, timeout_keep_alive=_KEEP_ALIVE
+            self._app,
+            log_config=None,
+            lifespan="off",
+            ws="websockets-sansio",
+            ws_per_message_deflate=False,
+            proxy_headers=False,
+            timeout_keep_alive=_KEEP_ALIVE,
         )
         config.load()
         loop = asyncio.get_running_loop()
@@ -111,7 +118,14 @@ class EmulatorServer(LoopbackServer):
         port: int = 0,
     ) -> None:
         self.upstream = upstream or EmulatedUpstream()
-        super().__init__(create_emulator(self.upstream, api_key=api_key, dialer=dialer), host=host, port=port)
+        self._sideband = Sideband(self.upstream)
+        app = create_emulator(self.upstream, api_key=api_key, dialer=dialer, sideband=self._sideband)
+        super().__init__(app, host=host, port=port)
+
+    async def stop(self) -> None:
+        """Stop listening, cut every connection, end every script."""
+        await super().stop()
+        await self._sideband.close()
 
     @property
     def base_url(self) -> str:

@@ -4,8 +4,9 @@ No I/O: `app` speaks HTTP for it, `dialer` announces its calls. A request that r
 else happens, so that a test also sees the requests whose replies were lost.
 """
 
+from collections.abc import Mapping
 from hashlib import blake2b
-from typing import Final
+from typing import Any, Final
 
 from gateway.clock import Clock, SystemClock
 from gateway.emulator import bodies
@@ -159,6 +160,16 @@ class EmulatedUpstream:
         if (reason := call.apply(command)) is not None:
             return refusal(reason, call.call_id)
         arrival.applied = True
+        if command is Command.ACCEPT:
+            call.answered_at, call.session = (
+                self.clock.now(),
+                {} if mistake is not None else dict(_object(arrival.body)),
+            )
         if mistake is not None:
             call.end(State.DIED)
         return DONE
+
+
+def _object(body: bytes) -> Mapping[str, Any]:
+    document = bodies.read(body)
+    return {} if isinstance(document, Mistake) else document

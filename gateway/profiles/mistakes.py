@@ -152,7 +152,7 @@ def _wrong(expected: str) -> Callable[[ErrorDetails, Sequence[Step]], tuple[str,
 
 def _bound(words: str, bound: str) -> Callable[[ErrorDetails, Sequence[Step]], tuple[str, str]]:
     def told(detail: ErrorDetails, steps: Sequence[Step]) -> tuple[str, str]:
-        return "out_of_range", f"must be {words} {detail['ctx'][bound]:g}, not {detail['input']:g}"
+        return "out_of_range", f"must be {words} {detail['ctx'][bound]:g}, not {_short(detail['input'])}"
 
     return told
 
@@ -203,7 +203,13 @@ def _kind_of(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     kinds = {str: "a text", int: "a number", float: "a number", dict: "a table", list: "a list"}
-    return f"{kinds.get(type(value), type(value).__name__)}{f' ({value:g})' if isinstance(value, float | int) else ''}"
+    number = f" ({_short(value)})" if isinstance(value, float | int) else ""
+    return f"{kinds.get(type(value), type(value).__name__)}{number}"
+
+
+def _short(number: object) -> str:
+    """A number as it was written, unless somebody wrote hundreds of digits."""
+    return f"{number!r:.20}"
 
 
 # ---- which models a place of pydantic's belongs to

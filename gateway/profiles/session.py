@@ -181,7 +181,8 @@ class TranscriptionProfile(_Profile):
 
 
 def _kind(profile: Any) -> str | None:
-    return profile.get("type") or "realtime" if isinstance(profile, dict) else "realtime"
+    kind = profile.get("type", "realtime") if isinstance(profile, dict) else "realtime"
+    return kind if isinstance(kind, str) else "realtime"  # whose own field then says that it is no text
 
 
 Profile = Annotated[

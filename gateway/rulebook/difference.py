@@ -77,7 +77,7 @@ def _changes(before: Rulebook, after: Rulebook) -> Iterator[ItemChange]:
     if before.default != after.default:
         yield ItemChange(kind=ItemKind.DEFAULT, name="", before=before.default, after=after.default)
     if before.expect != after.expect:
-        yield ItemChange(kind=ItemKind.EXPECT, name="", before=before.expect, after=after.expect)
+        yield ItemChange(kind=ItemKind.EXPECT, name="", before=before.expect or None, after=after.expect or None)
 
 
 def _named(kind: ItemKind, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[ItemChange]:
@@ -145,7 +145,7 @@ def apply(changes: Sequence[ItemChange], rulebook: Rulebook) -> Rulebook:
         elif kind is ItemKind.DEFAULT:
             rulebook = replace(rulebook, default=made[0].after)
         elif kind is ItemKind.EXPECT:
-            rulebook = replace(rulebook, expect=made[0].after)
+            rulebook = replace(rulebook, expect=made[0].after or ())
         else:
             section = f"{kind}s"
             rulebook = with_section(rulebook, section, _apply_named(made, getattr(rulebook, section)))

@@ -23,7 +23,7 @@ from gateway.errors import GatewayError
 from gateway.journal import Journal
 from gateway.rulebook.commit import commit
 from gateway.rulebook.current import Compiled, Current, compile_rulebook, years_around
-from gateway.rulebook.difference import counts, difference
+from gateway.rulebook.difference import ItemChange, counts, difference
 from gateway.rulebook.edit import Edit
 from gateway.rulebook.examination import (
     BrokenExpectations,
@@ -35,11 +35,11 @@ from gateway.rulebook.examination import (
     problems_of,
 )
 from gateway.rulebook.expectations import broken_expectations
-from gateway.rulebook.item_store import Writing
 from gateway.rulebook.precondition import check_matches
 from gateway.rulebook.row_plan import plan_anew, plan_rows
 from gateway.rulebook.store import Publication, Signed, find_revision, newest_number
 from gateway.settings import Settings
+from gateway.switching import switching_often
 from routing_rules import DocumentError, Problem, Rulebook, find_notes, read_document
 
 # How often an edit is made again because another node was faster.
@@ -119,7 +119,10 @@ class Publisher:
         """
         examined = await self._examine(document)
         async with self._turn:
-            return await self._release(base, examined, signed)
+            with switching_often():
+                before = await self._before(base)
+                changes = await asyncio.to_thread(difference, before, examined.rulebook) if before else None
+                return await self._release(base, examined, changes, signed)
 
     async def restore(self, number: int, *, base: int, signed: Signed) -> Released:
         """Publish revision `number` again. Raises as `publish` does, and LookupError if there is no such revision."""
@@ -142,7 +145,8 @@ class Publisher:
                 if base is None:
                     await self._database.read(check_matches, newest, edits)
                 try:
-                    return await self._release_edits(newest, edits, signed)
+                    with switching_often():
+                        return await self._release_edits(newest, edits, signed)
                 except StaleBaseError as error:
                     newest = error.newest
         raise StaleBaseError(newest)
@@ -156,10 +160,11 @@ class Publisher:
         rulebook = await self._rulebook(newest)
         today = to_datetime(self._clock.now()).date()
         examined = await asyncio.to_thread(examine_edits, rulebook, edits, self._refer_guard, today)
-        if not await asyncio.to_thread(difference, rulebook, examined.rulebook):
+        changes = await asyncio.to_thread(difference, rulebook, examined.rulebook)
+        if not changes:
             return Released(newest, examined.warnings)
         try:
-            return await self._release(newest, examined, signed)
+            return await self._release(newest, examined, changes, signed)
         except BrokenExpectations as error:
             # All edits together broke it, and the expectation is not part of what was sent.
             raise BrokenExpectations([replace(problem, pointer="") for problem in error.problems]) from None
@@ -174,18 +179,22 @@ class Publisher:
             raise StaleBaseError(number)
         return await asyncio.to_thread(_read, revision.document)
 
-    async def _release(self, base: int, examined: Examined, signed: Signed) -> Released:
-        """Compile, try, store and put in force what follows `base`."""
+    async def _release(
+        self, base: int, examined: Examined, changes: Sequence[ItemChange] | None, signed: Signed
+    ) -> Released:
+        """Compile, try, store and put in force what follows `base`; without `changes` from it, as a whole."""
         now, rulebook = self._clock.now(), examined.rulebook
-        before = await self._before(base)
         force = signed.forced_for is not None
         tried = await asyncio.to_thread(self._try, rulebook, base + 1, now, force)
-        writing, changed = await self._plan(before, base + 1, rulebook)
+        if changes is None:
+            writing = await asyncio.to_thread(plan_anew, base + 1, rulebook)
+        else:
+            writing = await self._database.read(plan_rows, base + 1, rulebook, changes)
         publication = Publication(
             number=base + 1,
             signed=signed if tried.broken else replace(signed, forced_for=None),
             created_at=now,
-            counts=changed,
+            counts={} if changes is None else counts(changes),
             writing=writing,
         )
         published = await commit(publication, self._database, self._journal)
@@ -204,15 +213,6 @@ class Publisher:
             return await self._rulebook(base)
         except DocumentError:
             return None
-
-    async def _plan(
-        self, before: Rulebook | None, number: int, rulebook: Rulebook
-    ) -> tuple[Writing, Mapping[str, int]]:
-        """The rows that the revision writes, and how many items it changes."""
-        if before is None:
-            return await asyncio.to_thread(plan_anew, number, rulebook), {}
-        changes = await asyncio.to_thread(difference, before, rulebook)
-        return await self._database.read(plan_rows, number, rulebook, changes), counts(changes)
 
     def _try(self, rulebook: Rulebook, number: int, now: int, force: bool) -> Tried:
         """Compile a rulebook and try its expectations. Raises BrokenExpectations unless forced."""

@@ -25,7 +25,7 @@ def plan_rows(connection: Connection, number: int, rulebook: Rulebook, changes: 
             gone, come = _plan_entries(connection, number, change)
             ends += gone
             rows += come
-        if change.after is not None and not (change.kind is ItemKind.EXPECT and not change.after):  # left off if empty
+        if change.after is not None:
             value = len(change.after) if change.kind is ItemKind.LIST else write_item(change.kind, change.after)
             place = places.of[change.name] if change.kind is ItemKind.RULE else 0
             rows.append(Row(change.kind, change.name, place, msgspec.json.encode(value), number))

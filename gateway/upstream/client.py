@@ -59,6 +59,10 @@ class Upstream:
         """Seconds for one attempt: the endpoint's own, or else the usual."""
         return self._lines[endpoint].timeout or usual
 
+    def authorization(self, endpoint: str) -> Mapping[str, str]:
+        """The header that shows the endpoint's upstream who we are; empty where it has no key."""
+        return self._lines[endpoint].authorization
+
     def in_flight(self, endpoint: str) -> int:
         """Requests to the endpoint's upstream that are under way."""
         return self._lines[endpoint].in_flight
@@ -126,7 +130,8 @@ class _Line:
 
     def use_key(self, endpoint: Endpoint) -> None:
         """Send this endpoint's key from now on."""
-        self.headers = httpx.Headers(_headers(endpoint))
+        self.authorization = _authorization(endpoint)
+        self.headers = httpx.Headers({**_HEADERS, **self.authorization})
         key = endpoint.api_key.get_secret_value() if endpoint.api_key else None
         self.fingerprint = None if key is None else sha256(key.encode()).hexdigest()[:8]
 
@@ -148,16 +153,17 @@ class _Line:
             self._free.release()
 
 
-def _headers(endpoint: Endpoint) -> dict[str, str]:
-    headers = {"content-type": "application/json", "user-agent": "sip-call-gateway"}
+_HEADERS: Final = {"content-type": "application/json", "user-agent": "sip-call-gateway"}
+
+
+def _authorization(endpoint: Endpoint) -> dict[str, str]:
+    """The header with the endpoint's API key, if it has one. Raises ConfigurationError for an impossible key."""
     if endpoint.api_key is None:
-        return headers
+        return {}
     key = endpoint.api_key.get_secret_value()
     if not key.isascii() or not key.isprintable():
         raise ConfigurationError(f"the API key of the endpoint {endpoint.name!r} holds characters no header may hold")
-    if endpoint.auth == "api-key":
-        return {**headers, "api-key": key}
-    return {**headers, "authorization": f"Bearer {key}"}
+    return {"api-key": key} if endpoint.auth == "api-key" else {"authorization": f"Bearer {key}"}
 
 
 def _retry_after(value: str | None, now: float) -> float | None:

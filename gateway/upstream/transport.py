@@ -35,6 +35,11 @@ NEXT_ADDRESS: Final = 0.25
 Origin = tuple[bytes, str, int]  # scheme, host, port
 
 
+def tls_context() -> ssl.SSLContext:
+    """Whom we trust to be the upstream: httpx's choice. Holds some hundred certificates; make one for all."""
+    return httpx.create_ssl_context()
+
+
 class Transport(httpx.AsyncBaseTransport):
     """Sends requests, each on a connection of its own while it lasts. `aclose` cuts all connections.
 
@@ -91,7 +96,7 @@ class Transport(httpx.AsyncBaseTransport):
         scheme, host, port = origin
         secure = scheme == b"https"
         if secure and self._tls is None:
-            self._tls = httpx.create_ssl_context()
+            self._tls = tls_context()
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(seconds):

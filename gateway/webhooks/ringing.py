@@ -152,4 +152,5 @@ class Ringing:
             "node": lease.node if lease else None,
             "epoch": 1 if lease else 0,
             "lease_until": lease.until if lease else 0,
+            "orders": None,
         }

@@ -90,6 +90,12 @@ class Victim:
         }
         self._process: asyncio.subprocess.Process | None = None
 
+    @property
+    def pid(self) -> int:
+        """Of the process that was started last."""
+        assert self._process is not None
+        return self._process.pid
+
     async def start(self, client: httpx.AsyncClient) -> float:
         """Start, and wait until it is ready; the seconds that took."""
         started = time.monotonic()

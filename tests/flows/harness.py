@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from gateway.clock import SystemClock
 from gateway.emulator.dialer import Dialer
 from gateway.emulator.server import EmulatorServer
 from gateway.emulator.upstream import EmulatedUpstream
+from gateway.monitor.watch import Patience
 from gateway.server import running
 from gateway.settings import Settings, load_settings
 
@@ -53,13 +54,13 @@ class Running:
         answer = await self.client.get(f"/calls/{call_id}/events")
         return [event["kind"] for event in answer.raise_for_status().json()["items"]]
 
-    async def settled(self, call_id: str, *, within: float = 15.0) -> dict[str, Any]:
-        """A call once it owes no work."""
+    async def settled(self, call_id: str, *, within: float = 15.0, ended: bool = False) -> dict[str, Any]:
+        """A call once it owes no work; with `ended`, once it is over."""
         clock = SystemClock()
         deadline = clock.monotonic() + within
         while True:
             call = await self.call(call_id)
-            if call is not None and call["state"] not in STILL_WORKING:
+            if call is not None and call["state"] not in STILL_WORKING | ({"accepted"} if ended else set()):
                 return call
             assert clock.monotonic() < deadline, f"{call_id} is not settled: {call}"
             await asyncio.sleep(0.02)
@@ -71,15 +72,17 @@ async def running_gateway(
     directory: Path,
     *,
     upstream: EmulatedUpstream | None = None,
+    emulator: EmulatorServer | None = None,
+    patience: Patience | None = None,
     reloads: bool = False,
     **settings: str,
 ) -> AsyncIterator[Running]:
     """Run a gateway on `database_url` and an emulated upstream.
 
     `settings` are variables that differ, an empty text standing for none; with `reloads` the gateway reads its
-    configuration anew, as `serve` does.
+    configuration anew, as `serve` does. A running `emulator` that is given is used, and goes on running.
     """
-    async with EmulatorServer(upstream) as emulator:
+    async with nullcontext(emulator) if emulator else EmulatorServer(upstream) as emulator:
         environment = {
             "OPENAI_API_KEY": "sk-flows",
             "OPENAI_WEBHOOK_SECRET": SECRET,
@@ -98,6 +101,7 @@ async def running_gateway(
             load(),
             clock=SystemClock(),
             on_death=lambda: deaths.append("the journal's writer"),
+            patience=patience,
             load=load if reloads else None,
         )
         async with running(create_app(gateway), on_stopping=gateway.begin_stop) as port:

@@ -1,8 +1,9 @@
-"""Publish rulebooks while calls ring, and prove that each call was decided whole, by the revision that it names.
+"""Publish and edit rulebooks while calls ring, and prove that each call was decided by the revision that it names.
 
     python -m tests.flows.swap --publishes 100 --calls 10000
 
-Every revision decides in ways of its own: other profiles, statuses, targets and rule ids. Afterwards each call is
+Every revision decides in ways of its own: other profiles, statuses, targets and rule ids, or, every second time, one
+rule that is edited, moved or added and one profile that says something else. Afterwards each call is
 decided again by the revision that its row names, from its stored facts, at its stored time; rule, reason and the plan's
 bytes must come out the same. A call decided half by one revision and half by the next would betray itself.
 """
@@ -67,6 +68,21 @@ def rulebook(number: int) -> dict[str, Any]:
     }
 
 
+async def edit(running: Running, number: int) -> None:
+    """Change what the revision before decides, item by item, as one revision."""
+    before, line = number - 1, number // 2 % len(LINES)
+    changes = [
+        {"op": "put", "path": f"/profiles/agent-{before}", "value": {"model": f"gpt-{number}"}},
+        {"op": "put", "path": f"/rules/rule-{before}-{line}", "value": {"then": {"reject": 400 + number % 50 * 2}}},
+        {"op": "create", "path": f"/rules/new-{number}", "position": 1,
+         "value": {"when": {"called": LINES[line - 1], "share": 50}, "then": {"accept": f"agent-{before}"}}},
+        {"op": "move", "path": f"/rules/rule-{before}-0", "position": 9},
+    ]  # fmt: skip
+    match = {"if-match": f'"{before}"'}
+    answer = await running.client.post("/rulebook/changes", json={"changes": changes}, headers=match)
+    assert answer.status_code == 200, answer.text
+
+
 async def swap_under_load(database_url: str, directory: Path, *, publishes: int, calls: int, seed: int = 1) -> Report:
     """Let `calls` calls ring while `publishes` rulebooks are published, evenly spread among them."""
     report = Report(publishes=publishes)
@@ -85,7 +101,7 @@ async def swap_under_load(database_url: str, directory: Path, *, publishes: int,
 
         async def publish() -> None:
             for number in range(1, publishes + 1):
-                await running.publish(rulebook(number))
+                await (running.publish(rulebook(number)) if number % 2 else edit(running, number))
                 due = number * calls // publishes
                 async with progress:
                     await progress.wait_for(lambda due=due: rung >= due)  # type: ignore[misc]

@@ -5,8 +5,11 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import pytest
+
 from gateway.emulator.invite import Invite, Trunk, new_call_id
 from tests.flows.harness import Running, running_gateway
+from tests.gateway.profiles.test_legacy import FIRST, SECOND
 
 SALES = "+33199000100"
 VISITOR = "+33199001234"
@@ -50,3 +53,15 @@ async def test_each_call_gets_its_own_words_and_keeps_the_profiles_metadata(data
         conduct = regular["plan"][0]["conduct"]
         assert conduct["max_seconds"] == 900
         assert conduct["greeting"].endswith("Europe/Paris.")
+
+
+@pytest.mark.parametrize("generation", [FIRST, SECOND], ids=["first", "second"])
+async def test_a_session_of_the_beta_is_upgraded_published_and_answers_a_call(
+    database_url: str, tmp_path: Path, generation: dict[str, Any]
+) -> None:
+    async with running_gateway(database_url, tmp_path) as running:
+        upgraded = (await running.client.post("/profile-upgrades", json={"session": generation})).json()
+        await running.publish({"profiles": {"beta": upgraded["profile"]}, "default": {"accept": "beta"}})
+        call = await ring(running, VISITOR)
+        assert (call["state"], call["decision"]["profile"]) == ("accepted", "beta")
+        assert accepted(running, call) == {"type": "realtime", **upgraded["profile"]}

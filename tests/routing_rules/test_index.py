@@ -1,11 +1,15 @@
 """The index: where it files rules, and that it asks only few."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from routing_rules import CallFacts, CompiledTable
-from tests.routing_rules.calls import call, question, table
+from routing_rules import CallFacts, CompiledTable, Reject, Rule, Rulebook, compile_table, decide, read_document
+from routing_rules.table import FEW
+from tests.routing_rules.calls import QUESTIONS, TUESDAY, call, documents, matches, question, table
 
 
 def led_to(compiled: CompiledTable, facts: CallFacts) -> set[int]:
@@ -102,3 +106,40 @@ def test_a_regex_leads_only_to_rules_that_are_filed_under_it() -> None:
     compiled = table({"when": {"called": "re:.*0"}}, {"when": {"called": "re:.*00", "caller": "+1415*"}})
     assert led_to(compiled, call(caller="+44")) == {0}
     assert led_to(compiled, call()) == {0, 1}
+
+
+# --- an index with other rules ----------------------------------------------------------------------------------------
+
+
+@settings(max_examples=60, deadline=None)
+@given(documents(), documents(), QUESTIONS, st.randoms(use_true_random=False))
+def test_an_index_with_other_rules_decides_as_asking_every_rule_in_turn_does(one, other, questions, random) -> None:
+    before, strangers = read_document(one), read_document(other)
+    rules = list(before.rules)
+    random.shuffle(rules)
+    for position, stranger in enumerate(strangers.rules[: len(rules)]):
+        if random.random() < 0.5:
+            rules[position] = replace(stranger, id=f"new-{position}")
+    edited = replace(before, rules=tuple(rules))
+    compiled = compile_table(edited, like=compile_table(before))
+    for facts, now, usage in questions:
+        asked = question(compiled, facts, now, usage)
+        expected = next((rule.id for rule in rules if matches(rule, asked)), None)
+        assert decide(compiled, facts, now, usage).rule == expected
+
+
+def test_an_index_with_other_rules_leaves_the_one_it_came_from_as_it_was() -> None:
+    compiled = table({"when": {"called": "+15551230000"}}, {"when": {"called": "re:.*7"}})
+    moved = replace(compiled.rulebook.rules[0], id="new")
+    index = compiled.index.with_rules({0: replace(moved, enabled=False), 1: replace(moved, id="r1")})
+    assert led_to(compiled, call()) == {0}
+    asked = question(compiled, call())
+    assert index.postings(asked) == [[1]]
+    assert not index.postings(question(compiled, call(called="+7")))
+
+
+def test_many_other_rules_make_a_new_index() -> None:
+    rules = tuple(Rule(id=f"r{number}", then=Reject()) for number in range(FEW + 1))
+    before = Rulebook(rules=rules)
+    edited = replace(before, rules=tuple(replace(rule, enabled=False) for rule in rules))
+    assert decide(compile_table(edited, like=compile_table(before)), call(), TUESDAY).reason == "no_rules"

@@ -34,6 +34,7 @@ SHADOWED: dict[str, tuple[Conditions, Conditions]] = {
         {"called": "+1555*", "country": "DE", "active_below": 2},
     ),
     "facts": ({"media": ["rtp", "srtp"]}, {"media": "srtp"}),
+    "a share of everybody": ({"called": "+1*", "share": 100}, {"called": "+1555*"}),
     "hours": ({"during": ["day", "night"]}, {"during": "day"}),
     "a header's value": ({"header": {"X-A": "1*"}}, {"header": {"X-A": ["1", "12*"]}}),
     "a header that is there": ({"header": {"X-A": "present"}}, {"header": {"X-A": "1"}}),

@@ -122,16 +122,16 @@ CASES: dict[str, tuple[Job, RetryDecision, Conclusion]] = {
 @pytest.mark.parametrize("name", CASES)
 def test_an_ended_action_is_concluded(name: str) -> None:
     job, decision, expected = CASES[name]
-    assert conclude(job, decision, open_to_all) == expected
+    assert conclude(job, decision, open_to_all, watched=False) == expected
 
 
 def test_a_target_that_the_guard_has_closed_meanwhile_is_passed_over() -> None:
-    conclusion = conclude(a_job(REFER, Command.ACCEPT), SUCCESS, closed_to_one)
+    conclusion = conclude(a_job(REFER, Command.ACCEPT), SUCCESS, closed_to_one, watched=False)
     assert conclusion.follow == Follow(command=Command.REFER, step=0, target=1)
 
 
 def test_when_the_guard_lets_no_target_pass_a_silent_caller_is_hung_up() -> None:
-    conclusion = conclude(a_job(REFER, Command.ACCEPT), SUCCESS, lambda target: "closed")
+    conclusion = conclude(a_job(REFER, Command.ACCEPT), SUCCESS, lambda target: "closed", watched=False)
     assert conclusion.events == (Event.SUCCEEDED, Event.HANGUP_STARTED)
     assert conclusion.follow == Follow(command=Command.HANGUP, step=0)
 

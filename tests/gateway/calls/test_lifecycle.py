@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.calls.lifecycle import BIRTHS, TERMINAL, TRANSITIONS, Event, State, advance, draw
+from gateway.calls.lifecycle import BIRTHS, LIVE, TERMINAL, TRANSITIONS, Event, State, advance, draw
 from gateway.errors import IllegalTransition
 
 LIVES = {
@@ -37,6 +37,24 @@ LIVES = {
         [Event.IN_DOUBT, Event.RESENDING, Event.IN_DOUBT, Event.UNCLEAR],
         State.ACCEPTED,
     ),
+    "seen on the sideband, and over": (
+        State.ACCEPTING,
+        [Event.SUCCEEDED, Event.CONFIRMED, Event.CLOSED],
+        State.ENDED,
+    ),
+    "in doubt, and seen": (State.ACCEPTING, [Event.IN_DOUBT, Event.CONFIRMED], State.ACCEPTED),
+    "accepted, and never there": (State.ACCEPTING, [Event.SUCCEEDED, Event.CALLER_GONE], State.GONE),
+    "transferred, which the sideband saw": (
+        State.ACCEPTED,
+        [Event.REFER_STARTED, Event.CONFIRMED, Event.SUCCEEDED, Event.CONFIRMED, Event.CLOSED],
+        State.REFERRED,
+    ),
+    "a transfer that was swallowed leads to the next target": (
+        State.REFER_WAIT,
+        [Event.REFER_STARTED, Event.SUCCEEDED, Event.STAYED],
+        State.ACCEPTED,
+    ),
+    "outlived every session": (State.ACCEPTED, [Event.OUT_OF_TIME], State.ENDED),
     "too old to send": (State.DECIDED, [Event.NEVER_SENT], State.EXPIRED),
     "hung up by us": (State.ACCEPTED, [Event.HANGUP_STARTED, Event.RETRYING, Event.SUCCEEDED], State.ENDED),
 }
@@ -97,6 +115,16 @@ def test_the_terminal_states_are_those_of_the_contract() -> None:
         "lost",
         "failed",
     }
+
+
+def test_being_seen_moves_nothing_but_doubt() -> None:
+    for state in LIVE:
+        expected = State.ACCEPTED if state is State.ACCEPT_UNKNOWN else state
+        assert advance(state, Event.CONFIRMED) is expected
+
+
+def test_a_transfer_in_doubt_is_never_followed_by_another() -> None:
+    assert Event.REFER_STARTED not in TRANSITIONS[State.REFER_UNKNOWN]
 
 
 def test_the_picture_in_the_documentation_is_the_table() -> None:

@@ -39,6 +39,7 @@ CALL = {
     "ended_at": None,
     "attempts": 0,
     "error": None,
+    "end_reason": None,
     "usage": None,
 }
 

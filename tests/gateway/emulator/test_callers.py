@@ -43,7 +43,7 @@ def test_every_round_of_the_deck_shows_everything(crowd: Sequence[Caller]) -> No
         part = crowd[start : start + ROUND]
         assert required <= {caller.scenario.name for caller in part}
         assert {"accept", "reject", "refer", "ignore"} <= {caller.expected.decision for caller in part}
-        assert {"accepted", "rejected", "referred", "ignored", "expired", "gone"} <= {
+        assert {"ended", "rejected", "referred", "ignored", "expired", "gone"} <= {
             state for caller in part for state in caller.expected.states
         }
 

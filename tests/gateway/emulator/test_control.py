@@ -25,6 +25,7 @@ async def test_the_calls_are_listed_newest_first_with_what_reached_them() -> Non
     assert request.pop("at") > 0
     assert request == {
         "command": "accept",
+        "surface": "realtime",
         "body": '{"type":"realtime"}',
         "status": 500,
         "applied": False,

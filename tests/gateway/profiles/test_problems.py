@@ -5,9 +5,15 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from gateway.actions.plan import make_plan
-from gateway.profiles.problems import find_profile_problems, used_by_profiles
+from gateway.profiles.legacy import upgrade
+from gateway.profiles.mistakes import BETA_FIELDS
+from gateway.profiles.problems import find_problems_of, find_profile_problems, used_by_profiles
+from gateway.profiles.profile import conduct_of, session_of
+from gateway.profiles.session import RealtimeProfile
 from gateway.profiles.variables import Call, Rendering
 from routing_rules import CallFacts, Problem, Severity, read_document
 from routing_rules.lists import ListIndex
@@ -161,3 +167,24 @@ def test_what_profiles_use_is_not_unused() -> None:
         "/lists/vip",
         "/lists/hotels",
     }
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.sampled_from(["off", "mcp"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["type", "name", "input", "output", "model", "voice", "extra", "x"]), inner)
+    ),
+    max_leaves=8,
+)
+SOME = st.dictionaries(st.sampled_from([*RealtimeProfile.model_fields, *BETA_FIELDS, "object", "session"]), JSON)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(profile=SOME)
+def test_whatever_somebody_writes_is_told_and_breaks_nothing(profile: dict[str, Any]) -> None:
+    list(find_problems_of({"it": profile}, "it", {}, date(2026, 11, 21)))
+    upgraded = upgrade(profile)
+    list(find_problems_of({"it": upgraded.profile}, "it", {}, date(2026, 11, 21)))
+    session_of(profile)
+    conduct_of(profile)

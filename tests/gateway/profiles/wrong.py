@@ -52,6 +52,7 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
     "too fast": (said(speed=2), "/audio/output/speed", "must be at most 1.5, not 2"),
     "too slow": (said(speed=0.1), "/audio/output/speed", "must be at least 0.25"),
     "too many tokens": (model(max_output_tokens=5000), "/max_output_tokens", "must be at most 4096"),
+    "far too many": (model(max_output_tokens=10**400), "/max_output_tokens", "10000"),
     "no tokens": (model(max_output_tokens=0), "/max_output_tokens", "must be at least 1"),
     "a threshold above one": (
         heard(turn_detection={"type": "server_vad", "threshold": 1.5}),

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from gateway.rulebook.edit import Edit
-from gateway.rulebook.examination import examine, examine_edits
+from gateway.rulebook.examination import FEW, admitted, examine, examine_edits
 from gateway.rulebook.items import ItemKind
-from routing_rules import DocumentError, Problem, Rulebook, read_document
+from gateway.rulebook.refer_guard import ReferGuard
+from routing_rules import DocumentError, Problem, Rulebook, Severity, read_document
 
 TODAY = date(2026, 11, 21)
 DOCUMENT = {
@@ -83,3 +84,50 @@ def test_a_list_that_a_text_looks_something_up_in_cannot_be_taken_away() -> None
 def test_a_rule_cannot_be_made_to_answer_by_what_became_a_transcription() -> None:
     (found,) = errors(put(ItemKind.PROFILE, "sales", {"type": "transcription"}))[:1]
     assert found.code == "transcription_profile"
+
+
+# --- warnings ---------------------------------------------------------------------------------------------------------
+
+GUARD = ReferGuard(None)
+RULES = [
+    {"id": "wide", "when": {"called": "+1*"}, "then": {"reject": 486}},
+    {"id": "narrow", "when": {"called": "+1555*"}, "then": {"reject": 480}},
+]
+
+
+def rule(name: str, **fields: Any) -> Edit:
+    return put(ItemKind.RULE, name, {"id": name, "then": {"reject": 603}, **fields})
+
+
+def warned(*edits: Edit) -> list[tuple[str, str]]:
+    examined = examine_edits(read_document({"rules": RULES}), edits, GUARD, TODAY)
+    return [(problem.code, problem.pointer) for problem in examined.warnings]
+
+
+def test_a_document_is_read_with_its_warnings() -> None:
+    examined = examine({"rules": RULES}, GUARD, TODAY)
+    assert [found.id for found in examined.rulebook.rules] == ["wide", "narrow"]
+    assert [problem.code for problem in examined.warnings] == ["shadowed_rule"]
+
+
+def test_every_error_is_told() -> None:
+    rules = [{"id": "a", "then": {"accept": "nobody"}}, {"id": "b", "then": {"refer": "tel:+19005550100"}}]
+    with pytest.raises(DocumentError) as refused:
+        examine({"rules": rules}, GUARD, TODAY)
+    assert [problem.code for problem in refused.value.problems] == ["missing_profile", "refused_target"]
+
+
+def test_of_edits_only_their_own_doubts_are_told() -> None:
+    assert warned(rule("narrow", when={"called": "+1555*"}, note="n")) == [("shadowed_rule", "")]
+    assert warned(rule("other", when={"called": "+44*"})) == []
+    assert warned(put(ItemKind.LIST, "vip", [])) == [("empty_list", "")]
+
+
+def test_many_edits_are_examined_like_a_document() -> None:
+    many = [rule(f"r{number}", when={"called": f"+1{number}*"}) for number in range(2, FEW + 3)]
+    assert warned(*many) == [("shadowed_rule", "")] * len(many)
+
+
+def test_an_admitted_error_is_a_warning() -> None:
+    problem = Problem(severity=Severity.ERROR, code="broken_expectation", pointer="/expect/0", detail="d")
+    assert admitted(problem).severity is Severity.WARNING

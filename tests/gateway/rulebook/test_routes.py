@@ -104,7 +104,7 @@ async def test_a_publish_answers_with_the_revision_and_the_warnings(api: Api) ->
         "comment": "closed today",
         "forced_for": None,
         "created_at": "2026-09-21T14:13:20.000Z",
-        "counts": {"added": 2, "removed": 8, "changed": 1, "moved": 0},
+        "counts": {"added": 2, "removed": 9, "changed": 0, "moved": 0},
         "changes": None,
     }
 

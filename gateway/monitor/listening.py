@@ -1,0 +1,206 @@
+"""The story of one watched call: get onto its sideband, listen, and when it closes find out whether the call is over.
+
+A closed sideband proves nothing by itself: connections break. So it is opened again; 404 then means that the call is
+over (FACTS section 4), success that only the connection had been lost. Everything that is found out is written by a
+`Move`, which the database checks against the call's true state and the watch's epoch.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+import structlog
+
+from gateway.actions.control import Control
+from gateway.actions.moves import ANY_STATE, Move, Moved, Refusal, move
+from gateway.calls.lifecycle import TERMINAL, State
+from gateway.calls.remark import Remark
+from gateway.clock import Clock
+from gateway.errors import DatabaseUnavailable
+from gateway.journal import Journal
+from gateway.monitor import sighting
+from gateway.monitor.watch import Due, Patience, Watch
+from gateway.upstream.sideband import CallAbsent, Line, SidebandError, Sidebands
+from gateway.upstream.sideband_wire import SESSION_EXPIRED, Trouble, read_happening
+
+# Handshakes under way; after a restart all live calls are attached at once.
+SLOTS: Final = 64
+
+# Between attempts: while a young call may not be attachable yet, and while the upstream cannot be reached.
+YOUNG: Final = 0.2
+FIRST_PAUSE: Final = 0.25
+LONGEST_PAUSE: Final = 10.0
+
+# Before a move is tried again that met an open action, or a database that failed.
+AGAIN: Final = 0.25
+
+log = structlog.get_logger(__name__)
+
+
+class WatchLost(Exception):
+    """Another node watches this call now; what it finds out counts."""
+
+
+class Listening:
+    """Follows calls. `settled` hears of every state that a call is moved to by what was found out."""
+
+    def __init__(
+        self,
+        *,
+        sidebands: Sidebands,
+        journal: Journal,
+        control: Control,
+        patience: Patience,
+        clock: Clock,
+        settled: Callable[[Watch, State], None],
+    ) -> None:
+        self._sidebands = sidebands
+        self._journal = journal
+        self._control = control
+        self._patience = patience
+        self._clock = clock
+        self._settled = settled
+        self._slots = asyncio.Semaphore(SLOTS)
+
+    async def follow(self, watch: Watch) -> None:
+        """Watch one call to its end. Raises WatchLost."""
+        pause = FIRST_PAUSE
+        while watch.state not in TERMINAL:
+            try:
+                async with self._slots:
+                    line = await self._sidebands.attach(watch.live.endpoint, watch.live.call_id)
+            except CallAbsent:
+                if watch.is_certainly_over(self._clock.monotonic(), self._patience):
+                    await self._over(watch)
+                    return
+                await asyncio.sleep(YOUNG)
+            except SidebandError as error:
+                log.warning("a sideband cannot be opened", call_id=watch.live.call_id, error=str(error))
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
+            else:
+                if await self._listen(watch, line):
+                    pause = FIRST_PAUSE
+                else:  # an upstream that lets us in and throws us out at once is not asked faster and faster
+                    await asyncio.sleep(pause)
+                    pause = min(2 * pause, LONGEST_PAUSE)
+        await self._over(watch)
+
+    async def act(self, watch: Watch, due: Due) -> None:
+        """Do what the time has come for. Raises WatchLost."""
+        if due is Due.TRANSFER_FAILED:
+            await self._move(watch, lambda: self._fall_back(watch))
+        elif due is Due.PROBE_IS_OVER:
+            await self._move(watch, lambda: self._prove(watch, sighting.UNPROVEN))
+        else:
+            await self._finish(watch, sighting.UNPROVEN)
+
+    async def store(self, watch: Watch) -> None:
+        """Write what has been learned since the last time. Raises WatchLost."""
+        lines, watch.lines = watch.lines, []
+        watch.stored, watch.stored_at = watch.activity.usage(), self._clock.monotonic()
+        await self._move(watch, lambda: self._write(watch, steps=ANY_STATE, remarks=lines, usage=watch.stored))
+
+    # --- on the sideband ----------------------------------------------------------------------------------------------
+
+    async def _listen(self, watch: Watch, line: Line) -> bool:
+        """Listen until the connection ends; whether anything was heard."""
+        heard = False
+        try:
+            await self._arrive(watch)
+            watch.line = line
+            async for message in line:
+                heard = True
+                self._hear(watch, message)
+        finally:
+            watch.line = None
+            watch.closed_at = self._clock.now()
+            await line.close()
+        log.info("a sideband closed", call_id=watch.live.call_id, farewell=line.farewell)
+        return heard
+
+    async def _arrive(self, watch: Watch) -> None:
+        """Note that we are on the sideband: the first time as the proof that the caller is through."""
+        now = self._clock.now()
+        if watch.confirmed:
+            gap = None if watch.closed_at is None else (now - watch.closed_at) // 1_000
+            watch.lines += watch.activity.remark(Remark.REATTACHED, now, **({} if gap is None else {"ms": gap}))
+            return
+        moved = await self._move(watch, lambda: self._prove(watch, sighting.SEEN, confirmed=True))
+        watch.confirmed = moved.refusal is None
+
+    def _hear(self, watch: Watch, message: str | bytes) -> None:
+        happening = read_happening(message)
+        if happening is None:
+            return
+        at, now = self._clock.monotonic(), self._clock.now()
+        watch.lines += watch.activity.take(happening, at, now)
+        if isinstance(happening, Trouble) and happening.code == SESSION_EXPIRED:
+            watch.expired = True
+
+    # --- writing it down ----------------------------------------------------------------------------------------------
+
+    async def _over(self, watch: Watch) -> None:
+        """The upstream does not know the call: write down its end."""
+        watch.lines += watch.activity.finish(self._clock.monotonic(), self._clock.now())
+        never_there = not watch.confirmed and watch.epoch == 1
+        await self._finish(watch, sighting.NEVER_THERE if never_there else sighting.OVER)
+
+    async def _finish(self, watch: Watch, steps: sighting.Steps) -> None:
+        """Write the end of a call, with all that is known of it."""
+        lines, watch.lines = watch.lines, []
+
+        def write() -> Any:
+            # That the caller left with a transfer is proven by having been on the sideband when it closed.
+            transferring = watch.state is State.REFER_WAIT
+            return self._write(
+                watch,
+                steps=steps,
+                remarks=lines,
+                usage=watch.activity.usage(),
+                ended_at=watch.closed_at,
+                end_reason=watch.end_reason(),
+                confirmed=(steps is not sighting.UNPROVEN) if transferring else None,
+            )
+
+        await self._move(watch, write)
+
+    async def _prove(self, watch: Watch, steps: sighting.Steps, **more: Any) -> Moved:
+        """Take steps that settle whether the call was answered; a transfer that it waits for then begins."""
+        if watch.state is State.ACCEPT_UNKNOWN:
+            only = {State.ACCEPT_UNKNOWN: steps[State.ACCEPT_UNKNOWN]}
+            return await self._control.begin_planned_transfer(watch.live, only, epoch=watch.epoch, **more)
+        return await self._write(watch, steps=steps, **more)
+
+    async def _fall_back(self, watch: Watch) -> Moved:
+        if watch.state not in (State.REFER_WAIT, State.REFER_UNKNOWN):
+            return Moved(state=watch.state)
+        detail = msgspec.json.encode({"why": "the call is still there"}).decode()
+        return await self._control.fall_back(watch.live, watch.state, epoch=watch.epoch, detail=detail)
+
+    def _write(self, watch: Watch, **move_: Any) -> asyncio.Future[Moved]:
+        return self._journal.write(move, Move(call=watch.live.call, now=self._clock.now(), epoch=watch.epoch, **move_))
+
+    async def _move(self, watch: Watch, attempt: Callable[[], Any]) -> Moved:
+        """Attempt a move until it is made, or its call has no use for it. Raises WatchLost."""
+        while True:
+            before = watch.state
+            try:
+                moved: Moved = await attempt()
+            except DatabaseUnavailable as error:
+                log.warning("what was seen of a call waits for the database", error=str(error))
+                await asyncio.sleep(AGAIN)
+                continue
+            if moved.refusal is Refusal.NOT_OURS:
+                raise WatchLost
+            if moved.state is not None:
+                watch.enter(moved.state, self._clock.monotonic())
+            if moved.refusal is None:
+                if moved.state is not None and moved.state is not before:
+                    self._settled(watch, moved.state)
+                return moved
+            if moved.refusal is Refusal.NO_STEP and watch.state is before:
+                return moved
+            if moved.refusal is Refusal.BUSY:
+                await asyncio.sleep(AGAIN)

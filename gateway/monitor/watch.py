@@ -1,0 +1,94 @@
+"""A call that is being watched, and what its time has come for.
+
+Pure. Seconds are on the monotonic clock.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from gateway.actions.jobs import LiveCall
+from gateway.calls.lifecycle import State
+from gateway.calls.remark import EndReason, Line
+from gateway.monitor.activity import Activity
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Patience:
+    """How long the watcher waits for what, in seconds."""
+
+    # A call that the upstream does not know this long after it was answered was never there. The sideband is not
+    # always attachable at once: 0.6 s were seen (FACTS section 4).
+    probe: float = 3.0
+    # A transfer that works takes the caller away within seconds; one that was swallowed does nothing (FACTS P6).
+    transfer: float = 10.0
+    # For how long a transfer may stay unproven while the upstream cannot be asked.
+    unproven: float = 40.0
+    # The upstream ends a session after 60 minutes; a call that nobody can ask about is taken for over a little later.
+    longest_call: float = 3_900.0
+    # Between writes of what a call has used up while it goes on; a crash loses no more.
+    store: float = 10.0
+
+
+class Sideband(Protocol):
+    """What a watch needs of an open sideband."""
+
+    async def send(self, event: bytes) -> bool:
+        """Send one event; False if the connection has ended."""
+
+
+class Due(StrEnum):
+    """What the time has come for."""
+
+    PROBE_IS_OVER = "probe_is_over"  # an accept in doubt could be neither proven nor refuted
+    TRANSFER_FAILED = "transfer_failed"  # the caller is still here
+    TRANSFER_UNPROVEN = "transfer_unproven"  # the upstream could not be asked in time
+    OUTLIVED = "outlived"  # no session lasts so long
+
+
+@dataclass(kw_only=True, slots=True, eq=False)
+class Watch:
+    """One call in the hands of its watcher."""
+
+    live: LiveCall
+    epoch: int  # of our ownership
+    state: State  # as far as we know; the database knows better
+    since: float  # since when it is in this state
+    answered: float  # when it was, or may have been, answered
+    confirmed: bool  # someone has been on its sideband
+    activity: Activity
+    line: Sideband | None = None  # while we are on the sideband
+    closed_at: int | None = None  # µs; when we last lost the sideband
+    expired: bool = False  # the session told that its time is over
+    acting: bool = False  # on something that was due
+    lines: list[Line] = field(default_factory=list)  # for the timeline, not yet written
+    stored: str | None = None  # the usage as it was last written
+    stored_at: float = 0.0
+
+    def enter(self, state: State, at: float) -> None:
+        """Learn that the call stands there."""
+        if state is not self.state:
+            self.state, self.since = state, at
+
+    def due(self, at: float, patience: Patience) -> Due | None:
+        """What the time has come for, if anything."""
+        waited = at - self.since
+        if self.state is State.ACCEPT_UNKNOWN:
+            return Due.PROBE_IS_OVER if self.line is None and waited >= patience.probe else None
+        if self.state in (State.REFER_WAIT, State.REFER_UNKNOWN):
+            if self.line is not None:
+                return Due.TRANSFER_FAILED if waited >= patience.transfer else None
+            return Due.TRANSFER_UNPROVEN if waited >= patience.unproven else None
+        if self.state is State.ACCEPTED and at - self.answered >= patience.longest_call:
+            return Due.OUTLIVED
+        return None
+
+    def is_certainly_over(self, at: float, patience: Patience) -> bool:
+        """Whether an upstream that does not know the call proves that it is over, and not merely young."""
+        return self.confirmed or at - self.answered >= patience.probe
+
+    def end_reason(self) -> EndReason:
+        """Why it ended, if it has now."""
+        if self.expired:
+            return EndReason.SESSION_EXPIRED
+        return EndReason.UNSEEN if self.closed_at is None else EndReason.HUNG_UP

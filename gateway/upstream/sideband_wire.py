@@ -1,0 +1,258 @@
+"""The vendor's words on a sideband: the events that matter to someone who looks on, and what may be sent.
+
+The other half of `wire`. Sources: the official SDK's `types/realtime` (server and client events) and FACTS section 4.
+Everything that is not listed here (deltas of text and audio, items, mcp) is passed over unread.
+"""
+
+from typing import Any, Final
+from urllib.parse import quote
+
+import msgspec
+
+from gateway.errors import InvalidCallId
+from gateway.upstream.wire import is_call_id
+
+
+def sideband_path(call_id: str) -> str:
+    """The path and query below the endpoint's base URL. Raises InvalidCallId."""
+    if not is_call_id(call_id):
+        raise InvalidCallId("a call id is 1 to 128 letters, digits, '_' or '-'")
+    return f"/realtime?call_id={quote(call_id)}"
+
+
+class SessionStarted(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """We are on the sideband."""
+
+    model: str | None = None
+
+
+class Trouble(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """The session reports an error; most are about one event and not fatal."""
+
+    code: str
+    message: str
+
+
+class Answered(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """The model has finished a response, however."""
+
+    status: str | None = None  # completed, cancelled, incomplete or failed
+    reason: str | None = None  # why it was cancelled or is incomplete
+    code: str | None = None  # why it failed
+    tokens: dict[str, int]  # by kind: "input_tokens", "output_audio_tokens", …
+
+
+class Heard(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What the caller said, written down."""
+
+    text: str
+    tokens: int = 0
+    seconds: float = 0.0
+
+
+class Spoke(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What the model said."""
+
+    text: str
+
+
+class ToolCalled(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """The model calls a function."""
+
+    name: str
+    call_id: str  # of the function call, not of the SIP call
+    arguments: str  # JSON, as the model wrote it
+
+
+class Pressed(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A key of the telephone: 0-9, *, # or A-D."""
+
+    key: str
+
+
+class CallerSpeaks(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """The caller begins or ceases to speak."""
+
+    begins: bool
+
+
+class ModelSpeaks(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """The model's voice begins or ceases to be heard; `cut` where the caller spoke over it."""
+
+    begins: bool
+    cut: bool = False
+
+
+class Limited(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """The upstream's rate limits: what is left of each, and the seconds until it is filled up again."""
+
+    remaining: dict[str, tuple[int, float]]
+
+
+Happening = (
+    SessionStarted | Trouble | Answered | Heard | Spoke | ToolCalled | Pressed | CallerSpeaks | ModelSpeaks | Limited
+)
+
+
+def read_happening(message: str | bytes) -> Happening | None:
+    """What an event on the sideband tells; None for one that does not matter, or that nobody can read."""
+    try:
+        reader = _READERS.get(_kinds.decode(message).type)
+        return None if reader is None else reader(message)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+class _Kind(msgspec.Struct, gc=False):
+    type: str
+
+
+class _Session(msgspec.Struct, gc=False):
+    model: str | None = None
+
+
+class _SessionEvent(msgspec.Struct, gc=False):
+    session: _Session
+
+
+class _Error(msgspec.Struct, gc=False):
+    message: str = ""
+    type: str = ""
+    code: str | None = None
+
+
+class _ErrorEvent(msgspec.Struct, gc=False):
+    error: _Error
+
+
+class _Cause(msgspec.Struct, gc=False):
+    code: str | None = None
+    type: str | None = None
+
+
+class _Details(msgspec.Struct, gc=False):
+    reason: str | None = None
+    error: _Cause | None = None
+
+
+class _Response(msgspec.Struct, gc=False):
+    status: str | None = None
+    status_details: _Details | None = None
+    usage: dict[str, Any] | None = None
+
+
+class _ResponseEvent(msgspec.Struct, gc=False):
+    response: _Response
+
+
+class _Usage(msgspec.Struct, gc=False):
+    total_tokens: int = 0
+    seconds: float = 0.0
+
+
+class _HeardEvent(msgspec.Struct, gc=False):
+    transcript: str
+    usage: _Usage | None = None
+
+
+class _SpokeEvent(msgspec.Struct, gc=False):
+    transcript: str
+
+
+class _KeyEvent(msgspec.Struct, gc=False):
+    event: str
+
+
+class _Limit(msgspec.Struct, gc=False):
+    name: str = ""
+    remaining: int = 0
+    reset_seconds: float = 0.0
+
+
+class _LimitsEvent(msgspec.Struct, gc=False):
+    rate_limits: list[_Limit]
+
+
+def _decoder(type_: Any) -> Any:
+    return msgspec.json.Decoder(type_).decode
+
+
+_kinds: Final = msgspec.json.Decoder(_Kind)
+_session, _error, _response = _decoder(_SessionEvent), _decoder(_ErrorEvent), _decoder(_ResponseEvent)
+_heard, _spoke, _tool = _decoder(_HeardEvent), _decoder(_SpokeEvent), _decoder(ToolCalled)
+_key, _limits = _decoder(_KeyEvent), _decoder(_LimitsEvent)
+
+
+def _read_error(message: str | bytes) -> Trouble:
+    error = _error(message).error
+    return Trouble(code=(error.code or error.type)[:100], message=error.message[:300])
+
+
+def _read_response(message: str | bytes) -> Answered:
+    response = _response(message).response
+    details = response.status_details or _Details()
+    cause = details.error or _Cause()
+    return Answered(
+        status=response.status,
+        reason=details.reason,
+        code=cause.code or cause.type,
+        tokens=_flatten(response.usage or {}),
+    )
+
+
+def _flatten(usage: dict[str, Any]) -> dict[str, int]:
+    """Token counts by kind: `{"input_token_details": {"text_tokens": 3}}` is `{"input_text_tokens": 3}`."""
+    tokens = {name: count for name, count in usage.items() if isinstance(count, int)}
+    for side in ("input", "output"):
+        for name, count in (usage.get(f"{side}_token_details") or {}).items():
+            if isinstance(count, int):
+                tokens["cached_tokens" if name == "cached_tokens" else f"{side}_{name}"] = count
+    return tokens
+
+
+def _read_heard(message: str | bytes) -> Heard:
+    event = _heard(message)
+    usage = event.usage or _Usage()
+    return Heard(text=event.transcript, tokens=usage.total_tokens, seconds=usage.seconds)
+
+
+def _read_limits(message: str | bytes) -> Limited:
+    limits = _limits(message).rate_limits
+    return Limited(remaining={limit.name: (limit.remaining, limit.reset_seconds) for limit in limits})
+
+
+_READERS: Final[dict[str, Any]] = {
+    "session.created": lambda message: SessionStarted(model=_session(message).session.model),
+    "error": _read_error,
+    "response.done": _read_response,
+    "conversation.item.input_audio_transcription.completed": _read_heard,
+    "response.output_audio_transcript.done": lambda message: Spoke(text=_spoke(message).transcript),
+    "response.function_call_arguments.done": _tool,
+    "input_audio_buffer.dtmf_event_received": lambda message: Pressed(key=_key(message).event[:1]),
+    "input_audio_buffer.speech_started": lambda _: CallerSpeaks(begins=True),
+    "input_audio_buffer.speech_stopped": lambda _: CallerSpeaks(begins=False),
+    "output_audio_buffer.started": lambda _: ModelSpeaks(begins=True),
+    "output_audio_buffer.stopped": lambda _: ModelSpeaks(begins=False),
+    "output_audio_buffer.cleared": lambda _: ModelSpeaks(begins=False, cut=True),
+    "rate_limits.updated": _read_limits,
+}
+
+
+# Told by an `error` event before the upstream closes a session that has lasted too long (FACTS section 3).
+SESSION_EXPIRED: Final = "session_expired"
+
+
+def say(text: str) -> bytes:
+    """The event that lets the model say `text`."""
+    return msgspec.json.encode(
+        {"type": "response.create", "response": {"instructions": f"Say exactly this, and nothing else: {text}"}}
+    )
+
+
+def tool_answer(call_id: str, output: str) -> list[bytes]:
+    """The events that give the model a function's result and let it go on; `call_id` is the function call's."""
+    item = {"type": "function_call_output", "call_id": call_id, "output": output}
+    return [
+        msgspec.json.encode({"type": "conversation.item.create", "item": item}),
+        msgspec.json.encode({"type": "response.create"}),
+    ]
