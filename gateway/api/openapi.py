@@ -16,7 +16,7 @@ from starlette.routing import Route
 from gateway.access.roles import LEAST_ROLE, Permission, Role
 from gateway.api.operations import ROOT, Operation
 from gateway.problem_details import MEDIA_TYPE, Kind
-from gateway.reading import JSON
+from gateway.reading import CSV, JSON, TOML
 
 _Object = dict[str, Any]
 _References = Mapping[Any, dict[str, Any]]  # by model and mode; the mode is that of reading or of writing
@@ -185,9 +185,13 @@ def _success(operation: Operation, keys: _References) -> _Object:
     return response
 
 
+# Media types whose bodies have no schema of ours.
+_FILES: Final = (TOML, CSV, "application/jsonl", "application/vnd.apache.parquet")
+
+
 def _content(media: Iterable[str], schema: _Object) -> _Object:
     """The content of a body in each of its media types. A file of another form is text to a schema."""
-    return {kind: {"schema": {"type": "string"} if kind != JSON else schema} for kind in media}
+    return {kind: {"schema": {"type": "string"} if kind in _FILES else schema} for kind in media}
 
 
 def _demand(permission: Permission) -> str:

@@ -47,6 +47,7 @@ COLUMNS: Final = {
     "decided_at": TIME,
     "answered_at": TIME,
     "ended_at": TIME,
+    "end_reason": TEXT,
     "attempts": NUMBER,
     "error": TEXT,
     "usage": TEXT,

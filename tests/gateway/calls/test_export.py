@@ -39,6 +39,7 @@ def a_call(**changes: Any) -> Call:
         "decided_at": NOW,
         "answered_at": None,
         "ended_at": NOW + 1_500_000,
+        "end_reason": "hung_up",
         "attempts": 1,
         "error": "one\r\ntwo",
         "usage": {"input_tokens": 3},
