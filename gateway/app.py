@@ -23,10 +23,12 @@ from gateway.actions.control import Control
 from gateway.actions.leases import LeaseClock
 from gateway.actions.worker import Worker
 from gateway.api.routes import ApiContext, api_routes
-from gateway.calls.feed import Feed
+from gateway.calls.feed import Feed as LiveFeed
 from gateway.calls.indexer import Indexer
 from gateway.calls.lifecycle import TERMINAL, State
 from gateway.calls.numbers import country
+from gateway.calls.pseudonyms import Pseudonyms
+from gateway.calls.retention import Retention
 from gateway.calls.usage import LONGEST_SESSION, LiveUsage
 from gateway.calls.watches import NewWatch, release_watches, watch_the_unwatched
 from gateway.clock import Clock
@@ -43,6 +45,8 @@ from gateway.rulebook.refer_guard import ReferGuard
 from gateway.rulebook.store import find_revision, newest_number, pin_starter
 from gateway.rulebook.watch import Watch
 from gateway.settings import Settings
+from gateway.subscribers.courier import Courier
+from gateway.subscribers.feed import Feed
 from gateway.upstream.client import Upstream
 from gateway.upstream.outcome import Outcome, Result
 from gateway.upstream.sideband import Sidebands
@@ -84,7 +88,7 @@ class Gateway:
         self.node = f"{socket.gethostname()}:{os.getpid()}:{token_hex(3)}"
         self.metrics = Metrics()
         self.database = Database(settings.database_url)
-        self.feed = Feed(self.database)
+        self.live = LiveFeed(self.database)
         self.journal = self.database.journal(on_death=on_death, gauge=self._committed)
         self.current = Current()
         self.usage = LiveUsage(clock)
@@ -145,6 +149,16 @@ class Gateway:
             journal=self.journal,
             clock=clock,
         )
+        self.pseudonyms = Pseudonyms(settings.privacy_key.get_secret_value() if settings.privacy_key else None)
+        self.retention = Retention(
+            settings=settings,
+            database=self.database,
+            journal=self.journal,
+            pseudonyms=self.pseudonyms,
+            clock=clock,
+        )
+        self.feed = Feed(subscribers=settings.subscribers, database=self.database, journal=self.journal, clock=clock)
+        self.courier = Courier(subscribers=settings.subscribers, journal=self.journal, clock=clock)
         self.metrics.watch_actions(lambda: self.worker.in_hand)
         self._proving = asyncio.Lock()
         self._proved_at = -PROOF_LASTS
@@ -169,6 +183,9 @@ class Gateway:
             asyncio.create_task(watch.run()),
             asyncio.create_task(self._guard_writer()),
             asyncio.create_task(self.rotation.run()),
+            asyncio.create_task(self.retention.run()),
+            asyncio.create_task(self.live.run()),
+            asyncio.create_task(self.courier.run()),
             asyncio.create_task(indexer.run()),
             asyncio.create_task(self.feed.run()),
         ]
@@ -217,12 +234,12 @@ class Gateway:
 
     def begin_stop(self) -> None:
         """End what would keep the server from stopping: open streams. For the server's `on_stopping`."""
-        self.feed.close()
+        self.live.close()
 
     def _committed(self, *, entries: int, seconds: float, waiting: int) -> None:
         """What the journal's thread calls after each commit."""
         self.metrics.journal_committed(entries=entries, seconds=seconds, waiting=waiting)
-        self.feed.wake()
+        self.live.wake()
 
     async def stop(self) -> None:
         """Finish what is under way, then close everything in the opposite order."""
@@ -231,6 +248,7 @@ class Gateway:
             task.cancel()
         await asyncio.gather(*self._rounds, return_exceptions=True)
         await self.worker.stop(PATIENCE)
+        await self.courier.close()
         await self.watcher.stop()
         await self.upstream.close()
         await self.rotation.note()
@@ -247,7 +265,7 @@ class Gateway:
             refer_guard=self.refer_guard,
             usage=self.usage,
             clock=self.clock,
-            feed=self.feed,
+            feed=self.live,
             upstream=self.upstream,
             keyring=self.keyring,
         )

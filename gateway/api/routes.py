@@ -16,6 +16,7 @@ from gateway.calls.contract import Call, CallDetail, CallFacets, CallPage, Timel
 from gateway.calls.export import MEDIA
 from gateway.calls.export_routes import ExportRoutes
 from gateway.calls.feed import Feed
+from gateway.calls.reveal import Reveal
 from gateway.calls.routes import CallRoutes
 from gateway.calls.stats_contract import Stats
 from gateway.calls.stats_routes import StatsRoutes
@@ -53,6 +54,7 @@ from gateway.rulebook.routes import RulebookRoutes
 from gateway.rulebook.rule_routes import RuleRoutes
 from gateway.rulebook.trial import Ringing, Trial
 from gateway.settings import Settings
+from gateway.subscribers.routes import NoticePage, SubscriberPage, SubscriberRoutes
 from gateway.upstream.client import Upstream
 from gateway.upstream.routes import ClientSecretRoutes, CreatedClientSecret
 from gateway.upstream.wire import IncomingCall, read_event
@@ -95,15 +97,16 @@ def operations(context: ApiContext, guard: Guard) -> list[Operation]:
     publisher = _publisher(context)
     rulebook = _rulebook_routes(context, publisher)
     hindsight = Hindsight(database=context.database, current=context.current)
-    calls = CallRoutes(database=context.database, explain=hindsight.explain)
+    reveal = Reveal(journal=context.journal, clock=context.clock)
+    calls = CallRoutes(database=context.database, explain=hindsight.explain, reveal=reveal)
     endpoints = EndpointRoutes(
         endpoints=context.settings.endpoints,
         keyring=context.keyring,
         upstream=context.upstream,
         database=context.database,
     )
-    exports = ExportRoutes(database=context.database)
-    stream = StreamRoutes(feed=context.feed, clock=context.clock)
+    exports = ExportRoutes(database=context.database, reveal=reveal)
+    stream = StreamRoutes(feed=context.feed, clock=context.clock, reveal=reveal)
     stats = StatsRoutes(database=context.database, clock=context.clock)
     client_secrets = ClientSecretRoutes(
         endpoints=context.settings.endpoints,
@@ -113,6 +116,7 @@ def operations(context: ApiContext, guard: Guard) -> list[Operation]:
         clock=context.clock,
         per_minute=context.settings.client_secrets_per_minute,
     )
+    subscribers = SubscriberRoutes(subscribers=context.settings.subscribers, database=context.database)
     profiles = ProfileRoutes(clock=context.clock)
     keys = KeyRoutes(database=context.database, journal=context.journal, guard=guard, clock=context.clock)
     audit = AuditRoutes(database=context.database)
@@ -195,6 +199,12 @@ def operations(context: ApiContext, guard: Guard) -> list[Operation]:
             answer=CreatedClientSecret,
             status=201,
             problems=(Kind.TOO_MANY, Kind.UPSTREAM_FAILED, Kind.UPSTREAM_BUSY, Kind.UPSTREAM_SILENT),
+        ),
+        Operation(
+            "GET", "/subscribers", Permission.READ_ENDPOINTS, subscribers.list_subscribers, answer=SubscriberPage
+        ),
+        Operation(
+            "GET", "/subscribers/notices", Permission.READ_ENDPOINTS, subscribers.list_notices, answer=NoticePage
         ),
         Operation("GET", "/keys", manage, keys.list_keys, answer=KeyPage),
         Operation("POST", "/keys", manage, keys.create_key, answer=CreatedKey, status=201),

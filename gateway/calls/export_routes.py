@@ -12,6 +12,7 @@ from starlette.responses import Response, StreamingResponse
 from gateway.calls.export import MEDIA, Format
 from gateway.calls.export_run import Order, estimate, run_apart
 from gateway.calls.filters import CallsFilter
+from gateway.calls.reveal import Reveal, RevealQuery, check_search, part_of
 from gateway.database import Database
 from gateway.problem_details import Kind
 
@@ -22,7 +23,7 @@ MOST_AT_ONCE: Final = 2
 RETRY_AFTER: Final = 10
 
 
-class ExportQuery(CallsFilter):
+class ExportQuery(CallsFilter, RevealQuery):
     """Which calls are exported, and how."""
 
     format: Format = Field("csv")
@@ -35,8 +36,9 @@ class ExportQuery(CallsFilter):
 class ExportRoutes:
     """`/calls/export`."""
 
-    def __init__(self, *, database: Database) -> None:
+    def __init__(self, *, database: Database, reveal: Reveal) -> None:
         self._database = database
+        self._reveal = reveal
         self._running = asyncio.Semaphore(MOST_AT_ONCE)
 
     async def export_calls(self, request: Request, query: ExportQuery) -> Response:
@@ -52,7 +54,10 @@ class ExportRoutes:
         if self._running.locked():
             detail = f"{MOST_AT_ONCE} exports are under way"
             raise Kind.TOO_MANY.error(detail, headers={"retry-after": str(RETRY_AFTER)})
-        order = Order(wanted=query.wanted(), form=query.format, formulas=query.formulas)
+        check_search(request, caller=part_of(query.caller), q=query.q, header=query.header)
+        filters = query.model_dump(exclude={"reveal", "format", "formulas"}, exclude_none=True)
+        await self._reveal.mask(request, reveal=query.reveal, of="calls", filters=filters)
+        order = Order(wanted=query.wanted(), form=query.format, formulas=query.formulas, masked=not query.reveal)
         rows = await self._database.read(lambda connection: estimate(connection, order.wanted))
         headers = {"cache-control": "no-store", "content-disposition": f'attachment; filename="calls.{order.form}"'}
         if rows is not None:

@@ -21,6 +21,7 @@ from gateway.calls.contract import call_of
 from gateway.calls.export import Format, writer
 from gateway.calls.facets import find_facets
 from gateway.calls.history import find_calls
+from gateway.calls.masking import mask_call
 from gateway.calls.statistics import Span, find_groups
 from gateway.calls.tally import HOUR
 from gateway.calls.wanted import Position, Wanted
@@ -47,6 +48,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     wanted: Wanted
     form: Format
     formulas: bool = False  # leave cells of CSV as they are
+    masked: bool = False  # do not tell who called
 
 
 class Piece(NamedTuple):
@@ -65,7 +67,8 @@ def pieces(database: Database, order: Order) -> Iterator[Piece]:
         with database.reader.connect() as connection:
             found, after = find_calls(connection, order.wanted, limit=PAGE, after=after)
         if found:
-            yield Piece(out.calls(call_of(call) for call in found), len(found))
+            shown = map(mask_call, found) if order.masked else found
+            yield Piece(out.calls(map(call_of, shown)), len(found))
         if after is None:
             break
     yield Piece(out.tail(), 0)
@@ -113,7 +116,7 @@ async def run_apart(url: str, order: Order) -> AsyncIterator[bytes]:
 
 
 def _plain(order: Order) -> object:
-    return {"wanted": asdict(order.wanted), "form": order.form, "formulas": order.formulas}
+    return {**msgspec.structs.asdict(order), "wanted": asdict(order.wanted)}
 
 
 class _Request(msgspec.Struct):

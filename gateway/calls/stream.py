@@ -15,6 +15,8 @@ from gateway.calls.contract import Call, call_of, event_of
 from gateway.calls.feed import Feed, Gap
 from gateway.calls.filters import CallsFilter
 from gateway.calls.lifecycle import State
+from gateway.calls.masking import mask_detail
+from gateway.calls.reveal import Mask, Reveal, RevealQuery, check_search, part_of
 from gateway.calls.wanted import Wanted
 from gateway.clock import Clock
 from gateway.errors import DatabaseUnavailable
@@ -34,6 +36,10 @@ RETRY: Final = 2_000
 _Id: Final = TypeAdapter(Annotated[int, Field(ge=0, lt=2**63)])
 
 log = structlog.get_logger(__name__)
+
+
+class StreamQuery(CallsFilter, RevealQuery):
+    """Which calls are followed, and how they are told."""
 
 
 class CallChange(Answer):
@@ -58,12 +64,13 @@ class CallChange(Answer):
 class StreamRoutes:
     """`/calls/stream`."""
 
-    def __init__(self, *, feed: Feed, clock: Clock, heartbeat: float = HEARTBEAT) -> None:
+    def __init__(self, *, feed: Feed, clock: Clock, reveal: Reveal, heartbeat: float = HEARTBEAT) -> None:
         self._feed = feed
         self._clock = clock
+        self._reveal = reveal
         self._heartbeat = heartbeat
 
-    async def stream_calls(self, request: Request, query: CallsFilter) -> Response:
+    async def stream_calls(self, request: Request, query: StreamQuery) -> Response:
         """Follow what happens to calls, as server-sent events, on whatever node it happens.
 
         `start` comes first, then `call` for each change, its data a `CallChange`. They have one order, which their ids
@@ -72,11 +79,15 @@ class StreamRoutes:
         `state` is about the state that a change led to. A stream ends after an hour, when the gateway stops, and when
         the client does not read for half a minute; come back with `Last-Event-ID`.
         """
-        stream = self._stream(query.wanted(), _last_event_id(request))
+        after = _last_event_id(request)
+        check_search(request, caller=part_of(query.caller), q=query.q, header=query.header)
+        filters = query.model_dump(exclude={"reveal"}, exclude_none=True)
+        mask = await self._reveal.mask(request, reveal=query.reveal, of="calls", filters=filters)
+        stream = self._stream(query.wanted(), after, None if query.reveal else mask)
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
         return StreamingResponse(stream, headers=headers, media_type=EVENT_STREAM)
 
-    async def _stream(self, wanted: Wanted, after: int | None) -> AsyncIterator[bytes]:
+    async def _stream(self, wanted: Wanted, after: int | None, mask: Mask | None) -> AsyncIterator[bytes]:
         ends = self._clock.monotonic() + LONGEST
         try:
             async with self._feed.follow(after) as follower:
@@ -86,22 +97,23 @@ class StreamRoutes:
                     if isinstance(found, Gap):
                         yield b"id: %d\nevent: gap\ndata: {}\n\n" % found.upto
                     else:
-                        told = b"".join(_event(change) for change in found if concerns(change, wanted))
+                        told = b"".join(_event(change, mask) for change in found if concerns(change, wanted))
                         yield told + b"id: %d\n\n" % follower.place  # also where a filter left all of them out
                         await asyncio.sleep(0)  # many changes at once must not hold up a ringing call
         except DatabaseUnavailable as error:
             log.warning("a stream ends, since the database failed", error=str(error))
 
 
-def change_of(change: Change) -> CallChange:
-    """A change in the contract's words."""
-    line = event_of(change.event)
-    return CallChange(at=line.at, kind=line.kind, state=line.state, detail=line.detail, call=call_of(change.call))
+def change_of(change: Change, mask: Mask | None = None) -> CallChange:
+    """A change in the contract's words, its caller masked by `mask`."""
+    line, call = event_of(change.event), change.call
+    detail = line.detail if mask is None else mask_detail(line.detail, spare=call.called)
+    told = call_of(call if mask is None else mask(call))
+    return CallChange(at=line.at, kind=line.kind, state=line.state, detail=detail, call=told)
 
 
-def _event(change: Change) -> bytes:
-    data = change_of(change)
-    return b"id: %d\nevent: call\ndata: %s\n\n" % (change.event.id, data.model_dump_json().encode())
+def _event(change: Change, mask: Mask | None) -> bytes:
+    return b"id: %d\nevent: call\ndata: %s\n\n" % (change.event.id, change_of(change, mask).model_dump_json().encode())
 
 
 def _last_event_id(request: Request) -> int | None:

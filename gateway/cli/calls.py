@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gateway.cli import erase
 from gateway.cli.call_export import export
 from gateway.cli.call_filters import call_filters, wanted_of
 from gateway.cli.call_tail import tail
@@ -21,6 +22,7 @@ def command() -> None:
     """Look at calls."""
 
 
+command.add_command(erase.command, "erase")
 command.add_command(tail)
 command.add_command(export)
 

@@ -1,3 +1,4 @@
+from gateway.access.roles import Role
 from gateway.calls.export import COLUMNS
 from tests.gateway.api_fixtures import Api, a_call, given_calls
 
@@ -23,3 +24,14 @@ async def test_json_lines_are_what_the_list_tells(api: Api) -> None:
 
 async def test_a_format_that_is_none_is_refused(api: Api) -> None:
     assert (await api.client.get(f"{EXPORT}?format=xlsx")).status_code == 422
+
+
+async def test_callers_are_masked_unless_a_key_that_may_asks(api: Api) -> None:
+    given_calls(api.database, a_call("rtc_1"))
+    assert "+14155550100" not in (await api.client.get(EXPORT)).text
+    assert "+14155550100" in (await api.client.get(f"{EXPORT}?reveal=true")).text
+    viewer = api.as_(Role.VIEWER)
+    for query in ("reveal=true", "q=ann", "caller=*5550*"):
+        assert (await api.client.get(f"{EXPORT}?{query}", headers=viewer)).status_code == 403
+    audit = (await api.client.get("/api/v1/audit")).json()["items"]
+    assert [entry["object"] for entry in audit if "reveal" in entry["action"]] == ["calls"]

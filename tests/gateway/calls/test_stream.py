@@ -9,9 +9,10 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
+from gateway.access.roles import Role
 from gateway.calls.feed import MOST_BEHIND
-from gateway.calls.filters import CallsFilter
-from gateway.calls.stream import StreamRoutes
+from gateway.calls.reveal import Reveal
+from gateway.calls.stream import StreamQuery, StreamRoutes
 from tests.gateway.api_fixtures import Api, a_call, given_calls, given_events
 
 SSE = dict[str, str]
@@ -27,8 +28,9 @@ def parse(text: str) -> list[SSE]:
 async def stream(api: Api, query: Mapping[str, str] | None = None, last: str = "") -> AsyncIterator[AsyncIterator[SSE]]:
     headers = [(b"last-event-id", last.encode())] if last else []
     request = Request({"type": "http", "method": "GET", "headers": headers, "query_string": b""})
-    routes = StreamRoutes(feed=api.context.feed, clock=api.context.clock, heartbeat=0.05)
-    response = await routes.stream_calls(request, CallsFilter.model_validate(query or {}))
+    reveal = Reveal(journal=api.journal, clock=api.context.clock)
+    routes = StreamRoutes(feed=api.context.feed, clock=api.context.clock, reveal=reveal, heartbeat=0.05)
+    response = await routes.stream_calls(request, StreamQuery.model_validate(query or {}))
     assert isinstance(response, StreamingResponse)
 
     async def blocks() -> AsyncIterator[SSE]:
@@ -62,6 +64,7 @@ async def test_a_stream_tells_each_change_with_its_call(api: Api) -> None:
     data = json.loads(told["data"])
     assert (told["event"], told["id"]) == ("call", "2")
     assert (data["kind"], data["state"], data["call"]["call_id"]) == ("accept_started", "accepting", "rtc_1")
+    assert "+14155550100" not in told["data"]  # who called is told to those who ask for it, and may
 
 
 async def test_a_stream_goes_on_where_its_client_was(api: Api) -> None:
@@ -108,3 +111,9 @@ async def test_a_stream_ends_when_the_gateway_stops(api: Api) -> None:
 async def test_a_last_event_that_is_none_is_refused(api: Api, last: str) -> None:
     refused = await api.client.get("/api/v1/calls/stream", headers={"last-event-id": last})
     assert refused.status_code == 400
+
+
+async def test_a_stream_that_tells_who_called_is_for_those_who_may(api: Api) -> None:
+    for query in ("reveal=true", "q=ann", "caller=*5550*"):
+        refused = await api.client.get(f"/api/v1/calls/stream?{query}", headers=api.as_(Role.VIEWER))
+        assert refused.status_code == 403
