@@ -14,7 +14,7 @@ from gateway.calls.masking import is_hidden, mask_detail, mask_text
 from gateway.calls.pseudonyms import Pseudonyms
 from gateway.calls.search import forget_grams, index_again
 from gateway.calls.store import pack_facts, unpack_facts
-from gateway.tables import call_facts, calls, deliveries, events, metadata
+from gateway.tables import call_facts, calls, deliveries, events, metadata, transcripts
 
 # Rows in one transaction: some 10 ms of the writer, in which calls that ring have to wait.
 BATCH: Final = 200
@@ -137,6 +137,7 @@ class Anonymizer:
             sought = [(row.id, row.called, new["new_caller"], None) for row, new in zip(rows, hidden, strict=True)]
             index_again(connection, sought)
             connection.execute(_HIDE_FACTS, [{"row": row.id, "new": _hidden_facts(row.content)} for row in rows])
+            connection.execute(delete(transcripts).where(transcripts.c.call.in_(ids)))
             self._hide_details(connection, {row.id: row.called for row in rows})
         return [None] * len(batches)
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, insert, select, update
 
 from gateway.calls.history import RecordedCall, find_call, find_events
 from gateway.calls.pseudonyms import Pseudonyms
@@ -14,7 +14,7 @@ from gateway.calls.wanted import Pattern
 from gateway.database import Database
 from gateway.endpoint import Endpoint
 from gateway.settings import Settings
-from gateway.tables import call_facts, calls, deliveries, events
+from gateway.tables import call_facts, calls, deliveries, events, transcripts
 from gateway.webhooks.inbox import Arrival, NewDelivery, Verdict, store_arrivals
 from tests.conftest import SettableClock
 from tests.gateway.api_fixtures import NOW, a_call, given_calls, given_events
@@ -112,11 +112,14 @@ async def test_what_a_timeline_tells_of_the_caller_goes_with_the_number(
     call = given_calls(database, a_call("rtc_old", received_at=NOW - 31 * DAY))["rtc_old"]
     given_events(database, call, ("arrived", "decided"), ("accept_started", "accepting"))
     with database.transaction() as connection:
+        spoken = {"call": call, "at": NOW, "speaker": "caller", "text": "I am Ann"}
+        connection.execute(insert(transcripts), [spoken])
         said = '{"transcript":"I am Ann","to":"+14155550100","attempt":1}'
         connection.execute(update(events).where(events.c.kind == "accept_started").values(detail=said))
     await retention.forget()
     with database.reader.connect() as connection:
         details = [event.detail for event in find_events(connection, call, limit=10)]
+    assert count(database, transcripts) == 0
     assert details == [None, '{"transcript":"•••","to":"+1415•••00","attempt":1}']
 
 

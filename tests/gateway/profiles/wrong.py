@@ -34,7 +34,7 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
     "a format for Live": (model(live={"audio": {"format": {}}}), "/live/audio/format", "unknown field"),
     "a delegation without its table": (
         model(live={"delegation": {"type": "responses"}}),
-        "/live/delegation",
+        "/live/delegation/responses",
         "missing",
     ),
     "a field of the beta": (model(voice="marin"), "/voice", "today audio.output.voice"),
