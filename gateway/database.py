@@ -116,7 +116,8 @@ class Database:
         return "the write-ahead log is in use; its content goes when the gateway stops, or with the next erasure"
 
     def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        # Reads under way are over within seconds; left alone, they would give connections back to a pool that is gone.
+        self._threads.shutdown(wait=True, cancel_futures=True)
         self.reader.dispose()
         self.writer.dispose()
         if self._lock is not None:

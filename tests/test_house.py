@@ -53,8 +53,6 @@ PURE = [
     "gateway/calls/tally.py",
     "gateway/calls/grams.py",
     "gateway/calls/wanted.py",
-    "gateway/profiles/profile.py",
-    "gateway/profiles/variables.py",
     "gateway/rulebook/refer_guard.py",
     "gateway/rulebook/holidays.py",
     "gateway/rulebook/toml_lines.py",
