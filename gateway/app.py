@@ -17,28 +17,29 @@ from sqlalchemy import Connection
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway.access.guard import Guard
 from gateway.actions import outbox
-from gateway.actions.action import Job
 from gateway.actions.control import Control
 from gateway.actions.leases import LeaseClock
 from gateway.actions.worker import Worker
-from gateway.api.routes import ApiContext, api_routes
+from gateway.api.routes import ApiContext, api_routes, read_ringing
 from gateway.calls.feed import Feed as LiveFeed
 from gateway.calls.indexer import Indexer
-from gateway.calls.lifecycle import TERMINAL, State
 from gateway.calls.numbers import country
 from gateway.calls.pseudonyms import Pseudonyms
 from gateway.calls.retention import Retention
 from gateway.calls.usage import LONGEST_SESSION, LiveUsage
-from gateway.calls.watches import NewWatch, release_watches, watch_the_unwatched
+from gateway.calls.watches import release_watches, watch_the_unwatched
 from gateway.clock import Clock
+from gateway.console.routes import ConsoleContext, console_routes
 from gateway.database import Database
 from gateway.errors import DatabaseUnavailable
 from gateway.health import health_routes
 from gateway.metrics import Metrics
+from gateway.monitor.conducting import Conducting
 from gateway.monitor.listening import Listening
+from gateway.monitor.observer import Observer
 from gateway.monitor.watch import Patience
-from gateway.monitor.watch import Watch as WatchedCall
 from gateway.monitor.watcher import Watcher
 from gateway.rulebook.current import Current, compile_revision, years_around
 from gateway.rulebook.refer_guard import ReferGuard
@@ -48,9 +49,7 @@ from gateway.settings import Settings
 from gateway.subscribers.courier import Courier
 from gateway.subscribers.feed import Feed
 from gateway.upstream.client import Upstream
-from gateway.upstream.outcome import Outcome, Result
 from gateway.upstream.sideband import Sidebands
-from gateway.upstream.wire import Command
 from gateway.webhooks.intake import Intake
 from gateway.webhooks.keyring import Keyring
 from gateway.webhooks.rotation import Rotation
@@ -95,7 +94,7 @@ class Gateway:
         self.refer_guard = ReferGuard(settings.refer_allow)
         self.upstream = Upstream(settings.endpoints)
         leases, patience = LeaseClock(clock), patience or Patience()
-        observer = _Observer(self.metrics, self.usage, clock)
+        observer = Observer(self.metrics, self.usage, clock)
         self.worker = Worker(
             node=self.node,
             journal=self.journal,
@@ -123,6 +122,9 @@ class Gateway:
                 sidebands=Sidebands(settings.endpoints, self.upstream.authorization),
                 journal=self.journal,
                 control=self.control,
+                conducting=Conducting(
+                    control=self.control, refer_guard=self.refer_guard, clock=clock, moved=observer.watched
+                ),
                 patience=patience,
                 clock=clock,
                 settled=observer.watched,
@@ -139,6 +141,12 @@ class Gateway:
             usage=self.usage,
             metrics=self.metrics,
             clock=clock,
+        )
+        self.guard = Guard(
+            database=self.database,
+            journal=self.journal,
+            clock=clock,
+            admin_key=settings.admin_key.get_secret_value() if settings.admin_key else None,
         )
         self.keyring = Keyring(settings.endpoints)
         self.rotation = Rotation(
@@ -261,13 +269,30 @@ class Gateway:
             settings=self.settings,
             database=self.database,
             journal=self.journal,
+            guard=self.guard,
+            current=self.current,
+            refer_guard=self.refer_guard,
+            usage=self.usage,
+            control=self.control,
+            clock=self.clock,
+            upstream=self.upstream,
+            keyring=self.keyring,
+            feed=self.live,
+        )
+
+    def console_context(self) -> ConsoleContext:
+        """What the console needs of this gateway."""
+        return ConsoleContext(
+            settings=self.settings,
+            database=self.database,
+            journal=self.journal,
+            guard=self.guard,
             current=self.current,
             refer_guard=self.refer_guard,
             usage=self.usage,
             clock=self.clock,
-            feed=self.live,
-            upstream=self.upstream,
-            keyring=self.keyring,
+            troubles=self.troubles,
+            read_event=read_ringing,
         )
 
     def concerns(self) -> dict[str, str]:
@@ -312,38 +337,6 @@ def watched_endpoints(settings: Settings) -> frozenset[str]:
     if not settings.sideband:
         return frozenset()
     return frozenset(name for name, endpoint in settings.endpoints.items() if endpoint.surface == "realtime")
-
-
-class _Observer:
-    """Hands what the worker does, and what the watcher finds out, to the metrics, to live usage and to each other."""
-
-    def __init__(self, metrics: Metrics, usage: LiveUsage, clock: Clock) -> None:
-        self._metrics = metrics
-        self._usage = usage
-        self._clock = clock
-        self.watcher: Watcher | None = None
-
-    def attempted(self, job: Job, outcome: Outcome) -> None:
-        self._metrics.upstream_attempted(job.endpoint, job.command, outcome.result, outcome.seconds)
-        if outcome.result is Result.DONE and job.command in (Command.ACCEPT, Command.REJECT):
-            self._metrics.decision_sent(self._clock.monotonic() - job.received)
-
-    def settled(self, job: Job, state: State, watch: NewWatch | None) -> None:
-        self._advanced(job.call_id, job.rule, state)
-        if self.watcher is None:
-            return
-        if watch is not None:
-            self.watcher.begin(job, state, watch["step"])
-        else:
-            self.watcher.moved(job.call, state)
-
-    def watched(self, watch: WatchedCall, state: State) -> None:
-        self._advanced(watch.live.call_id, watch.live.rule, state)
-
-    def _advanced(self, call_id: str, rule: str | None, state: State) -> None:
-        self._metrics.call_advanced(state)
-        if state in TERMINAL and rule is not None:
-            self._usage.closed(call_id, rule)
 
 
 def _prove_writable(connection: Connection, items: Sequence[None]) -> list[None]:
@@ -391,6 +384,7 @@ def other_doors(gateway: Gateway) -> Starlette:
         routes=[
             *health_routes(gateway.troubles, gateway.concerns, gateway.metrics),
             *api_routes(gateway.api_context()),
+            *console_routes(gateway.console_context()),
         ],
         lifespan=lifespan,
     )

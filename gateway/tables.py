@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-SCHEMA = "0008"
+SCHEMA = "0009"
 
 metadata = MetaData(
     naming_convention={
@@ -347,3 +347,12 @@ for _dialect, _statements in APPEND_ONLY.items():
     for _statement in _statements:
         _trigger = DDL(_statement)  # type: ignore[no-untyped-call]
         event.listen(audit, "after_create", _trigger.execute_if(dialect=_dialect))
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),  # SHA-256 of the cookie's secret
+    Column("key_digest", LargeBinary, nullable=False),  # … of the key's token, which it stands for
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+)

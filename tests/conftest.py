@@ -1,12 +1,14 @@
 """What tests of every package share: a clock they can set, databases, and real servers on loopback."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.async_api import Browser
 
 from gateway.database import Database
+from tests.browser import HINT, find_chromium, running_browser
 from tests.postgresql import PostgreSQL, start_postgresql
 
 Need = Callable[[str, str], None]
@@ -59,6 +61,17 @@ def database(database_url: str) -> Iterator[Database]:
     database.upgrade()
     yield database
     database.close()
+
+
+@pytest.fixture
+async def browser(need: Need) -> AsyncIterator[Browser]:
+    """A browser without a window."""
+    executable = find_chromium()
+    if executable is None:
+        need("browser", HINT)
+        raise AssertionError("need() does not return")
+    async with running_browser(executable) as browser:
+        yield browser
 
 
 class SettableClock:

@@ -65,22 +65,16 @@ class Guard:
 
     async def admit(self, request: Request, permission: Permission) -> Caller:
         """The caller of a request that demands `permission`. Raises RequestError: 401 or 403."""
-        caller = await self._identify(_token(request))
-        if not may(caller.role, permission):
-            raise Kind.FORBIDDEN.error(
-                f"this needs the permission {permission}; the key {caller.name!r} has the role {caller.role}",
-                headers={"www-authenticate": f'Bearer error="insufficient_scope", scope="{permission}"'},
-                permission=permission,
-            )
-        request.state.caller = caller
+        caller = await self.recognise(digest_of(_token(request)))
+        let_in(request, caller, permission)
         return caller
 
     def forget(self, key: Key) -> None:
         """Believe nothing about a key any longer, since it was changed here."""
         self._known.pop(key.digest, None)
 
-    async def _identify(self, token: bytes) -> Caller:
-        digest = digest_of(token)
+    async def recognise(self, digest: bytes) -> Caller:
+        """The caller whose token has this digest. Raises RequestError (401)."""
         # The bootstrap key was chosen by a person, so its comparison must not tell how much of a guess is right.
         if self._admin is not None and compare_digest(digest, self._admin):
             return Caller(key_id="bootstrap", name="GATEWAY_ADMIN_KEY", role=Role.ADMIN)
@@ -121,6 +115,17 @@ class Guard:
 def _tell_failure(written: Future[None]) -> None:
     if not written.cancelled() and (error := written.exception()) is not None:
         log.warning("the use of a key was not noted", error=str(error))
+
+
+def let_in(request: Request, caller: Caller, permission: Permission) -> None:
+    """Let the caller make this request, if the role permits it. Raises RequestError (403)."""
+    if not may(caller.role, permission):
+        raise Kind.FORBIDDEN.error(
+            f"this needs the permission {permission}; the key {caller.name!r} has the role {caller.role}",
+            headers={"www-authenticate": f'Bearer error="insufficient_scope", scope="{permission}"'},
+            permission=permission,
+        )
+    request.state.caller = caller
 
 
 def caller_of(request: Request) -> Caller:

@@ -1,10 +1,11 @@
-"""`gateway calls`: look at calls."""
+"""`gateway calls`: look at calls, and command those under way."""
 
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from gateway.cli import erase
+from gateway.cli.call_control import hangup, refer
 from gateway.cli.call_export import export
 from gateway.cli.call_filters import call_filters, wanted_of
 from gateway.cli.call_tail import tail
@@ -19,7 +20,11 @@ if TYPE_CHECKING:
 
 @click.group("calls")
 def command() -> None:
-    """Look at calls."""
+    """Look at calls, and command those under way."""
+
+
+command.add_command(hangup)
+command.add_command(refer)
 
 
 command.add_command(erase.command, "erase")

@@ -52,6 +52,7 @@ async def _run(demo: "Demo", played: "_Played", calls: int | None, leave: bool) 
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with demo:
+        say(f"The console:  {demo.address}/sign-in#{demo.admin_key}")
         say(f"The gateway:  {demo.address}")
         say(f"An admin key: {demo.admin_key}")
         say(f"Try:          curl -H 'Authorization: Bearer {demo.admin_key}' {demo.address}/api/v1/calls")

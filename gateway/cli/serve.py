@@ -32,7 +32,7 @@ def command(ctx: click.Context, host: str | None, port: int | None) -> None:
 
     def on_started(port: int) -> None:
         base = f"http://{settings.host}:{port}"
-        say(f"Listening on {base}; webhooks go to {base}/webhooks/{{endpoint}}.")
+        say(f"Listening on {base}; webhooks go to {base}/webhooks/{{endpoint}}; the console is {base}/.")
         for sentence in missing(settings):
             say(f"Missing: {sentence}")
 

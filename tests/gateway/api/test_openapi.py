@@ -8,6 +8,7 @@ from openapi_spec_validator import validate
 
 from gateway.api.operations import ROOT
 from gateway.app import Gateway, other_doors
+from gateway.console.routes import console_routes
 from gateway.problem_details import TYPES, Kind
 from gateway.settings import Endpoint, Settings
 from gateway.webhooks.routes import WEBHOOKS
@@ -42,11 +43,12 @@ async def test_every_route_of_the_application_is_described_and_the_other_way_rou
     settings = Settings(endpoints={"openai": Endpoint(name="openai")}, database_url=f"sqlite:///{tmp_path}/x.db")
     gateway = Gateway(settings, clock=clock, on_death=lambda: None)
     try:
+        pages = {getattr(route, "path", "") for route in console_routes(gateway.console_context())}
         routed = {getattr(route, "path", "") for route in other_doors(gateway).routes} | {f"{WEBHOOKS}{{endpoint}}"}
     finally:
         await gateway.upstream.close()
         gateway.database.close()
-    assert routed - {ROOT, f"{ROOT}/{{rest:path}}"} == set(document["paths"])
+    assert routed - pages - {ROOT, f"{ROOT}/{{rest:path}}"} == set(document["paths"])
 
 
 def test_every_operation_has_a_name_of_its_own_and_says_what_it_does(document: dict[str, Any]) -> None:

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from starlette.routing import Route
 
-from gateway.access.guard import Guard
 from gateway.access.roles import Role, may
 from gateway.api.openapi import describe
 from gateway.api.operations import ROOT, Operation
@@ -16,9 +15,7 @@ from tests.gateway.api_fixtures import Api
 
 @pytest.fixture
 def listed(api: Api) -> list[Operation]:
-    context = api.context
-    guard = Guard(database=context.database, journal=context.journal, clock=context.clock, admin_key=None)
-    return operations(context, guard)
+    return operations(api.context)
 
 
 def address(operation: Operation) -> str:
@@ -66,7 +63,7 @@ async def test_no_operation_reads_a_body_of_an_unknown_kind(api: Api, listed: li
     reading = [operation for operation in listed if operation.body or operation.reads]
     assert {operation.name for operation in reading} == {
         *("publish_rulebook", "decide", "replay", "create_key", "change_rulebook", "create_rule", "put_rule"),
-        *("put_profile", "put_calendar", "put_list", "create_client_secret", "upgrade_profile"),
+        *("put_profile", "put_calendar", "put_list", "create_client_secret", "upgrade_profile", "refer_call"),
     }
     for operation in reading:
         refused = await ask(api, operation, content=b"x", headers={"content-type": "text/html"})

@@ -1,0 +1,37 @@
+"""The console's pages as people find them: what is offered to whom, in which order."""
+
+from typing import Final, NamedTuple
+
+from gateway.access.roles import Permission
+
+
+class Link(NamedTuple):
+    """One entry of the navigation."""
+
+    label: str
+    path: str
+    icon: str  # in static/icons.svg
+    may: Permission  # offered to those who may
+
+    def leads_to(self, path: str) -> bool:
+        """Whether a page belongs under this entry."""
+        return path == self.path or (self.path != "/" and path.startswith(f"{self.path}/"))
+
+
+class Group(NamedTuple):
+    """Entries that belong together."""
+
+    label: str
+    links: tuple[Link, ...]
+
+
+NAVIGATION: Final = (
+    Group(
+        "Calls",
+        (
+            Link("Now", "/", "pulse", Permission.READ_CALLS),
+            Link("Call history", "/calls", "phone", Permission.READ_CALLS),
+            Link("Test a call", "/test", "flask", Permission.TRY_CALLS),
+        ),
+    ),
+)

@@ -1,0 +1,30 @@
+// What every page gains by scripts. Without them all pages can be read, and all forms sent.
+
+import {copyButtons} from "./copy.js";
+import {leanForms} from "./lean.js";
+import {tellZone} from "./zone.js";
+
+document.documentElement.classList.add("scripted");
+tellZone();
+copyButtons();
+leanForms();
+
+// "/" goes to the page's search field.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.closest("input, textarea, select, [contenteditable]")) return;
+  const search = document.querySelector("[data-search]");
+  if (search) {
+    event.preventDefault();
+    search.focus();
+    search.select();
+  }
+});
+
+// A link of the demo brings its key behind the #, which no server ever sees.
+const door = document.querySelector("[data-sign-in]");
+if (door && location.hash.length > 1) {
+  door.elements.key.value = decodeURIComponent(location.hash.slice(1));
+  history.replaceState(null, "", location.pathname + location.search);
+  door.requestSubmit();
+}

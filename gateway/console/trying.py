@@ -1,0 +1,140 @@
+"""Test a call: what would happen to a call that nobody made, each rule tried and why not, and what would be sent.
+
+A call is described by its numbers and headers, or by a pasted webhook. The question is the address where it fits into
+one, so that it can be sent to a colleague.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+from pydantic import ValidationError
+from starlette.responses import Response
+
+from gateway.actions.plan import Plan, make_plan
+from gateway.clock import Clock, to_datetime
+from gateway.console.door import View
+from gateway.console.forms import Fields, by_field, moment_text, read_fields
+from gateway.console.visit import Visit
+from gateway.errors import PayloadError
+from gateway.profiles.variables import Call, Rendering
+from gateway.reading import mistakes
+from gateway.rulebook.contract import Question
+from gateway.rulebook.current import Current
+from gateway.rulebook.trial import Outcome, ReadEvent, Trial
+from gateway.settings import Settings
+
+# What describes a call, as the form's fields are named.
+FIELDS: Final = ("called", "caller", "headers", "at", "endpoint", "media", "attestation", "event")
+
+# Longer questions are not put into an address: proxies refuse those of more than 8 KB.
+LONGEST_ADDRESS: Final = 2_000
+
+
+class TrialPages:
+    """`/test`."""
+
+    def __init__(
+        self, *, settings: Settings, current: Current, trial: Trial, read_event: ReadEvent, clock: Clock
+    ) -> None:
+        self._settings = settings
+        self._current = current
+        self._trial = trial
+        self._read_event = read_event
+        self._clock = clock
+
+    async def show_trial(self, visit: Visit) -> View | Response:
+        """The form, and the answer to the question that the address holds."""
+        said = {name: value for name in FIELDS if (value := visit.parameter(name))}
+        return await self._answer(visit, said)
+
+    async def try_call(self, visit: Visit) -> View | Response:
+        """The answer to a question that does not fit into an address."""
+        fields = await read_fields(visit)
+        said = {name: value for name in FIELDS if (value := fields.get(name, [""])[0].strip())}
+        return await self._answer(visit, said)
+
+    async def _answer(self, visit: Visit, said: Mapping[str, str]) -> View:
+        wrong = Fields()
+        outcome: Outcome | None = None
+        if said:
+            try:
+                call_id, call = question_of(said, visit).described(self._read_event)
+                if call.endpoint is not None and not self._trial.knows(call.endpoint):
+                    wrong["endpoint"] = f"there is no endpoint {call.endpoint!r}"
+                else:
+                    outcome = await self._trial.decide(call, call_id=call_id)
+            except PayloadError as error:
+                wrong["event"] = str(error)
+            except ValidationError as error:
+                wrong = by_field(mistakes(error, Question))
+        context = {
+            "said": Fields(said),
+            "wrong": wrong,
+            "endpoints": [(name, name) for name in self._settings.endpoints],
+            "outcome": outcome,
+            "plan": self._plan(outcome, said, visit) if outcome else None,
+            "command": _command(said),
+            "shared": "event" not in said and sum(map(len, said.values())) < LONGEST_ADDRESS,
+        }
+        return View("test.html", context, 422 if wrong else 200)
+
+    def _plan(self, outcome: Outcome, said: Mapping[str, str], visit: Visit) -> list[dict[str, Any]]:
+        """What would be sent, step by step, as the upstream would read it."""
+        compiled = self._current.compiled
+        moment = question_of(said, visit).at or to_datetime(self._clock.now())
+        call = Rendering(Call(outcome.read.facts, moment, compiled.table.resources.lists.holding))
+        return written(make_plan(outcome.explanation.verdict.decision, compiled.rulebook, call))
+
+
+def question_of(said: Mapping[str, str], visit: Visit) -> Question:
+    """The API's question of what the form says. Raises ValidationError."""
+    fields: dict[str, Any] = dict(said)
+    if "headers" in fields:
+        fields["headers"] = read_headers(fields["headers"])
+    if "at" in fields:
+        fields["at"] = moment_text(fields["at"], visit.zone)
+    return Question.model_validate(fields)
+
+
+def read_headers(text: str) -> dict[str, list[str]]:
+    """Headers as people paste them, `Name: value` line by line; a line that begins with a space goes on."""
+    headers: dict[str, list[str]] = {}
+    last: list[str] = []
+    for line in text.splitlines():
+        if line[:1] in (" ", "\t") and last:
+            last[-1] += f" {line.strip()}"
+        elif line.strip():
+            name, _, value = line.partition(":")
+            last = headers.setdefault(name.strip(), [])
+            last.append(value.strip())
+    return headers
+
+
+def written(plan: Plan) -> list[dict[str, Any]]:
+    """A plan for people: each step with its body as JSON."""
+    return [
+        {
+            "kind": step.kind,
+            "profile": step.profile,
+            "status": step.status,
+            "targets": step.targets,
+            "command": step.command,
+            "body": msgspec.json.decode(step.body) if step.body else None,
+            "only_if_refused": step.only_if_refused,
+            "conduct": msgspec.to_builtins(step.conduct) if step.conduct else None,
+        }
+        for step in plan.steps
+    ]
+
+
+def _command(said: Mapping[str, str]) -> list[str]:
+    """The same question on the command line."""
+    words = ["gateway", "decide"]
+    for name in ("called", "caller", "at", "endpoint", "media"):
+        if name in said:
+            words += [f"--{name}", said[name]]
+    for header, values in read_headers(said.get("headers", "")).items():
+        for value in values:
+            words += ["--header", f"{header}: {value}"]
+    return words

@@ -1,0 +1,127 @@
+"""The console in a browser, against a running gateway and emulator: what each kind of user does there."""
+
+import tomllib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Page, expect
+
+from gateway.emulator.callers import DEMO_RULEBOOK, SALES
+from gateway.emulator.invite import Invite, Trunk, new_call_id
+from tests.browser import sign_in
+from tests.flows.console_screenshots import PAGES
+from tests.flows.harness import ADMIN_KEY, Running, running_gateway
+
+DEMO = tomllib.loads(DEMO_RULEBOOK.read_text("utf-8"))
+HOSTILE = "<img src=x onerror=\"window.ran='yes'\"><script>window.ran='yes'</script>\u202e\u2066\u0007{{7*7}}"
+
+# What a page does that it should not: told to the test by the page itself, from its first moment on.
+WATCH = """
+window.reports = [];
+document.addEventListener('securitypolicyviolation', event => {
+  window.reports.push(event.violatedDirective + ' ' + event.blockedURI);
+});
+window.addEventListener('error', event => window.reports.push('error ' + event.message));
+"""
+
+
+@pytest.fixture
+async def running(tmp_path: Path) -> AsyncIterator[Running]:
+    async with running_gateway(f"sqlite:///{tmp_path}/gateway.db", tmp_path) as running:
+        await running.publish(DEMO)
+        yield running
+
+
+@pytest.fixture
+async def page(browser: Browser, running: Running) -> AsyncIterator[Page]:
+    """A page of somebody who is signed in as admin."""
+    context = await browser.new_context(timezone_id="Europe/Berlin", viewport={"width": 1360, "height": 900})
+    await context.add_init_script(WATCH)
+    page = await context.new_page()
+    page.set_default_timeout(10_000)
+    await sign_in(page, running.url, ADMIN_KEY)
+    yield page
+    await context.close()
+
+
+async def ring(running: Running, *, caller: str = "+33199001234", name: str = "", called: str = SALES) -> str:
+    """Place a call, and wait until it is settled."""
+    call_id = new_call_id(Random())
+    await running.dialer.ring(call_id, Invite(trunk=Trunk.TELNYX, called=called, caller=caller, name=name))
+    await running.settled(call_id)
+    return call_id
+
+
+async def reports(page: Page) -> list[Any]:
+    """What went wrong on the page."""
+    found: list[Any] = await page.evaluate("window.reports")
+    return found
+
+
+async def visit_all(page: Page, running: Running, call_id: str) -> AsyncIterator[str]:
+    """Go to every page in turn."""
+    for name, path in PAGES.items():
+        await page.goto(running.url + path.format(call=call_id))
+        yield name
+
+
+async def test_an_analyst_finds_a_call_by_half_a_number(running: Running, page: Page) -> None:
+    await ring(running, caller="+33199001777", name="Alice Example")
+    await ring(running, caller="+442079460123")
+    await page.get_by_role("link", name="Call history").click()
+    await expect(page.locator("table.calls tbody tr")).to_have_count(2)
+    await page.keyboard.press("/")
+    await page.keyboard.type("1777")
+    await expect(page.locator("table.calls tbody tr")).to_have_count(1)
+    assert page.url.endswith("/calls?q=1777")
+    await page.locator("table.calls tbody tr").click()
+    await expect(page.get_by_role("heading", level=1)).to_contain_text("+33199001777")
+    await expect(page.get_by_role("region", name="Timeline")).to_contain_text("The upstream confirmed")
+    assert await reports(page) == []
+
+
+async def test_an_admin_tests_a_call_without_leaving_the_page(running: Running, page: Page) -> None:
+    await page.get_by_role("link", name="Test a call").first.click()
+    await page.get_by_label("Called").fill("+493023125300")
+    await page.get_by_label("SIP headers").fill("X-Customer-Tier: gold")
+    await page.get_by_role("button", name="What happens?").click()
+    await expect(page.locator("#verdict")).to_contain_text("Transfer to tel:+494066969301")
+    await expect(page.get_by_label("SIP headers")).to_have_value("X-Customer-Tier: gold")
+    assert await reports(page) == []
+
+
+async def test_a_caller_named_like_a_script_runs_nothing_on_any_page(running: Running, page: Page) -> None:
+    call_id = await ring(running, name=HOSTILE)
+    async for name in visit_all(page, running, call_id):
+        assert await page.evaluate("window.ran") is None, name
+        assert await reports(page) == [], name
+    await page.goto(f"{running.url}/calls/{call_id}")
+    await expect(page.get_by_role("region", name="What was read")).to_contain_text("<img src=x")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+async def test_axe_finds_no_serious_issue_on_any_page(running: Running, page: Page, theme: Any) -> None:
+    call_id = await ring(running, name="Alice Example")
+    await page.emulate_media(color_scheme=theme)
+    found = {}
+    async for name in visit_all(page, running, call_id):
+        results = await Axe().run(page)
+        serious = [one for one in results.response["violations"] if one["impact"] in ("serious", "critical")]
+        found |= {f"{name}: {one['id']}": [node["html"][:200] for node in one["nodes"]] for one in serious}
+    assert found == {}
+
+
+async def test_pages_are_read_and_searched_without_scripts(running: Running, browser: Browser) -> None:
+    await ring(running, caller="+33199001777")
+    context = await browser.new_context(java_script_enabled=False)
+    page = await context.new_page()
+    await sign_in(page, running.url, ADMIN_KEY)
+    await page.goto(f"{running.url}/calls")
+    await page.get_by_label("Search", exact=True).fill("1777")
+    await page.get_by_role("button", name="Search").click()
+    await expect(page.locator("table.calls tbody tr")).to_have_count(1)
+    await context.close()
