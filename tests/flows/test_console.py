@@ -79,6 +79,8 @@ async def test_an_analyst_finds_a_call_by_half_a_number(running: Running, page: 
     await expect(page.locator("table.calls tbody tr")).to_have_count(1)
     assert page.url.endswith("/calls?q=1777")
     await page.locator("table.calls tbody tr").click()
+    await expect(page.get_by_role("heading", level=1)).to_contain_text("+3319•••77")
+    await page.get_by_role("link", name="Tell who called").click()
     await expect(page.get_by_role("heading", level=1)).to_contain_text("+33199001777")
     await expect(page.get_by_role("region", name="Timeline")).to_contain_text("The upstream confirmed")
     assert await reports(page) == []
