@@ -44,6 +44,7 @@ from gateway.monitor.watch import Patience
 from gateway.monitor.watcher import Watcher
 from gateway.profiles.shutdowns import days_left
 from gateway.rulebook.current import Current, compile_revision, years_around
+from gateway.rulebook.overrides import find_live
 from gateway.rulebook.refer_guard import ReferGuard
 from gateway.rulebook.store import find_revision, newest_number, pin_starter
 from gateway.rulebook.watch import Watch
@@ -170,6 +171,7 @@ class Gateway:
         self.feed = Feed(subscribers=settings.subscribers, database=self.database, journal=self.journal, clock=clock)
         self.courier = Courier(subscribers=settings.subscribers, journal=self.journal, clock=clock)
         self.metrics.watch_actions(lambda: self.worker.in_hand)
+        self.metrics.watch_overrides(lambda: len(self.current.overrides.at(clock.now()).live))
         self.metrics.watch_shutdowns(self._shutdown_days)
         self._proving = asyncio.Lock()
         self._proved_at = -PROOF_LASTS
@@ -234,6 +236,7 @@ class Gateway:
         with self.database.transaction() as connection:
             pin_starter(connection)
             self._compile_newest(connection)
+            self.current.override(find_live(connection, self.clock.now()))
             if self.database.is_sqlite:
                 outbox.release_all(connection)
                 release_watches(connection)
@@ -312,7 +315,7 @@ class Gateway:
 
     def concerns(self) -> dict[str, str]:
         """What someone should look at although calls are taken, by part."""
-        return {"rulebook": self.current.failure} if self.current.failure else {}
+        return self.current.concerns(self.clock.now())
 
     async def troubles(self) -> dict[str, str]:
         """What keeps this gateway from taking calls, by part; empty when it is ready."""

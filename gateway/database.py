@@ -116,8 +116,7 @@ class Database:
         return "the write-ahead log is in use; its content goes when the gateway stops, or with the next erasure"
 
     def close(self) -> None:
-        # Reads under way are over within seconds; left alone, they would give connections back to a pool that is gone.
-        self._threads.shutdown(wait=True, cancel_futures=True)
+        self._threads.shutdown(cancel_futures=True)  # a read under way has a connection until it ends
         self.reader.dispose()
         self.writer.dispose()
         if self._lock is not None:
