@@ -8,7 +8,7 @@ import asyncio
 import gc
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from secrets import token_hex
 
@@ -32,7 +32,7 @@ from gateway.calls.usage import LONGEST_SESSION, LiveUsage
 from gateway.calls.watches import release_watches, watch_the_unwatched
 from gateway.clock import Clock, to_datetime
 from gateway.console.routes import ConsoleContext, console_routes
-from gateway.database import Database
+from gateway.database import Database, prove_writable
 from gateway.errors import DatabaseUnavailable
 from gateway.health import health_routes
 from gateway.metrics import Metrics
@@ -105,7 +105,7 @@ class Gateway:
             refer_guard=self.refer_guard,
             attempt_timeout=settings.upstream_timeout,
             decision_deadline=settings.decision_deadline,
-            watched=watched_endpoints(settings),
+            watched=settings.watched,
             leases=leases,
             clock=clock,
             observer=observer,
@@ -241,7 +241,7 @@ class Gateway:
                 outbox.release_all(connection)
                 release_watches(connection)
             since = self.clock.now() - int(LONGEST_SESSION * 1e6)
-            watch_the_unwatched(connection, since, watched_endpoints(self.settings))
+            watch_the_unwatched(connection, since, self.settings.watched)
             return outbox.database_now(connection)
 
     def _compile_newest(self, connection: Connection) -> None:
@@ -344,24 +344,10 @@ class Gateway:
     async def _try_to_write(self) -> str | None:
         try:
             async with asyncio.timeout(1.5):
-                await self.journal.write(_prove_writable, None)
+                await self.journal.write(prove_writable, None)
         except (DatabaseUnavailable, TimeoutError) as error:
             return str(error) or "no answer"
         return None
-
-
-def watched_endpoints(settings: Settings) -> frozenset[str]:
-    """The endpoints whose calls have a sideband that we know how to listen to: those of the Realtime API."""
-    if not settings.sideband:
-        return frozenset()
-    return frozenset(name for name, endpoint in settings.endpoints.items() if endpoint.surface == "realtime")
-
-
-def _prove_writable(connection: Connection, items: Sequence[None]) -> list[None]:
-    """Reach the database; on SQLite also write to the disk, where an empty transaction would touch nothing."""
-    is_sqlite = connection.dialect.name == "sqlite"
-    connection.exec_driver_sql("PRAGMA user_version=1" if is_sqlite else "SELECT 1")
-    return [None] * len(items)
 
 
 def create_app(gateway: Gateway) -> ASGIApp:
