@@ -37,8 +37,11 @@ def tail(ctx: click.Context, /, as_json: bool, **filters: Any) -> None:
 
     --state is the state that a change leads to. For a program that must miss nothing, use GET /api/v1/calls/stream.
     """
-    wanted = wanted_of(filters)
-    with database_of(settings_of(ctx)) as database, suppress(KeyboardInterrupt):
+    from gateway.logs import configure_logging
+
+    wanted, settings = wanted_of(filters), settings_of(ctx)
+    configure_logging(settings)  # to stderr: a database that is away for a moment is no data
+    with database_of(settings) as database, suppress(KeyboardInterrupt):
         asyncio.run(_follow(database, wanted, as_json))
 
 
