@@ -171,6 +171,7 @@ class Gateway:
         self.feed = Feed(subscribers=settings.subscribers, database=self.database, journal=self.journal, clock=clock)
         self.courier = Courier(subscribers=settings.subscribers, journal=self.journal, clock=clock)
         self.metrics.watch_actions(lambda: self.worker.in_hand)
+        self.metrics.watch_calls(lambda: self.watcher.in_hand)
         self.metrics.watch_overrides(lambda: len(self.current.overrides.at(clock.now()).live))
         self.metrics.watch_shutdowns(self._shutdown_days)
         self._proving = asyncio.Lock()

@@ -54,6 +54,7 @@ PURE = [
     "gateway/calls/grams.py",
     "gateway/calls/wanted.py",
     "gateway/profiles/gateway_tools.py",
+    "gateway/rulebook/account.py",
     "gateway/rulebook/refer_guard.py",
     "gateway/rulebook/holidays.py",
     "gateway/rulebook/file_form.py",
