@@ -56,6 +56,7 @@ PURE = [
     "gateway/profiles/gateway_tools.py",
     "gateway/profiles/profile.py",
     "gateway/profiles/variables.py",
+    "gateway/rulebook/account.py",
     "gateway/rulebook/refer_guard.py",
     "gateway/rulebook/holidays.py",
     "gateway/rulebook/file_form.py",
