@@ -100,6 +100,11 @@ def check_search(request: Request, **parts: str | None) -> None:
             _demand(request, f"a search by {name}")
 
 
+def part_of(number: str | None) -> str | None:
+    """The number, if only a part of it is given."""
+    return number if number and "*" in number else None
+
+
 def _demand(request: Request, what: str) -> None:
     if not _may(request):
         raise Kind.FORBIDDEN.error(
