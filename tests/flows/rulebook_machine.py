@@ -41,7 +41,7 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import Connection, event
 
-from gateway.access.audit import Author
+from gateway.access.audit import Author, Wanted, find_entries
 from gateway.clock import to_datetime
 from gateway.database import Database
 from gateway.errors import DatabaseUnavailable
@@ -214,7 +214,7 @@ class RulebookMachine(RuleBasedStateMachine):
 
     def _note(self, comment: str, force: bool) -> Note:
         forced_for = "it must be" if force else None
-        return Note(author="ann", comment=comment, forced_for=forced_for, created_at=self._clock.now())
+        return Note(author=ANN.name, comment=comment, forced_for=forced_for, created_at=self._clock.now())
 
     # --- steps ----------------------------------------------------------------------------------------------------
 
@@ -457,6 +457,11 @@ class RulebookMachine(RuleBasedStateMachine):
         assert tuple(reversed(told)) == self.model.notes
 
     @invariant()
+    def the_audit_log_tells_of_each_change_once(self) -> None:
+        entries = self._read(lambda connection: find_entries(connection, Wanted(), limit=10_000))
+        assert Counter(one.entry.action for one in entries) == self.model.deeds
+
+    @invariant()
     def every_item_tells_the_revision_that_last_changed_it(self) -> None:
         assert self._tags(self.model) == self.model.tags
 
@@ -502,7 +507,7 @@ async def _outcome(story: Awaitable[Any]) -> Exception | None:
 
 
 def _signed(note: Note) -> Signed:
-    return Signed(author=note.author, comment=note.comment, forced_for=note.forced_for)
+    return Signed(author=ANN, comment=note.comment, forced_for=note.forced_for)
 
 
 def _admits(model: Model, document: Document, base: int, note: Note) -> bool:

@@ -6,6 +6,7 @@ in place; each step gives a new model, so that a step that may not have happened
 """
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
@@ -68,6 +69,12 @@ class Model:
     @property
     def document(self) -> Document:
         return self.documents[-1]
+
+    @property
+    def deeds(self) -> Counter[str]:
+        """How often the audit log tells of each sort of change."""
+        added = len(self.overrides)
+        return Counter({"rulebook.publish": self.newest, "override.add": added, "override.end": self.changes - added})
 
     # --- publishing -----------------------------------------------------------------------------------------------
 
