@@ -30,6 +30,7 @@ from gateway.calls.retention import Retention
 from gateway.calls.usage import LONGEST_SESSION, LiveUsage
 from gateway.calls.watches import release_watches, watch_the_unwatched
 from gateway.clock import Clock
+from gateway.console.engineering import Engine
 from gateway.console.routes import ConsoleContext, console_routes
 from gateway.database import Database
 from gateway.errors import DatabaseUnavailable
@@ -51,6 +52,7 @@ from gateway.upstream.client import Upstream
 from gateway.upstream.sideband import Sidebands
 from gateway.webhooks.intake import Intake
 from gateway.webhooks.keyring import Keyring
+from gateway.webhooks.refusals import Refusals
 from gateway.webhooks.rotation import Rotation
 from gateway.webhooks.routes import WEBHOOKS, WebhookDoor
 
@@ -147,6 +149,7 @@ class Gateway:
             admin_key=settings.admin_key.get_secret_value() if settings.admin_key else None,
         )
         self.keyring = Keyring(settings.endpoints)
+        self.refusals = Refusals()
         self.rotation = Rotation(
             settings=settings,
             load=load,
@@ -280,6 +283,7 @@ class Gateway:
             clock=self.clock,
             troubles=self.troubles,
             read_event=read_ringing,
+            engine=Engine(node=self.node, keyring=self.keyring, upstream=self.upstream, refusals=self.refusals),
         )
 
     def concerns(self) -> dict[str, str]:
@@ -344,6 +348,7 @@ def create_app(gateway: Gateway) -> ASGIApp:
         keyring=gateway.keyring,
         clock=gateway.clock,
         on_answer=gateway.metrics.delivery_answered,
+        refusals=gateway.refusals,
     )
     others = other_doors(gateway)
 

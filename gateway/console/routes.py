@@ -14,6 +14,7 @@ from gateway.clock import Clock
 from gateway.console.assets import Assets
 from gateway.console.calls import CallPages
 from gateway.console.door import Page, PageDoor
+from gateway.console.engineering import Engine, engineering_pages
 from gateway.console.home import HomePages, Troubles
 from gateway.console.rendering import Renderer
 from gateway.console.sign_in import SignIn
@@ -42,6 +43,7 @@ class ConsoleContext:
     clock: Clock
     troubles: Troubles  # what keeps the gateway from taking calls
     read_event: ReadEvent  # of a pasted webhook
+    engine: Engine  # what engineers look at
 
 
 def console_routes(context: ConsoleContext) -> list[BaseRoute]:
@@ -97,4 +99,12 @@ def pages(context: ConsoleContext, sign_in: SignIn) -> list[Page]:
         Page("GET", "/calls/{call_id}", read_calls, calls.show_call),
         Page("GET", "/test", Permission.TRY_CALLS, test.show_trial),
         Page("POST", "/test", Permission.TRY_CALLS, test.try_call),
+        *engineering_pages(
+            context.engine,
+            settings=context.settings,
+            database=database,
+            journal=context.journal,
+            guard=context.guard,
+            clock=context.clock,
+        ),
     ]

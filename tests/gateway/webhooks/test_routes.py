@@ -129,6 +129,7 @@ async def test_a_body_that_does_not_come_is_a_time_out(running: Running) -> None
         keyring=Keyring({"openai": Endpoint(name="openai", webhook_secrets=(SecretStr(SECRET),))}),
         clock=gateway.clock,
         on_answer=lambda *answer: None,
+        refusals=gateway.refusals,
         body_deadline=0.05,
     )
     sent: list[dict[str, object]] = []
