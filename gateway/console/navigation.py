@@ -34,4 +34,12 @@ NAVIGATION: Final = (
             Link("Test a call", "/test", "flask", Permission.TRY_CALLS),
         ),
     ),
+    Group(
+        "Routing",
+        (
+            Link("Rules", "/rules", "rules", Permission.READ_RULEBOOK),
+            Link("My draft", "/draft", "draft", Permission.PUBLISH),
+            Link("Revisions", "/revisions", "history", Permission.READ_RULEBOOK),
+        ),
+    ),
 )

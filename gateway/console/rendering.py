@@ -72,9 +72,9 @@ class Renderer:
         return self._templates.get_template(template).render({**shell, **context}).encode()
 
 
-def claimed(text: str | None) -> Markup:
-    """What a caller's side says, harmless and visible."""
-    shown = Markup("").join(_visible(sign) for sign in (text or "")[:LONGEST_CLAIM])
+def claimed(text: str | None, *, lines: bool = False) -> Markup:
+    """What a caller's side says, harmless and visible; with `lines` its line breaks are left to be."""
+    shown = Markup("").join(sign if lines and sign == "\n" else _visible(sign) for sign in (text or "")[:LONGEST_CLAIM])
     cut = Markup('<span class="unseen">…</span>') if text and len(text) > LONGEST_CLAIM else ""
     return Markup('<bdi class="claimed">{}{}</bdi>').format(shown, cut)
 

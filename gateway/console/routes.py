@@ -14,8 +14,12 @@ from gateway.clock import Clock
 from gateway.console.assets import Assets
 from gateway.console.calls import CallPages
 from gateway.console.door import Page, PageDoor
+from gateway.console.drafting import Drafting
 from gateway.console.home import HomePages, Troubles
 from gateway.console.rendering import Renderer
+from gateway.console.review import ReviewPages
+from gateway.console.revisions import RevisionPages
+from gateway.console.rules import RulePages
 from gateway.console.sign_in import SignIn
 from gateway.console.trying import TrialPages
 from gateway.database import Database
@@ -23,6 +27,7 @@ from gateway.journal import Journal
 from gateway.rulebook.current import Current
 from gateway.rulebook.hindsight import Hindsight
 from gateway.rulebook.publish import Publisher
+from gateway.rulebook.replay import Replay
 from gateway.rulebook.trial import ReadEvent, Trial
 from gateway.settings import Settings
 from routing_rules import Usage
@@ -86,7 +91,20 @@ def pages(context: ConsoleContext, sign_in: SignIn) -> list[Page]:
     test = TrialPages(
         settings=context.settings, current=current, trial=trial, read_event=context.read_event, clock=context.clock
     )
-    read_calls = Permission.READ_CALLS
+    drafting = Drafting(
+        settings=context.settings,
+        database=database,
+        journal=context.journal,
+        current=current,
+        publisher=publisher,
+        replay=Replay(database=database, current=current, refer_guard=context.refer_guard),
+        refer_guard=context.refer_guard,
+        clock=context.clock,
+    )
+    rules = RulePages(settings=context.settings, database=database, publisher=publisher, drafting=drafting)
+    review = ReviewPages(drafting)
+    revisions = RevisionPages(database=database, publisher=publisher)
+    read_calls, read_rules, publish = Permission.READ_CALLS, Permission.READ_RULEBOOK, Permission.PUBLISH
     return [
         Page("GET", "/sign-in", None, home.show_sign_in),
         Page("POST", "/sign-in", None, home.sign_in),
@@ -97,4 +115,21 @@ def pages(context: ConsoleContext, sign_in: SignIn) -> list[Page]:
         Page("GET", "/calls/{call_id}", read_calls, calls.show_call),
         Page("GET", "/test", Permission.TRY_CALLS, test.show_trial),
         Page("POST", "/test", Permission.TRY_CALLS, test.try_call),
+        Page("GET", "/rules", read_rules, rules.list_rules),
+        Page("POST", "/rules/act", publish, rules.act_on_rule),
+        Page("GET", "/rules/number", read_rules, rules.read_number),
+        Page("GET", "/rules/new", publish, rules.show_rule),
+        Page("POST", "/rules/new", publish, rules.save_rule),
+        Page("GET", "/rules/{id}", read_rules, rules.show_rule),
+        Page("POST", "/rules/{id}", publish, rules.save_rule),
+        Page("GET", "/draft", publish, review.show_draft),
+        Page("GET", "/draft/replay", publish, review.replay_draft),
+        Page("POST", "/draft/undo", publish, review.undo_change),
+        Page("POST", "/draft/discard", publish, review.discard_draft),
+        Page("POST", "/draft/settle", publish, review.settle_conflict),
+        Page("POST", "/draft/publish", publish, review.publish_draft),
+        Page("GET", "/revisions", read_rules, revisions.list_revisions),
+        Page("GET", "/revisions/{number}", read_rules, revisions.show_revision),
+        Page("POST", "/revisions/{number}/restore", publish, revisions.restore_revision),
+        Page("GET", "/rulebook.toml", read_rules, revisions.export_rulebook),
     ]

@@ -1,13 +1,17 @@
 // What every page gains by scripts. Without them all pages can be read, and all forms sent.
 
 import {copyButtons} from "./copy.js";
+import {ruleEditor} from "./editor.js";
 import {leanForms} from "./lean.js";
+import {orderRules} from "./rules.js";
 import {tellZone} from "./zone.js";
 
 document.documentElement.classList.add("scripted");
 tellZone();
 copyButtons();
 leanForms();
+orderRules();
+ruleEditor();
 
 // "/" goes to the page's search field.
 document.addEventListener("keydown", (event) => {
