@@ -19,16 +19,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.access.guard import Guard
 from gateway.actions import outbox
-from gateway.actions.action import Job
 from gateway.actions.control import Control
 from gateway.actions.leases import LeaseClock
 from gateway.actions.worker import Worker
 from gateway.api.routes import ApiContext, api_routes, read_ringing
 from gateway.calls.indexer import Indexer
-from gateway.calls.lifecycle import TERMINAL, State
 from gateway.calls.numbers import country
+from gateway.calls.pseudonyms import Pseudonyms
+from gateway.calls.retention import Retention
 from gateway.calls.usage import LONGEST_SESSION, LiveUsage
-from gateway.calls.watches import NewWatch, release_watches, watch_the_unwatched
+from gateway.calls.watches import release_watches, watch_the_unwatched
 from gateway.clock import Clock
 from gateway.console.routes import ConsoleContext, console_routes
 from gateway.database import Database
@@ -36,18 +36,18 @@ from gateway.errors import DatabaseUnavailable
 from gateway.health import health_routes
 from gateway.metrics import Metrics
 from gateway.monitor.listening import Listening
+from gateway.monitor.observer import Observer
 from gateway.monitor.watch import Patience
-from gateway.monitor.watch import Watch as WatchedCall
 from gateway.monitor.watcher import Watcher
 from gateway.rulebook.current import Current, compile_revision, years_around
 from gateway.rulebook.refer_guard import ReferGuard
 from gateway.rulebook.store import find_revision, newest_number, pin_starter
 from gateway.rulebook.watch import Watch
 from gateway.settings import Settings
+from gateway.subscribers.courier import Courier
+from gateway.subscribers.feed import Feed
 from gateway.upstream.client import Upstream
-from gateway.upstream.outcome import Outcome, Result
 from gateway.upstream.sideband import Sidebands
-from gateway.upstream.wire import Command
 from gateway.webhooks.intake import Intake
 from gateway.webhooks.keyring import Keyring
 from gateway.webhooks.rotation import Rotation
@@ -91,7 +91,7 @@ class Gateway:
         self.refer_guard = ReferGuard(settings.refer_allow)
         self.upstream = Upstream(settings.endpoints)
         leases, patience = LeaseClock(clock), patience or Patience()
-        observer = _Observer(self.metrics, self.usage, clock)
+        observer = Observer(self.metrics, self.usage, clock)
         self.worker = Worker(
             node=self.node,
             journal=self.journal,
@@ -151,6 +151,16 @@ class Gateway:
             journal=self.journal,
             clock=clock,
         )
+        self.pseudonyms = Pseudonyms(settings.privacy_key.get_secret_value() if settings.privacy_key else None)
+        self.retention = Retention(
+            settings=settings,
+            database=self.database,
+            journal=self.journal,
+            pseudonyms=self.pseudonyms,
+            clock=clock,
+        )
+        self.feed = Feed(subscribers=settings.subscribers, database=self.database, journal=self.journal, clock=clock)
+        self.courier = Courier(subscribers=settings.subscribers, journal=self.journal, clock=clock)
         self.metrics.watch_actions(lambda: self.worker.in_hand)
         self._proving = asyncio.Lock()
         self._proved_at = -PROOF_LASTS
@@ -175,6 +185,9 @@ class Gateway:
             asyncio.create_task(watch.run()),
             asyncio.create_task(self._guard_writer()),
             asyncio.create_task(self.rotation.run()),
+            asyncio.create_task(self.retention.run()),
+            asyncio.create_task(self.feed.run()),
+            asyncio.create_task(self.courier.run()),
             asyncio.create_task(indexer.run()),
         ]
         gc.collect()
@@ -227,6 +240,7 @@ class Gateway:
             task.cancel()
         await asyncio.gather(*self._rounds, return_exceptions=True)
         await self.worker.stop(PATIENCE)
+        await self.courier.close()
         await self.watcher.stop()
         await self.upstream.close()
         await self.rotation.note()
@@ -305,38 +319,6 @@ def watched_endpoints(settings: Settings) -> frozenset[str]:
     if not settings.sideband:
         return frozenset()
     return frozenset(name for name, endpoint in settings.endpoints.items() if endpoint.surface == "realtime")
-
-
-class _Observer:
-    """Hands what the worker does, and what the watcher finds out, to the metrics, to live usage and to each other."""
-
-    def __init__(self, metrics: Metrics, usage: LiveUsage, clock: Clock) -> None:
-        self._metrics = metrics
-        self._usage = usage
-        self._clock = clock
-        self.watcher: Watcher | None = None
-
-    def attempted(self, job: Job, outcome: Outcome) -> None:
-        self._metrics.upstream_attempted(job.endpoint, job.command, outcome.result, outcome.seconds)
-        if outcome.result is Result.DONE and job.command in (Command.ACCEPT, Command.REJECT):
-            self._metrics.decision_sent(self._clock.monotonic() - job.received)
-
-    def settled(self, job: Job, state: State, watch: NewWatch | None) -> None:
-        self._advanced(job.call_id, job.rule, state)
-        if self.watcher is None:
-            return
-        if watch is not None:
-            self.watcher.begin(job, state, watch["step"])
-        else:
-            self.watcher.moved(job.call, state)
-
-    def watched(self, watch: WatchedCall, state: State) -> None:
-        self._advanced(watch.live.call_id, watch.live.rule, state)
-
-    def _advanced(self, call_id: str, rule: str | None, state: State) -> None:
-        self._metrics.call_advanced(state)
-        if state in TERMINAL and rule is not None:
-            self._usage.closed(call_id, rule)
 
 
 def _prove_writable(connection: Connection, items: Sequence[None]) -> list[None]:

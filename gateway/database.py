@@ -31,6 +31,9 @@ Found = TypeVar("Found")
 # Enough for the console and the API beside each other; more threads would only compete with the event loop.
 READERS: Final = 4
 
+# Each waits two seconds for readers; they are done within some milliseconds.
+SHREDDING_ATTEMPTS: Final = 10
+
 # Versions 3.7.0 to 3.51.2 can corrupt a WAL database when a checkpoint races with a reset (fixed in 3.51.3).
 SQLITE_WITHOUT_WAL_RACE: Final = (3, 51, 3)
 
@@ -95,6 +98,22 @@ class Database:
                 f"another gateway serves {path}. One process owns a SQLite file: stop the other one, "
                 "or set GATEWAY_DATABASE_URL to another file, or to PostgreSQL for many nodes."
             ) from error
+
+    def shred(self) -> str | None:
+        """Leave nothing in the files of what was erased; if that could not be done, why.
+
+        SQLite overwrites what is deleted (`secure_delete`); what its log still holds goes when the log is emptied,
+        which has to wait for whoever reads at the moment. PostgreSQL's vacuum frees the space.
+        """
+        with translated(), self.writer.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            if not self.is_sqlite:
+                connection.execute(text("SET statement_timeout = 0"))  # a large database takes its time
+                connection.execute(text("VACUUM"))
+                return None
+            for _ in range(SHREDDING_ATTEMPTS):
+                if not connection.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+                    return None
+        return "the write-ahead log is in use; its content goes when the gateway stops, or with the next erasure"
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -243,6 +262,7 @@ def _create_sqlite_engine(url: URL, *, writes: bool) -> Engine:
             connection.execute("PRAGMA query_only=ON")
             return
         connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA secure_delete=ON")  # what is erased is overwritten, wherever it once stood
         # 16 MB of log between checkpoints and 16 MB of pages: the indexes' hot pages are then written back once, and
         # not after every few commits.
         connection.execute("PRAGMA wal_autocheckpoint=4000")

@@ -26,6 +26,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.errors import ConfigurationError, GatewayError
 from gateway.http_connection import GuardedProtocol, Limits, Watch
+from gateway.memory import share_one_heap
 
 # Seconds for requests under way when the server stops. systemd and Kubernetes allow 90 and 30 before they kill.
 GRACE: Final = 5
@@ -136,6 +137,7 @@ def run_server(
 
     Raises ConfigurationError when the address cannot be had, and what the application's lifespan raised.
     """
+    share_one_heap()
     server = GatewayServer(app, limits=limits, on_started=on_started, on_stopping=on_stopping, on_cut=on_cut)
     with listen(host, port) as listener:
         server.run([listener])

@@ -21,6 +21,7 @@ from gateway.endpoint import Endpoint as Endpoint
 from gateway.endpoint import SecretStr as SecretStr
 from gateway.errors import ConfigurationError
 from gateway.settings_sources import Found, Sources, open_sources, plain_text
+from gateway.subscriber import SUBSCRIBER_KEYS, Subscriber
 
 # Where a call was sent to, best first. On Twilio's Elastic trunks `To` holds the project's id and the number dialled
 # is in `Diversion` (FACTS section 10).
@@ -53,6 +54,11 @@ class Settings:
     default_region: str | None = None  # ISO 3166-1 alpha-2
     sideband: bool = True  # watch accepted calls
     client_secrets_per_minute: int = 60  # ephemeral keys that one API key may ask for
+    keep_bodies_hours: float = 72.0  # for bodies of deliveries that could not be used
+    keep_numbers_days: float = 30.0  # for who called; then a pseudonym, or the number's ends
+    keep_calls_days: float = 90.0  # for calls
+    privacy_key: SecretStr | None = None  # makes pseudonyms of numbers; None: they are cut
+    subscribers: Mapping[str, Subscriber] = field(default_factory=dict)  # who is told what becomes of calls, by name
     log_format: Literal["console", "json"] | None = None  # None: console on a terminal, else json
     warnings: tuple[str, ...] = ()  # what looks odd but works, in sentences
     sources: Mapping[str, str] = field(default_factory=dict)  # variable or path → where it came from
@@ -65,6 +71,9 @@ class Settings:
         ]
         for endpoint in self.endpoints.values():
             rows += [self._row(name, value) for name, value in describe_endpoint(endpoint)]
+        for one in self.subscribers.values():
+            rows.append(self._row(f"subscribers.{one.name}.url", one.url))
+            rows.append(self._row(one.secret_env or "", one.secret))
         return tuple(rows)
 
     def _row(self, name: str, value: object, *, unset: str = "") -> Row:
@@ -95,6 +104,10 @@ _VARIABLES: Final = (
     _Variable("GATEWAY_DEFAULT_REGION", "default_region", syntax.read_region),
     _Variable("GATEWAY_SIDEBAND", "sideband", syntax.read_switch),
     _Variable("GATEWAY_CLIENT_SECRETS_PER_MINUTE", "client_secrets_per_minute", syntax.read_count),
+    _Variable("GATEWAY_KEEP_BODIES_HOURS", "keep_bodies_hours", syntax.read_duration("hours")),
+    _Variable("GATEWAY_KEEP_NUMBERS_DAYS", "keep_numbers_days", syntax.read_duration("days")),
+    _Variable("GATEWAY_KEEP_CALLS_DAYS", "keep_calls_days", syntax.read_duration("days")),
+    _Variable("GATEWAY_PRIVACY_KEY", "privacy_key", lambda text: SecretStr(syntax.read_admin_key(text)), secret=True),
     _Variable("GATEWAY_LOG_FORMAT", "log_format", syntax.read_choice("console", "json")),
 )
 
@@ -125,11 +138,12 @@ class _Loading:
             values["refer_allow"] = ()  # "set" to nothing: the safe reading of an ambiguous wish
             self._origins["GATEWAY_REFER_ALLOW"] = "environment"
         endpoints = self._endpoints()
-        known = {variable.field for variable in _VARIABLES} | {"endpoints"}
+        subscribers = self._subscribers()
+        known = {variable.field for variable in _VARIABLES} | {"endpoints", "subscribers"}
         self._sources.check_keys(self._sources.file, known, f"{self._sources.file_name}: ")
         if self._mistakes:
             raise ConfigurationError(_listed(self._mistakes))
-        settings = Settings(endpoints=endpoints, **values, sources=self._origins)
+        settings = Settings(endpoints=endpoints, subscribers=subscribers, **values, sources=self._origins)
         return replace(settings, warnings=(*_doubts(settings), *self._sources.unknown_variables()))
 
     def _variable(self, variable: _Variable) -> Any:
@@ -191,13 +205,47 @@ class _Loading:
         return self._with_secrets(values)
 
     def _endpoint_value(self, table: Mapping[str, Any], key: str, place: str) -> Any:
+        self._origins[row_name(str(table.get("name")), key)] = self._sources.file_name
+        return self._table_value(table, key, place, ENDPOINT_KEYS[key])
+
+    def _table_value(self, table: Mapping[str, Any], key: str, place: str, read: Callable[[str], Any]) -> Any:
         try:
             text = plain_text(table[key])
         except ValueError as error:
             self._mistakes.add(f"{place}{key}", str(error))
             return None
-        self._origins[row_name(str(table.get("name")), key)] = self._sources.file_name
-        return self._read(Found(text, f"{place}{key}", self._sources.file_name), ENDPOINT_KEYS[key])
+        return self._read(Found(text, f"{place}{key}", self._sources.file_name), read)
+
+    # Subscribers
+
+    def _subscribers(self) -> dict[str, Subscriber]:
+        listed = self._sources.file.get("subscribers", [])
+        if not isinstance(listed, list) or not all(isinstance(table, dict) for table in listed):
+            self._mistakes.add(f"{self._sources.file_name}: subscribers", "must be written as [[subscribers]] tables")
+            return {}
+        subscribers: dict[str, Subscriber] = {}
+        for index, table in enumerate(listed):
+            place = f"{self._sources.file_name}: subscribers[{index}]."
+            subscriber = self._subscriber(table, place)
+            if subscriber and subscriber.name in subscribers:
+                self._mistakes.add(f"{place}name", f"{subscriber.name!r} is listed twice; names must differ")
+            elif subscriber:
+                subscribers[subscriber.name] = subscriber
+        return subscribers
+
+    def _subscriber(self, table: Mapping[str, Any], place: str) -> Subscriber | None:
+        self._sources.check_keys(table, SUBSCRIBER_KEYS, place)
+        for key in ("name", "url", "secret_env"):
+            if key not in table:
+                self._mistakes.add(f"{place}{key}", "is missing")
+        values = {
+            key: self._table_value(table, key, place, read) for key, read in SUBSCRIBER_KEYS.items() if key in table
+        }
+        values = {key: value for key, value in values.items() if value is not None}
+        if not {"name", "url", "secret_env"} <= values.keys():
+            return None
+        secrets = self._value(values["secret_env"], None, syntax.read_webhook_secrets)
+        return Subscriber(**values, secret=SecretStr(secrets[0]) if secrets else None)
 
     def _openai(self, values: dict[str, Any]) -> Endpoint:
         """The endpoint that needs no file: its variables are those of OpenAI's own SDKs."""
@@ -221,12 +269,19 @@ class _Loading:
 
 def missing(settings: Settings) -> tuple[str, ...]:
     """What keeps this configuration from taking real calls, in sentences with the remedy."""
-    return tuple(sentence for endpoint in settings.endpoints.values() for sentence in missing_of(endpoint))
+    sentences = [sentence for endpoint in settings.endpoints.values() for sentence in missing_of(endpoint)]
+    sentences += [
+        f"{one.secret_env}: without it the subscriber {one.name!r} is told nothing."
+        for one in settings.subscribers.values()
+        if one.secret is None
+    ]
+    return tuple(sentences)
 
 
 def secrets_of(settings: Settings) -> tuple[str, ...]:
     """Every secret in the configuration, for whoever must keep them out of what it prints."""
-    secrets = [settings.admin_key] if settings.admin_key else []
+    secrets = [secret for secret in (settings.admin_key, settings.privacy_key) if secret]
+    secrets += [subscriber.secret for subscriber in settings.subscribers.values() if subscriber.secret]
     for endpoint in settings.endpoints.values():
         secrets += [*endpoint.webhook_secrets, *([endpoint.api_key] if endpoint.api_key else [])]
     password = urlsplit(settings.database_url).password or ""
@@ -266,6 +321,11 @@ def _doubts(settings: Settings) -> list[str]:
         url = urlsplit(endpoint.base_url)
         if url.scheme == "http" and not syntax.is_loopback(url.hostname or ""):
             doubts.append(f"{row_name(endpoint.name, 'base_url')} is http, so the API key travels unencrypted")
+    if settings.keep_numbers_days > settings.keep_calls_days:
+        doubts.append(
+            f"GATEWAY_KEEP_NUMBERS_DAYS ({settings.keep_numbers_days:g}) is longer than GATEWAY_KEEP_CALLS_DAYS "
+            f"({settings.keep_calls_days:g}): numbers go with their calls"
+        )
     projects: dict[tuple[str, SecretStr], Endpoint] = {}
     for endpoint in settings.endpoints.values():
         if endpoint.api_key is None:

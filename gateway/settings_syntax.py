@@ -58,6 +58,21 @@ def read_seconds(text: str) -> float:
     return seconds
 
 
+def read_duration(unit: str) -> Callable[[str], float]:
+    """A positive number of `unit`, of at most a century."""
+
+    def read(text: str) -> float:
+        try:
+            duration = float(text)
+        except ValueError:
+            duration = math.nan
+        if not 0 < duration <= 876_600:
+            raise ValueError(f"{text!r} is not a number of {unit} above 0; write one such as 30 or 0.5")
+        return duration
+
+    return read
+
+
 def read_count(text: str) -> int:
     """A whole number from 1 on."""
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 1_000_000):
@@ -94,6 +109,18 @@ def read_base_url(text: str) -> str:
     if url.query or url.fragment:
         raise ValueError(f"{text!r} must end with its path; leave out what follows ? or #")
     return text.rstrip("/")
+
+
+def read_web_address(text: str) -> str:
+    """Where to post to."""
+    url = _split(text)
+    if url is None or url.scheme not in ("http", "https") or not url.hostname or url.fragment:
+        raise ValueError("is not a web address; write one like https://crm.example.com/calls")
+    if url.username is not None or url.password is not None:
+        raise ValueError("must not hold a user or password; what is posted is signed")
+    if url.scheme == "http" and not is_loopback(url.hostname):
+        raise ValueError("must begin with https://; http is for this machine only")
+    return text
 
 
 def read_database_url(text: str) -> str:

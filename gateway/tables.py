@@ -178,6 +178,31 @@ events = Table(
     Index("ix_events_call", "call", "id"),
 )
 
+notices = Table(
+    "notices",
+    metadata,
+    Column("id", _Serial, primary_key=True),
+    Column("subscriber", Text, nullable=False),
+    Column("call", BigInteger, ForeignKey(calls.c.id), nullable=False),
+    Column("event", Text, nullable=False),  # see gateway.subscriber.EVENTS
+    Column("message_id", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("due_at", BigInteger, nullable=False),  # when a round of attempts may begin; pushed on by who claims it
+    Column("rounds", Integer, nullable=False),
+    Column("settled_at", BigInteger),
+    Column("status", Integer),  # HTTP, of the last reply
+    Column("error", Text),  # of the last attempt; null where it was taken
+    UniqueConstraint("subscriber", "call", "event"),
+    Index("ix_notices_call", "call"),
+    Index(
+        "ix_notices_due_at",
+        "due_at",
+        sqlite_where=text("settled_at IS NULL"),
+        postgresql_where=text("settled_at IS NULL"),
+    ),
+)
+
 actions = Table(
     "actions",
     metadata,

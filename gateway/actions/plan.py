@@ -17,7 +17,7 @@ import msgspec
 from msgspec.structs import replace
 
 from gateway.endpoint import Surface
-from gateway.profiles.profile import Conduct, conduct_of, find_profile, session_of
+from gateway.profiles.profile import LIVE, Conduct, conduct_of, find_profile, session_of
 from gateway.profiles.variables import Rendering
 from gateway.upstream import wire
 from gateway.upstream.wire import Command
@@ -152,8 +152,8 @@ class _Planning:
     def _rendered(self, session: dict[str, Any]) -> dict[str, Any]:
         if isinstance(instructions := session.get("instructions"), str):
             session["instructions"] = self._render(instructions)
-        if isinstance(live := session.get(wire.LIVE), Mapping):
-            session[wire.LIVE] = self._rendered(dict(live))
+        if isinstance(live := session.get(LIVE), Mapping):
+            session[LIVE] = self._rendered(dict(live))
         return session
 
     def _conduct(self, conduct: Conduct | None) -> Conduct | None:

@@ -13,6 +13,7 @@ from gateway.access.routes import CreatedKey, KeyPage, KeyRoutes
 from gateway.api.openapi import openapi_route
 from gateway.api.operations import Operation, routes
 from gateway.calls.contract import CallDetail, CallFacets, CallPage, Timeline
+from gateway.calls.reveal import Reveal
 from gateway.calls.routes import CallRoutes
 from gateway.calls.stats_contract import Stats
 from gateway.calls.stats_routes import StatsRoutes
@@ -49,6 +50,7 @@ from gateway.rulebook.routes import RulebookRoutes
 from gateway.rulebook.rule_routes import RuleRoutes
 from gateway.rulebook.trial import Ringing, Trial
 from gateway.settings import Settings
+from gateway.subscribers.routes import NoticePage, SubscriberPage, SubscriberRoutes
 from gateway.upstream.client import Upstream
 from gateway.upstream.routes import ClientSecretRoutes, CreatedClientSecret
 from gateway.upstream.wire import IncomingCall, read_event
@@ -84,7 +86,8 @@ def operations(context: ApiContext) -> list[Operation]:
     publisher = _publisher(context)
     rulebook = _rulebook_routes(context, publisher)
     hindsight = Hindsight(database=context.database, current=context.current)
-    calls = CallRoutes(database=context.database, explain=hindsight.explain)
+    reveal = Reveal(journal=context.journal, clock=context.clock)
+    calls = CallRoutes(database=context.database, explain=hindsight.explain, reveal=reveal)
     endpoints = EndpointRoutes(
         endpoints=context.settings.endpoints,
         keyring=context.keyring,
@@ -100,6 +103,7 @@ def operations(context: ApiContext) -> list[Operation]:
         clock=context.clock,
         per_minute=context.settings.client_secrets_per_minute,
     )
+    subscribers = SubscriberRoutes(subscribers=context.settings.subscribers, database=context.database)
     profiles = ProfileRoutes(clock=context.clock)
     keys = KeyRoutes(database=context.database, journal=context.journal, guard=context.guard, clock=context.clock)
     audit = AuditRoutes(database=context.database)
@@ -164,6 +168,12 @@ def operations(context: ApiContext) -> list[Operation]:
             answer=CreatedClientSecret,
             status=201,
             problems=(Kind.TOO_MANY, Kind.UPSTREAM_FAILED, Kind.UPSTREAM_BUSY, Kind.UPSTREAM_SILENT),
+        ),
+        Operation(
+            "GET", "/subscribers", Permission.READ_ENDPOINTS, subscribers.list_subscribers, answer=SubscriberPage
+        ),
+        Operation(
+            "GET", "/subscribers/notices", Permission.READ_ENDPOINTS, subscribers.list_notices, answer=NoticePage
         ),
         Operation("GET", "/keys", manage, keys.list_keys, answer=KeyPage),
         Operation("POST", "/keys", manage, keys.create_key, answer=CreatedKey, status=201),

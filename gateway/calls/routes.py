@@ -13,12 +13,15 @@ from gateway.calls.contract import CallPage, Timeline, call_of, detail_of, event
 from gateway.calls.facets import find_facets
 from gateway.calls.history import (
     RecordedCall,
+    RecordedEvent,
     find_call,
     find_calls,
     find_events,
     find_plan_of,
 )
 from gateway.calls.lifecycle import State
+from gateway.calls.masking import mask_detail, mask_explanation
+from gateway.calls.reveal import Reveal, RevealQuery, check_search
 from gateway.calls.wanted import Header, Position, Wanted
 from gateway.database import Database
 from gateway.problem_details import Kind
@@ -85,7 +88,7 @@ class CallsFilter(Form):
         )
 
 
-class CallsQuery(CallsFilter, PageQuery):
+class CallsQuery(CallsFilter, RevealQuery, PageQuery):
     """Which calls are wanted, and which part of their list."""
 
 
@@ -95,12 +98,17 @@ def read_header(text: str) -> Header:
     return Header(name.strip(), value.strip() if colon else None)
 
 
+class EventsQuery(RevealQuery, PageQuery):
+    """Which part of a timeline is wanted, and how."""
+
+
 class CallRoutes:
     """`/calls`. `explain` tries the rules of a call's revision again; None where they cannot be had."""
 
-    def __init__(self, *, database: Database, explain: Explain) -> None:
+    def __init__(self, *, database: Database, explain: Explain, reveal: Reveal) -> None:
         self._database = database
         self._explain = explain
+        self._reveal = reveal
 
     async def list_calls(self, request: Request, query: CallsQuery) -> Response:
         """List calls, the newest first.
@@ -109,6 +117,9 @@ class CallRoutes:
         some thousand calls and goes on from there.
         """
         position = read_cursor(query.cursor, tuple[Literal["calls"], Place, Place])
+        check_search(request, caller=_part(query.caller), q=query.q, header=query.header)
+        filters = query.model_dump(exclude={"limit", "cursor", "reveal"}, exclude_none=True)
+        mask = await self._reveal.mask(request, reveal=query.reveal, of="calls", filters=filters)
         wanted = query.wanted()
         after = Position(*position[1:]) if position else None
         found, following = await self._database.read(
@@ -116,7 +127,7 @@ class CallRoutes:
         )
         return answer(
             CallPage(
-                items=[call_of(call) for call in found],
+                items=[call_of(mask(call)) for call in found],
                 next=write_cursor(("calls", *following)) if following else None,
             )
         )
@@ -132,29 +143,47 @@ class CallRoutes:
             raise Kind.INVALID.error(
                 f"header {detail}", errors=[{"pointer": "/header", "detail": detail, "in": "query"}]
             )
+        check_search(request, caller=_part(query.caller), q=query.q)
         facets = await self._database.read(lambda connection: find_facets(connection, query.wanted()))
         return answer(facets_of(facets))
 
-    async def show_call(self, request: Request) -> Response:
+    async def show_call(self, request: Request, query: RevealQuery) -> Response:
         """Show one call, with how its decision came about and what was planned."""
         call_id = request.path_params["call_id"]
         call, plan = await self._database.read(_call_with_plan, call_id)
-        return answer(detail_of(call, await self._explain(call), plan))
+        mask = await self._reveal.mask(request, reveal=query.reveal, of=f"call:{call_id}")
+        explanation = await self._explain(call)
+        if explanation is not None and not query.reveal:
+            explanation = mask_explanation(explanation, call)
+        return answer(detail_of(mask(call), explanation, plan))
 
-    async def list_call_events(self, request: Request, query: PageQuery) -> Response:
+    async def list_call_events(self, request: Request, query: EventsQuery) -> Response:
         """List what happened to a call, the oldest first."""
+        call_id = request.path_params["call_id"]
         position = read_cursor(query.cursor, tuple[Literal["events"], Place])
-        events = await self._database.read(
-            lambda connection: find_events(
-                connection,
-                _call(connection, request.path_params["call_id"]).id,
-                limit=query.limit + 1,
-                after=position[1] if position else 0,
+        call, events = await self._database.read(
+            lambda connection: _call_with_events(
+                connection, call_id, limit=query.limit + 1, after=position[1] if position else 0
             )
         )
-        shown = events[: query.limit]
-        following = write_cursor(("events", shown[-1].id)) if len(events) > len(shown) else None
-        return answer(Timeline(items=[event_of(event) for event in shown], next=following))
+        await self._reveal.mask(request, reveal=query.reveal, of=f"call:{call_id}")
+        shown = [event_of(event) for event in events[: query.limit]]
+        if not query.reveal:
+            shown = [e.model_copy(update={"detail": mask_detail(e.detail, spare=call.called)}) for e in shown]
+        following = write_cursor(("events", events[query.limit - 1].id)) if len(events) > len(shown) else None
+        return answer(Timeline(items=shown, next=following))
+
+
+def _part(number: str | None) -> str | None:
+    """The number, if only a part of it is given."""
+    return number if number and "*" in number else None
+
+
+def _call_with_events(
+    connection: Connection, call_id: str, *, limit: int, after: int
+) -> tuple[RecordedCall, list[RecordedEvent]]:
+    call = _call(connection, call_id)
+    return call, find_events(connection, call.id, limit=limit, after=after)
 
 
 def _call_with_plan(connection: Connection, call_id: str) -> tuple[RecordedCall, bytes]:

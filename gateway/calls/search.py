@@ -69,8 +69,14 @@ def forget_grams(connection: Connection, rows: Sequence[Any]) -> None:
     """Take calls out of the index before they are erased or changed: rows with id, called, caller and caller_name."""
     done = find_watermark(connection)
     # SQLite's index keeps no content, and must be told what to take out.
-    entries = [_entry(connection, row.id, grams_of_call(*row[1:])) for row in rows if row.id <= done]
+    entries = [_entry(connection, row[0], grams_of_call(*row[1:])) for row in rows if row[0] <= done]
     _DELETE.run(connection, [{**entry, "call_grams": "delete"} for entry in entries])
+
+
+def index_again(connection: Connection, rows: Sequence[tuple[int, str, str, str | None]]) -> None:
+    """Put calls back that `forget_grams` took out, as they are now: id, called, caller and caller_name."""
+    done = find_watermark(connection)
+    _INSERT.run(connection, [_entry(connection, row[0], grams_of_call(*row[1:])) for row in rows if row[0] <= done])
 
 
 def having_part(connection: Connection, pattern: Pattern, fields: Sequence[str]) -> Select[tuple[int]] | None:

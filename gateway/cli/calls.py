@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gateway.cli import erase
 from gateway.cli.configured import database_of, settings_of
 from gateway.cli.output import json_option, print_json, print_table, say
 from gateway.clock import to_rfc3339
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 @click.group("calls")
 def command() -> None:
     """Look at calls."""
+
+
+command.add_command(erase.command, "erase")
 
 
 @command.command("list")

@@ -24,6 +24,7 @@ COMMANDS = {
     "calls": ("calls", "Look at calls."),
     "keys": ("keys", "Create, list and revoke API keys."),
     "audit": ("audit", "Look at who changed or revealed what."),
+    "subscribers": ("subscribers", "See who is told what becomes of calls, and whether it arrived."),
     "client-secret": ("client_secret", "Make an ephemeral key, with which a browser talks to an agent."),
     "db": ("db", "Look after the database's tables."),
     "emulate": ("emulate", "Run an upstream to try and test against."),

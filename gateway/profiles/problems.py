@@ -76,6 +76,8 @@ def _texts(profile: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
     """What of a profile may hold variables, by its pointer."""
     yield "/instructions", profile.get("instructions")
     yield "/greeting", profile.get("greeting")
+    if isinstance(live := profile.get("live"), Mapping):
+        yield "/live/instructions", live.get("instructions")
     if isinstance(silence := profile.get("silence"), Mapping):
         yield "/silence/say", silence.get("say")
 

@@ -17,7 +17,8 @@ import msgspec
 Value = TypeVar("Value")
 
 # What the gateway reads of a profile; all other keys are the upstream's session.
-GATEWAY_KEYS: Final = frozenset({"note", "extends", "extra", "greeting", "max_seconds", "silence", "metadata"})
+LIVE: Final = "live"  # what is for the upstream's other API alone
+GATEWAY_KEYS: Final = frozenset({"note", "extends", "extra", "greeting", "max_seconds", "silence", "metadata", LIVE})
 
 # How null is written here, where the upstream means "switched off" by it: TOML has no null.
 OFF: Final = "off"
@@ -101,9 +102,20 @@ def session_of(profile: Mapping[str, Any], *, instructions: str | None = None) -
         del session["type"]  # the wire adds it
     if instructions is not None:
         session["instructions"] = instructions
-        if isinstance(live := session.get("live"), Mapping):  # for the other surface, where the rule's word holds too
-            session["live"] = {**live, "instructions": instructions}
+    if isinstance(live := profile.get(LIVE), Mapping):
+        session[LIVE] = _live(live, instructions)
     return session
+
+
+def _live(live: Mapping[str, Any], instructions: str | None) -> dict[str, Any]:
+    """What a profile says for the Live API alone; a rule's instructions hold there too."""
+    session = {key: value for key, value in live.items() if key != "extra"}
+    if session.get("delegation") == OFF:
+        session["delegation"] = None
+    if instructions is not None:
+        session["instructions"] = instructions
+    extra = live.get("extra")
+    return _overlay(session, extra) if isinstance(extra, Mapping) else session
 
 
 def browser_session_of(profile: Mapping[str, Any]) -> dict[str, Any]:

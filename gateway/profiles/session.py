@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, TypeAdapter
 
 from gateway.profiles.audio import Audio, TranscriptionAudio
+from gateway.profiles.live import LiveSession
 from gateway.profiles.part import BY_SHAPE, NULLABLE, NUMBER, TABLE, TEXT, Part, Text
 from gateway.profiles.tools import AnyTool, ToolChoice
 
@@ -168,6 +169,9 @@ class RealtimeProfile(_Profile):
 
     silence: Silence | None = None
     """What the gateway does when nobody speaks; nothing unless set."""
+
+    live: LiveSession | None = None
+    """What is said for the Live API alone, on endpoints whose `surface` is live."""
 
 
 class TranscriptionProfile(_Profile):

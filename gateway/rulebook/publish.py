@@ -118,6 +118,7 @@ class Publisher:
         not the current revision any more, and DatabaseUnavailable, upon which it may have been published or not.
         """
         examined = await self._examine(document)
+        del document  # 100 MB for 100,000 rules, which its owner should not keep either
         async with self._turn:
             with switching_often():
                 before = await self._before(base)
@@ -126,10 +127,13 @@ class Publisher:
 
     async def restore(self, number: int, *, base: int, signed: Signed) -> Released:
         """Publish revision `number` again. Raises as `publish` does, and LookupError if there is no such revision."""
+        return await self.publish(await self._document(number), base=base, signed=signed)
+
+    async def _document(self, number: int) -> Mapping[str, Any]:
         revision = await self._database.read(find_revision, number)
         if revision is None:
             raise LookupError(f"there is no revision {number}")
-        return await self.publish(revision.document, base=base, signed=signed)
+        return revision.document
 
     async def edit(self, edits: Sequence[Edit], *, base: int | None, signed: Signed) -> Released:
         """Publish edits of the current revision as one revision; its number, and the warnings about them.

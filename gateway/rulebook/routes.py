@@ -89,15 +89,16 @@ class RulebookRoutes:
             expect_match(request, base)
         else:
             demand_match(request, base)
-        document = await parse(await read_body(request, LARGEST_DOCUMENT), media)
-        if isinstance(document, dict):
-            document.pop("revision", None)
+        signed = query.signed(caller_of(request).name)
         try:
+            # The document is handed over without a name of its own, so that it can go when it has been read.
             if query.dry_run:
-                number, warnings = base, (await self._publisher.check(document, force=query.force)).warnings
+                examined = await self._publisher.check(await _read_document(request, media), force=query.force)
+                number, warnings = base, examined.warnings
             else:
-                signed = query.signed(caller_of(request).name)
-                number, warnings = await self._publisher.publish(document, base=base, signed=signed)
+                number, warnings = await self._publisher.publish(
+                    await _read_document(request, media), base=base, signed=signed
+                )
         except DocumentError as error:
             raise mistakes(error.problems) from None
         except StaleBaseError as error:
@@ -167,6 +168,14 @@ class RulebookRoutes:
                 items += map(change_of, one.changes[: KEPT - len(items)])
         revision = None if draft is not None else compiled.number
         return answer(Replayed(revision=revision, checked=checked, changed=changed, complete=not more, items=items))
+
+
+async def _read_document(request: Request, media: str) -> Any:
+    """The document that is sent, without the revision that it may have been read as. Raises RequestError."""
+    document = await parse(await read_body(request, LARGEST_DOCUMENT), media)
+    if isinstance(document, dict):
+        document.pop("revision", None)
+    return document
 
 
 def _as_toml(text: bytes, number: int) -> str:

@@ -8,7 +8,6 @@ that is `gateway.actions.retry`.
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from hashlib import sha256
 from typing import Final
@@ -85,12 +84,13 @@ class Upstream:
             return Outcome(result=Result.NOT_SENT, detail=detail, seconds=time.monotonic() - started), b""
         try:
             left = max(SHORTEST, timeout - (time.monotonic() - started)) if line.is_limited else timeout
-            outcome, content = await self._exchange(line, path, body, left)
+            return await self._exchange(line, path, body, left, started)
         finally:
             line.leave()
-        return replace(outcome, seconds=time.monotonic() - started), content
 
-    async def _exchange(self, line: "_Line", path: str, body: bytes, timeout: float) -> tuple[Outcome, bytes]:
+    async def _exchange(
+        self, line: "_Line", path: str, body: bytes, timeout: float, started: float
+    ) -> tuple[Outcome, bytes]:
         request = httpx.Request(
             "POST",
             line.base + path,
@@ -102,13 +102,15 @@ class Upstream:
             reply = await self._transport.handle_async_request(request)
         except httpx.TransportError as error:
             result = Result.NOT_SENT if isinstance(error, _NOT_SENT) else Result.AMBIGUOUS
-            return Outcome(result=result, detail=f"{type(error).__name__}: {error}"), b""
+            detail = f"{type(error).__name__}: {error}"
+            return Outcome(result=result, detail=detail, seconds=time.monotonic() - started), b""
         result = classify(reply.status_code)
         outcome = Outcome(
             result=result,
             status=reply.status_code,
             detail="" if result is Result.DONE else wire.read_error(reply.content),
             retry_after=_retry_after(reply.headers.get("retry-after"), time.time()),
+            seconds=time.monotonic() - started,
         )
         return outcome, reply.content if result is Result.DONE else b""
 

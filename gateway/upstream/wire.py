@@ -18,6 +18,7 @@ import msgspec
 
 from gateway.endpoint import Surface
 from gateway.errors import InvalidCallId, PayloadError
+from gateway.profiles.profile import LIVE
 
 INCOMING_CALL: Final = "realtime.call.incoming"
 
@@ -167,8 +168,6 @@ def accept_body(session: Mapping[str, Any], surface: Surface = "realtime") -> by
     return msgspec.json.encode({"type": "realtime", **{key: session[key] for key in session if key != LIVE}})
 
 
-# The key of a profile under which stands what only the Live surface knows, or takes instead.
-LIVE: Final = "live"
 LIVE_MODEL: Final = "gpt-live-1"
 
 

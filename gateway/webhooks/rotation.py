@@ -136,4 +136,6 @@ def _without_secrets(settings: Settings) -> Settings:
     endpoints = {
         name: replace(endpoint, api_key=None, webhook_secrets=()) for name, endpoint in settings.endpoints.items()
     }
-    return replace(settings, endpoints=endpoints, admin_key=None, sources={}, warnings=())
+    subscribers = {name: replace(one, secret=None) for name, one in settings.subscribers.items()}
+    kept = replace(settings, endpoints=endpoints, subscribers=subscribers, sources={}, warnings=())
+    return replace(kept, admin_key=None, privacy_key=None)

@@ -91,7 +91,7 @@ async def test_a_call_announced_on_both_surfaces_is_decided_once(surface: str, t
 
 async def test_a_refused_live_session_falls_back_to_its_plainest_form(tmp_path: Path) -> None:
     (tmp_path / "gateway.toml").write_text(LIVE)
-    profiles = {**DEMO["profiles"], "odd": {"instructions": "Hello.", "live": {"triggers": [], "odd": True}}}
+    profiles = {**DEMO["profiles"], "odd": {"instructions": "Hello.", "live": {"triggers": [], "extra": {"odd": True}}}}
     rules = [{"id": "odd", "when": {"called": SALES_CALL.called}, "then": {"accept": "odd"}}]
     async with running_gateway(f"sqlite:///{tmp_path}/gateway.db", tmp_path) as running:
         await running.publish({**DEMO, "profiles": profiles, "rules": rules, "expect": []})

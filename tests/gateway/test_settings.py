@@ -400,3 +400,35 @@ def test_importing_the_settings_takes_no_library():
     program = f"import sys, gateway.settings; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+# Subscribers
+
+CRM = '[[subscribers]]\nname = "crm"\nurl = "https://crm.example.com/calls"\nsecret_env = "CRM_SECRET"\n'
+
+
+def test_subscribers_come_from_the_file_and_their_secrets_from_variables(load):
+    found = load({"CRM_SECRET": SECRET}, toml=CRM + 'events = ["call.ended"]\ncallers = "clear"')
+    crm = found.subscribers["crm"]
+    assert (crm.url, crm.events, crm.callers) == ("https://crm.example.com/calls", ("call.ended",), "clear")
+    assert crm.secret == SecretStr(SECRET)
+    assert SECRET in secrets_of(found)
+    assert SECRET not in repr(found.describe())
+    assert any("CRM_SECRET" in sentence for sentence in missing(load(toml=CRM)))
+
+
+@pytest.mark.parametrize(
+    ("toml", "place"),
+    [
+        (CRM.replace("https://", "http://"), "subscribers[0].url"),
+        (CRM.replace("https://", "https://user:secret@"), "subscribers[0].url"),
+        (CRM.replace("crm.example", "crm example"), "subscribers[0].url"),
+        (CRM + 'events = ["call.rung"]', "subscribers[0].events"),
+        (CRM + "secret = 1", "subscribers[0].secret"),
+        (CRM + CRM, "subscribers[1].name"),
+        ('[[subscribers]]\nname = "crm"', "subscribers[0].url"),
+        ("subscribers = 1", "subscribers"),
+    ],
+)
+def test_a_subscriber_that_cannot_be_is_a_mistake(load, toml, place):
+    assert place in mistakes_of(load, toml=toml)

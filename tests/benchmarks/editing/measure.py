@@ -116,9 +116,11 @@ class _Editor:
         await self._change("a number off the list", "/lists/blocked", entries=document["lists"]["blocked"][1:])
         await self._change("a profile changed", "/profiles/sales", profile={"model": "gpt-realtime-mini"})
         now = (await self._client.get("/rulebook/revisions?limit=1")).json()["items"][0]["revision"]
-        await self._send("POST", "/rulebook/revisions/1/restore", "the whole restored", match=f'"{now}"')
+        restored = await self._send("POST", "/rulebook/revisions/1/restore", "the whole restored", match=f'"{now}"')
+        other = {**document, "rules": document["rules"][::-1]}
+        await self._send("PUT", "/rulebook", "the whole reversed", other, match=restored.headers["etag"])
         shown = (await self._client.get("/rulebook")).json()
-        assert shown == {**document, "revision": now + 1}, "what was restored is not what was published"
+        assert shown == {**other, "revision": now + 2}, "what is shown is not what was published"
 
     async def _change(self, name: str, path: str, **fields: Any) -> None:
         """Change fields of an item as it is."""

@@ -1,7 +1,5 @@
 """What the end of an action means for its call."""
 
-from typing import Any
-
 import pytest
 
 from gateway.actions.action import Job
@@ -10,6 +8,7 @@ from gateway.actions.plan import Plan, Step
 from gateway.actions.retry import RetryDecision, Then
 from gateway.calls.lifecycle import Event, State
 from gateway.upstream.wire import Command
+from tests.gateway.actions.jobs import a_job
 
 ACCEPT = Plan(
     (
@@ -24,29 +23,6 @@ STAYING = Plan((Step(kind="refer", targets=("tel:+1",), profile="sales", stays=T
 SUCCESS = RetryDecision(then=Then.SETTLE, events=(Event.SUCCEEDED,))
 REFUSED = RetryDecision(then=Then.NEXT, refused=True)
 TROUBLE = RetryDecision(then=Then.NEXT)
-
-
-def a_job(plan: Plan, command: Command, **changes: Any) -> Job:
-    fields: dict[str, Any] = {
-        "action": 1,
-        "epoch": 1,
-        "call": 1,
-        "call_id": "rtc_1",
-        "endpoint": "openai",
-        "rule": "it",
-        "plan": plan,
-        "command": command,
-        "step": 0,
-        "target": 0,
-        "state": State.ACCEPTING,
-        "attempts": 1,
-        "in_doubt": False,
-        "after_server_error": False,
-        "received": 0.0,
-        "useless_at": 20.0,
-        "deadline": 8.0,
-    }
-    return Job(**(fields | changes))
 
 
 def open_to_all(target: str) -> str | None:

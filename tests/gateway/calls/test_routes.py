@@ -51,8 +51,9 @@ async def ids(api: Api, query: str) -> list[str]:
 
 async def test_a_call_is_told_in_the_contracts_words(api: Api) -> None:
     given_calls(api.database, a_call("rtc_1"))
-    assert (await api.client.get(CALLS)).json() == {"items": [CALL], "next": None}
-    one = (await api.client.get(f"{CALLS}/rtc_1")).json()
+    clear = {"reveal": "true"}
+    assert (await api.client.get(CALLS, params=clear)).json() == {"items": [CALL], "next": None}
+    one = (await api.client.get(f"{CALLS}/rtc_1", params=clear)).json()
     assert {name: one[name] for name in CALL} == CALL
     assert set(one) - set(CALL) == {"explanation", "metadata", "plan"}
     assert one["plan"] == [

@@ -8,6 +8,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -316,6 +317,28 @@ def test_serve_on_a_fresh_directory_makes_its_database_and_says_what_is_missing(
     assert "OPENAI_WEBHOOK_SECRET" in rest
     assert "OPENAI_API_KEY" in rest
     assert len([line for line in serving.lines + rest.splitlines() if not line.startswith("{")]) <= 5
+
+
+def test_sighup_lets_serve_read_its_secrets_again(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text("the-old-secret")
+    key = "an-admin-key-of-the-tests"
+    serving = Serving(tmp_path, OPENAI_WEBHOOK_SECRET_FILE=str(file), GATEWAY_ADMIN_KEY=key)
+    file.write_text("the-old-secret the-new-secret")
+    serving.process.send_signal(signal.SIGHUP)
+    wanted = {fingerprint("the-old-secret"), fingerprint("the-new-secret")}
+    known: set[str] = set()
+    deadline = time.monotonic() + 8  # below the ten seconds after which files are read anyway
+    while known != wanted and time.monotonic() < deadline:
+        answer = httpx.get(
+            f"{serving.url}/api/v1/endpoints", headers={"authorization": f"Bearer {key}"}, trust_env=False
+        )
+        known = {secret["fingerprint"] for secret in answer.json()["items"][0]["secrets"]}
+    code, rest = serving.stop()
+    assert known == wanted
+    assert code == 0
+    assert "secrets replaced" in rest
+    assert "the-new-secret" not in rest
 
 
 def test_a_second_serve_on_the_same_file_is_refused(tmp_path: Path) -> None:

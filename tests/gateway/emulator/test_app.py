@@ -8,6 +8,7 @@ import httpx
 import openai
 import pytest
 
+from gateway.emulator.events import live_id
 from gateway.emulator.scenarios import CATALOGUE
 from gateway.emulator.server import EmulatorServer
 
@@ -60,6 +61,31 @@ async def test_the_second_decision_conflicts(emulator: EmulatorServer, sdk: open
         await sdk.realtime.calls.reject("rtc_1")
     assert caught.value.code == "decision_already_made"
     assert emulator.record.undecided(["rtc_1"]) == ()
+
+
+async def test_the_live_api_controls_the_same_calls_under_ids_of_its_own(
+    emulator: EmulatorServer, sdk: openai.AsyncOpenAI
+) -> None:
+    for call_id in ("rtc_1", "rtc_2"):
+        emulator.upstream.place(call_id)
+    await sdk.live.sessions.accept(live_id("rtc_1"), session={"type": "live", "model": "gpt-live-1"})
+    await sdk.live.sessions.refer(live_id("rtc_1"), target_uri="tel:+14155550123")
+    await sdk.live.sessions.reject(live_id("rtc_2"), status_code=486)
+    assert emulator.record.applied("rtc_1") == ("accept", "refer")
+    assert emulator.record.applied("rtc_2") == ("reject",)
+    assert all(arrival.live for arrival in emulator.record)
+    with pytest.raises(openai.NotFoundError):
+        await sdk.live.sessions.hangup("live_none")
+
+
+async def test_the_first_accept_on_either_surface_decides(emulator: EmulatorServer, sdk: openai.AsyncOpenAI) -> None:
+    emulator.upstream.place("rtc_1")
+    await sdk.live.sessions.accept(live_id("rtc_1"), session={"type": "live", "model": "gpt-live-1"})
+    with pytest.raises(openai.ConflictError) as caught:
+        await sdk.realtime.calls.accept("rtc_1", type="realtime")
+    assert caught.value.code == "decision_already_made"
+    await sdk.live.sessions.hangup(live_id("rtc_1"))
+    assert emulator.record.applied("rtc_1") == ("accept", "hangup")
 
 
 async def test_an_unknown_call_is_not_found(emulator: EmulatorServer, sdk: openai.AsyncOpenAI) -> None:

@@ -4,10 +4,11 @@ import json
 from typing import Any
 
 import pytest
+from openai.types.live import session_accept_params
 from openai.types.realtime.call_accept_params import CallAcceptParams
 
 from gateway.emulator.answers import Mistake
-from gateway.emulator.bodies import REALTIME_SESSION, check_client_secret, find_mistake, read
+from gateway.emulator.bodies import LIVE_SESSION, REALTIME_SESSION, check_client_secret, find_mistake, read
 from gateway.emulator.faults import Command
 
 SESSION = {"type": "realtime", "model": "gpt-realtime-2.1"}
@@ -108,3 +109,34 @@ def test_the_known_parameters_are_those_of_the_official_sdk() -> None:
 def test_the_body_of_client_secrets_is_checked(document: dict[str, Any], param: str | None) -> None:
     mistake = check_client_secret(document)
     assert (mistake and mistake.param) == param
+
+
+LIVE = {"type": "live", "model": "gpt-live-1"}
+
+LIVE_BODIES: dict[str, tuple[Command, Any, str | None]] = {
+    "smallest session": (Command.ACCEPT, {"session": LIVE}, None),
+    "session": (
+        Command.ACCEPT,
+        {"session": LIVE | {"instructions": "x", "audio": {"output": {"voice": "marin"}}, "delegation": None}},
+        None,
+    ),
+    "no session": (Command.ACCEPT, {}, "session"),
+    "a flat session, as Realtime takes it": (Command.ACCEPT, LIVE, "type"),
+    "no model": (Command.ACCEPT, {"session": {"type": "live"}}, "session.model"),
+    "a Realtime session": (Command.ACCEPT, {"session": LIVE | {"type": "realtime"}}, "session.type"),
+    "a field of Realtime's": (Command.ACCEPT, {"session": LIVE | {"tools": []}}, "session.tools"),
+    "reject": (Command.REJECT, {"status_code": 486}, None),
+    "reject without a status": (Command.REJECT, {}, "status_code"),
+    "reject with a status that is none": (Command.REJECT, {"status_code": 200}, "status_code"),
+}
+
+
+@pytest.mark.parametrize("name", LIVE_BODIES)
+def test_the_live_api_has_bodies_of_its_own(name: str) -> None:
+    command, body, param = LIVE_BODIES[name]
+    mistake = find_mistake(command, json.dumps(body).encode(), live=True)
+    assert (mistake and mistake.param) == param
+
+
+def test_a_live_session_has_the_fields_of_the_official_types() -> None:
+    assert set(LIVE_SESSION) == set(session_accept_params.Session.__annotations__)

@@ -121,3 +121,16 @@ def test_a_table_of_another_type_replaces_the_inherited_one_whole() -> None:
 def test_a_missing_parent_adds_nothing_and_a_circle_ends() -> None:
     assert session_of(find_profile(PROFILES, "orphan")) == {"model": "m"}
     assert session_of(find_profile(PROFILES, "hen")) == {"instructions": "e", "model": "h"}
+
+
+def test_what_is_for_live_alone_goes_with_the_session_and_not_with_a_browsers() -> None:
+    profile = {
+        "model": "gpt-realtime-2.1",
+        "instructions": "Hello.",
+        "live": {"instructions": "Hi.", "delegation": "off", "store": True, "extra": {"newer": 1}},
+    }
+    live = {"instructions": "Hi.", "delegation": None, "store": True, "newer": 1}
+    assert session_of(profile)["live"] == live
+    assert session_of(profile, instructions="Ours.")["live"] == {**live, "instructions": "Ours."}
+    assert "live" not in browser_session_of(profile)
+    assert "live" not in session_of({"live": "odd"})

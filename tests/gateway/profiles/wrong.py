@@ -30,6 +30,13 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
     "a field misspelt": (model(instructons="Sell."), "/instructons", "did you mean 'instructions'"),
     "a field deep inside misspelt": (said(voise="marin"), "/audio/output/voise", "did you mean 'voice'"),
     "a field that is nowhere": (model(colour="blue"), "/colour", "goes into `extra`"),
+    "a field misspelt for Live": (model(live={"instructons": "x"}), "/live/instructons", "did you mean 'instructions'"),
+    "a format for Live": (model(live={"audio": {"format": {}}}), "/live/audio/format", "unknown field"),
+    "a delegation without its table": (
+        model(live={"delegation": {"type": "responses"}}),
+        "/live/delegation/responses",
+        "missing",
+    ),
     "a field of the beta": (model(voice="marin"), "/voice", "today audio.output.voice"),
     "another field of the beta": (model(modalities=["audio"]), "/modalities", "gateway profiles upgrade"),
     "what the beta had and nobody has": (model(temperature=0.8), "/temperature", "it was removed"),

@@ -1,0 +1,183 @@
+"""Taking calls, numbers and bodies out of the database, in batches, each a unit of the journal.
+
+What is deleted is overwritten: SQLite runs with `secure_delete`, and `gateway calls erase` empties its write-ahead log.
+PostgreSQL reuses the space after its vacuum; its own logs and backups are the operator's.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, select, tuple_, update
+
+from gateway.calls.masking import is_hidden, mask_detail, mask_text
+from gateway.calls.pseudonyms import Pseudonyms
+from gateway.calls.search import forget_grams, index_again
+from gateway.calls.store import pack_facts, unpack_facts
+from gateway.tables import call_facts, calls, deliveries, events, metadata, transcripts
+
+# Rows in one transaction: some 10 ms of the writer, in which calls that ring have to wait.
+BATCH: Final = 200
+
+
+class Place(NamedTuple):
+    """A place in history, oldest first."""
+
+    received_at: int  # µs
+    id: int  # of the row
+
+
+BEGINNING: Final = Place(-1, 0)
+
+
+def find_old_calls(connection: Connection, before: int) -> list[int]:
+    """A batch of calls received before this time (µs), the oldest first."""
+    wanted = select(calls.c.id).where(calls.c.received_at < before).order_by(calls.c.received_at).limit(BATCH)
+    return list(connection.execute(wanted).scalars())
+
+
+def find_calls_of(connection: Connection, callers: Sequence[str]) -> list[int]:
+    """A batch of the calls of these callers."""
+    return list(connection.execute(select(calls.c.id).where(calls.c.caller.in_(callers)).limit(BATCH)).scalars())
+
+
+def count_calls_of(connection: Connection, callers: Sequence[str]) -> int:
+    """How many calls there are of these callers."""
+    wanted = select(func.count()).select_from(calls).where(calls.c.caller.in_(callers))
+    return connection.execute(wanted).scalar_one()
+
+
+def delete_calls(connection: Connection, batches: Sequence[Sequence[int]]) -> list[int]:
+    """Delete calls by their row ids, with everything that belongs to them; how many there were."""
+    deleted = []
+    for ids in batches:
+        rows = connection.execute(select(*_SOUGHT, calls.c.call_id, calls.c.received_at).where(_among(ids))).all()
+        forget_grams(connection, [row[:4] for row in rows])
+        for table in reversed(metadata.sorted_tables):
+            for column in table.c:
+                if any(key.column is calls.c.id for key in column.foreign_keys):
+                    connection.execute(delete(table).where(column.in_(ids)))
+        announced = [(row.received_at, row.call_id) for row in rows]
+        if announced:  # a call was received with the delivery that announced it
+            key = tuple_(deliveries.c.received_at, deliveries.c.call_id)
+            connection.execute(delete(deliveries).where(key.in_(announced)))
+        deleted.append(connection.execute(delete(calls).where(_among(ids))).rowcount)
+    return deleted
+
+
+def find_old_deliveries(connection: Connection, before: int) -> list[int]:
+    """A batch of deliveries received before this time (µs), the oldest first."""
+    wanted = select(deliveries.c.id).where(deliveries.c.received_at < before).order_by(deliveries.c.received_at)
+    return list(connection.execute(wanted.limit(BATCH)).scalars())
+
+
+def delete_deliveries(connection: Connection, batches: Sequence[Sequence[int]]) -> list[None]:
+    """Forget deliveries; what they announced stays."""
+    connection.execute(delete(deliveries).where(deliveries.c.id.in_([row for ids in batches for row in ids])))
+    return [None] * len(batches)
+
+
+def find_old_bodies(connection: Connection, after: Place, before: int) -> tuple[list[int], Place | None]:
+    """Deliveries behind `after` and before a time (µs) that still have their body, and where to go on."""
+    wanted = (
+        select(deliveries.c.id, deliveries.c.received_at, deliveries.c.body.is_not(None).label("has_body"))
+        .where(tuple_(deliveries.c.received_at, deliveries.c.id) > after, deliveries.c.received_at < before)
+        .order_by(deliveries.c.received_at, deliveries.c.id)
+        .limit(BATCH * 10)
+    )
+    rows = connection.execute(wanted).all()
+    return [row.id for row in rows if row.has_body], Place(rows[-1].received_at, rows[-1].id) if rows else None
+
+
+def drop_bodies(connection: Connection, batches: Sequence[Sequence[int]]) -> list[None]:
+    """Forget the bodies of quarantined deliveries; why they could not be used stays."""
+    wanted = deliveries.c.id.in_([row for ids in batches for row in ids])
+    connection.execute(update(deliveries).where(wanted).values(body=None))
+    return [None] * len(batches)
+
+
+def find_bodies_with(connection: Connection, text: str) -> list[int]:
+    """The deliveries whose body holds this text."""
+    wanted = select(deliveries.c.id, deliveries.c.body).where(deliveries.c.body.is_not(None))
+    return [row.id for row in connection.execute(wanted) if text.encode() in row.body]
+
+
+def find_numbers(connection: Connection, after: Place, before: int) -> tuple[list[int], Place | None]:
+    """Calls behind `after` and before a time (µs) that still tell who called, and where to go on."""
+    wanted = (
+        select(calls.c.id, calls.c.received_at, calls.c.caller, calls.c.caller_name)
+        .where(tuple_(calls.c.received_at, calls.c.id) > after, calls.c.received_at < before)
+        .order_by(calls.c.received_at, calls.c.id)
+        .limit(BATCH)
+    )
+    rows = connection.execute(wanted).all()
+    telling = [row.id for row in rows if row.caller_name is not None or not _is_anonymous(row.caller)]
+    return telling, Place(rows[-1].received_at, rows[-1].id) if rows else None
+
+
+def _is_anonymous(caller: str) -> bool:
+    return not caller or is_hidden(caller)
+
+
+class Anonymizer:
+    """Takes out of calls who called. `hide` is a unit of the journal."""
+
+    def __init__(self, pseudonyms: Pseudonyms) -> None:
+        self._pseudonyms = pseudonyms
+
+    def hide(self, connection: Connection, batches: Sequence[Sequence[int]]) -> list[None]:
+        """Replace callers by pseudonyms, and forget their names, headers and words."""
+        ids = [row for batch in batches for row in batch]
+        wanted = select(*_SOUGHT, calls.c.error, call_facts.c.content).where(_among(ids))
+        rows = connection.execute(wanted.join(call_facts, call_facts.c.call == calls.c.id)).all()
+        if rows:
+            hidden = [self._hidden(row) for row in rows]
+            forget_grams(connection, [row[:4] for row in rows])
+            connection.execute(_HIDE, hidden)
+            sought = [(row.id, row.called, new["new_caller"], None) for row, new in zip(rows, hidden, strict=True)]
+            index_again(connection, sought)
+            connection.execute(_HIDE_FACTS, [{"row": row.id, "new": _hidden_facts(row.content)} for row in rows])
+            connection.execute(delete(transcripts).where(transcripts.c.call.in_(ids)))
+            self._hide_details(connection, {row.id: row.called for row in rows})
+        return [None] * len(batches)
+
+    def _hidden(self, row: Any) -> dict[str, Any]:
+        caller = row.caller if _is_anonymous(row.caller) else self._pseudonyms.of(row.caller)
+        return {
+            "row": row.id,
+            "new_caller": caller,
+            "new_error": None if row.error is None else mask_text(row.error, spare=row.called),
+        }
+
+    def _hide_details(self, connection: Connection, called: dict[int, str]) -> None:
+        wanted = select(events.c.id, events.c.call, events.c.detail).where(
+            events.c.call.in_(called), events.c.detail.is_not(None)
+        )
+        changed = []
+        for row in connection.execute(wanted):
+            detail = msgspec.json.decode(row.detail)
+            if (masked := mask_detail(detail, spare=called[row.call])) != detail:
+                changed.append({"row": row.id, "new": msgspec.json.encode(masked).decode()})
+        if changed:
+            connection.execute(_HIDE_DETAIL, changed)
+
+
+def _among(ids: Sequence[int]) -> ColumnElement[bool]:
+    return calls.c.id.in_(ids)
+
+
+# What the index of searches is made of (`gateway.calls.search.forget_grams`).
+_SOUGHT: Final = (calls.c.id, calls.c.called, calls.c.caller, calls.c.caller_name)
+
+
+def _hidden_facts(content: bytes) -> bytes:
+    return pack_facts({**unpack_facts(content), "headers": [], "caller_uri": ""})
+
+
+_HIDE: Final = (
+    update(calls)
+    .where(calls.c.id == bindparam("row"))
+    .values(caller=bindparam("new_caller"), caller_name=None, error=bindparam("new_error"))
+)
+_HIDE_FACTS: Final = update(call_facts).where(call_facts.c.call == bindparam("row")).values(content=bindparam("new"))
+_HIDE_DETAIL: Final = update(events).where(events.c.id == bindparam("row")).values(detail=bindparam("new"))

@@ -1,0 +1,107 @@
+"""What of a call is told to those who need not know who called: the caller's number but for its ends, and no names.
+
+A masked call keeps what operations need, the called number, times, rule and decision, and enough of the caller to
+recognise someone who complains. Headers are the caller's own words: only those whose values are of a fixed kind are
+told, with numbers masked. A number that someone may find by asking for parts of it is not hidden, so searches for
+parts demand the same permission as revealing (`gateway.calls.reveal`).
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Final
+
+from gateway.calls.call import ReadFacts
+from gateway.calls.history import RecordedCall
+from routing_rules import Explanation
+
+HIDDEN: Final = "•••"
+
+# Seven digits are the shortest subscriber numbers; fewer are codes, counts and ports.
+_NUMBER: Final = re.compile(r"\+?[0-9](?:[ ()./-]{0,2}[0-9]){6,}")
+
+# Whose values are no person's: addresses of the called side, with numbers masked, and the machinery of SIP.
+_TOLD: Final = frozenset(
+    {"to", "diversion", "history-info", "p-called-party-id", "max-forwards", "cseq", "content-type", "content-length"}
+    | {"user-agent", "x-twilio-verstat", "date", "allow", "supported"}
+)
+
+# What of a timeline's details is spoken or written by people.
+_SPOKEN: Final = frozenset({"text", "transcript", "arguments", "note", "summary"})
+
+
+def mask_number(number: str) -> str:
+    """The ends of a number, `+1415•••00`; the first sign of anything else, and nothing of nothing."""
+    if is_hidden(number) or not number:
+        return number
+    if len(number) >= 9 and number.lstrip("+").isdigit():
+        return f"{number[: 5 if len(number) > 10 else 3]}{HIDDEN}{number[-2:]}"  # four digits at least are hidden
+    return f"{number[0]}{HIDDEN}"
+
+
+def is_hidden(number: str) -> bool:
+    """Whether a stored number is no number any more: masked, or a pseudonym (`gateway.calls.pseudonyms`)."""
+    return HIDDEN in number or number.startswith("~")
+
+
+def mask_text(text: str, *, spare: str = "") -> str:
+    """A text whose numbers are masked, but for the number `spare`."""
+    return _NUMBER.sub(lambda found: found[0] if spare and found[0] == spare else _mask_digits(found[0]), text)
+
+
+def mask_detail(detail: Any, *, spare: str = "") -> Any:
+    """A timeline's detail whose texts are masked; what people said is left out."""
+    match detail:
+        case str():
+            return mask_text(detail, spare=spare)
+        case dict():
+            return {key: HIDDEN if key in _SPOKEN else mask_detail(detail[key], spare=spare) for key in detail}
+        case list():
+            return [mask_detail(item, spare=spare) for item in detail]
+        case _:
+            return detail
+
+
+def mask_call(call: RecordedCall) -> RecordedCall:
+    """The call without the caller's number, name and words."""
+    return replace(
+        call,
+        caller=mask_number(call.caller),
+        caller_name=None if call.caller_name is None else HIDDEN,
+        error=None if call.error is None else mask_text(call.error, spare=call.called),
+        facts=_mask_facts(call.facts, call.called),
+    )
+
+
+def masker_of(call: RecordedCall) -> Callable[[str], str]:
+    """Masks sentences about the call, which may quote it."""
+    personal = sorted({call.caller, call.caller_name or "", call.facts["caller_uri"]} - {""}, key=len, reverse=True)
+
+    def mask(text: str) -> str:
+        for words in personal:
+            text = text.replace(words, mask_number(words))
+        return mask_text(text, spare=call.called)
+
+    return mask
+
+
+def mask_explanation(explanation: Explanation, call: RecordedCall) -> Explanation:
+    """An explanation whose sentences do not quote the caller."""
+    mask = masker_of(call)
+    tried = [replace(one, detail=None if one.detail is None else mask(one.detail)) for one in explanation.tried]
+    return replace(explanation, tried=tuple(tried))
+
+
+def _mask_facts(facts: ReadFacts, called: str) -> ReadFacts:
+    return {
+        **facts,
+        "headers": [
+            (name, mask_text(value, spare=called) if name.lower() in _TOLD else HIDDEN)
+            for name, value in facts["headers"]
+        ],
+        "caller_uri": mask_number(facts["caller_uri"]),
+    }
+
+
+def _mask_digits(number: str) -> str:
+    return mask_number("+" * number.startswith("+") + re.sub("[^0-9]", "", number))

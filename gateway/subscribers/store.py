@@ -1,0 +1,203 @@
+"""Notices in the database: the outbox of what subscribers are told, and the log of what became of it.
+
+Theory
+------
+A call's timeline is written in the commit that moves the call, so it is the outbox already: what is told follows from
+its lines, and the way of a ringing call pays nothing for subscribers. `read_lines` reads the lines behind a watermark,
+`open_notices` stores what they mean. A line may be read twice, by two nodes or again after a crash: a subscriber is
+told each event of a call once, by the unique key (subscriber, call, event).
+
+On PostgreSQL a transaction may commit after a later one, so its lines may show up behind lines that were read. The
+watermark therefore stays `LAG` behind, longer than any transaction of ours can last.
+
+A notice belongs to whoever claims it until `due_at`; a node that dies gives it back by that. So an event may be posted
+twice, under the same `webhook-id`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
+
+from gateway.calls.lifecycle import BIRTHS
+from gateway.database import insert_or_skip
+from gateway.subscribers.notice import TELLING
+from gateway.tables import calls, events, notices, watermarks
+
+NAME: Final = "subscribers"  # of the watermark
+
+# µs. A statement of ours takes two seconds at most, a transaction fifteen.
+LAG: Final = 20_000_000
+
+# µs that a claim lasts: longer than one round of attempts.
+LEASE: Final = 60_000_000
+
+# Lines looked at in one go.
+CHUNK: Final = 500
+
+
+class Line(NamedTuple):
+    """A line of a timeline that may mean something to subscribers."""
+
+    id: int
+    call_id: str
+    at: int  # µs
+    kind: str
+    state: str
+
+
+class NewNotice(NamedTuple):
+    """A notice to be stored."""
+
+    subscriber: str
+    call: int  # the row
+    event: str
+    message_id: str
+    body: bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Opening:
+    """Notices that are due now, and how far the timelines were read for them."""
+
+    now: int  # µs
+    watermark: int
+    notices: Sequence[NewNotice]
+
+
+class Claimed(NamedTuple):
+    """A notice in our hands."""
+
+    id: int
+    subscriber: str
+    event: str
+    message_id: str
+    body: bytes
+    rounds: int  # of attempts, the one that begins included
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Told:
+    """How a round of attempts ended."""
+
+    id: int
+    now: int  # µs
+    status: int | None  # HTTP, of the last reply
+    error: str | None  # None: the subscriber has taken it
+    again_at: int | None  # µs; None: this is the end of it
+
+
+def find_watermark(connection: Connection) -> int | None:
+    """The id of the last line that was read for good; None before the first."""
+    return connection.execute(select(watermarks.c.id).where(watermarks.c.name == NAME)).scalar()
+
+
+def newest_line(connection: Connection) -> int:
+    """The id of the newest line."""
+    return connection.execute(select(func.max(events.c.id))).scalar() or 0
+
+
+def read_lines(connection: Connection, after: int, since: int) -> tuple[list[Line], int, int]:
+    """Lines behind `after` that may mean something; the last id looked at, and the one to go on behind later."""
+    newest = connection.execute(
+        select(events.c.id).where(events.c.id > after).order_by(events.c.id).offset(CHUNK - 1).limit(1)
+    ).scalar()
+    upto = newest or newest_line(connection)
+    span = (events.c.id > after, events.c.id <= upto)
+    telling = or_(events.c.kind.in_(list(BIRTHS)), events.c.state.in_(TELLING))
+    wanted = select(events.c.id, calls.c.call_id, events.c.at, events.c.kind, events.c.state)
+    found = connection.execute(
+        wanted.join(calls, calls.c.id == events.c.call).where(*span, telling).order_by(events.c.id)
+    )
+    lines = [Line(*row) for row in found]
+    if connection.dialect.name == "sqlite":
+        return lines, upto, upto
+    settled = connection.execute(select(func.min(events.c.id)).where(*span, events.c.at >= since)).scalar()
+    return lines, upto, upto if settled is None else settled - 1
+
+
+def open_notices(connection: Connection, openings: Sequence[Opening]) -> list[None]:
+    """Store notices that are not there yet, and how far the timelines are read."""
+    for opening in openings:
+        if opening.notices:
+            rows = [
+                {**notice._asdict(), "created_at": opening.now, "due_at": opening.now, "rounds": 0}
+                for notice in opening.notices
+            ]
+            connection.execute(insert_or_skip(connection.dialect.name, notices), rows)
+        step = {"index": NAME, "upto": opening.watermark}
+        if connection.execute(_ADVANCE, step).rowcount == 0 and find_watermark(connection) is None:
+            connection.execute(insert(watermarks), {"name": NAME, "id": opening.watermark})
+    return [None] * len(openings)
+
+
+def claim_notices(connection: Connection, wishes: Sequence[tuple[int, int]]) -> list[list[Claimed]]:
+    """Take notices that are due, for (now, how many at most), the oldest first."""
+    return [_claim(connection, now, limit) for now, limit in wishes]
+
+
+def _claim(connection: Connection, now: int, limit: int) -> list[Claimed]:
+    due = (
+        select(notices.c.id)
+        .where(notices.c.settled_at.is_(None), notices.c.due_at <= now)
+        .order_by(notices.c.due_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    taken = connection.execute(
+        update(notices)
+        .where(notices.c.id.in_(due.scalar_subquery()))
+        .values(due_at=now + LEASE, rounds=notices.c.rounds + 1)
+        .returning(*(notices.c[name] for name in Claimed._fields))
+    )
+    return [Claimed(*row) for row in taken]
+
+
+def settle_notices(connection: Connection, ends: Sequence[Told]) -> list[None]:
+    """Write down how rounds of attempts ended."""
+    for end in ends:
+        connection.execute(
+            _SETTLE,
+            {
+                "notice": end.id,
+                "end": None if end.again_at is not None else end.now,
+                "again": end.again_at or end.now,
+                "reply": end.status,
+                "why": end.error,
+            },
+        )
+    return [None] * len(ends)
+
+
+def list_notices(
+    connection: Connection, *, subscriber: str | None, pending: bool | None, limit: int, before: int | None
+) -> list[Any]:
+    """The log, the newest first, from behind the notice with the id `before`."""
+    wanted = select(
+        *(notices.c[name] for name in _LOGGED),
+        calls.c.call_id,
+    ).join(calls, calls.c.id == notices.c.call)
+    if subscriber is not None:
+        wanted = wanted.where(notices.c.subscriber == subscriber)
+    if pending is not None:
+        wanted = wanted.where(notices.c.settled_at.is_(None) if pending else notices.c.settled_at.is_not(None))
+    if before is not None:
+        wanted = wanted.where(notices.c.id < before)
+    return list(connection.execute(wanted.order_by(notices.c.id.desc()).limit(limit)))
+
+
+_LOGGED: Final = (
+    *("id", "subscriber", "event", "message_id", "created_at", "due_at", "rounds"),
+    *("settled_at", "status", "error"),
+)
+_ADVANCE: Final = (
+    update(watermarks)
+    .where(watermarks.c.name == bindparam("index"), watermarks.c.id < bindparam("upto"))
+    .values(id=bindparam("upto"))
+)
+_SETTLE: Final = (
+    update(notices)
+    .where(notices.c.id == bindparam("notice"), notices.c.settled_at.is_(None))
+    .values(settled_at=bindparam("end"), due_at=bindparam("again"), status=bindparam("reply"), error=bindparam("why"))
+)

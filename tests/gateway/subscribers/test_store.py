@@ -1,0 +1,96 @@
+"""Notices in the database: opened once, claimed by one, kept until they are settled."""
+
+from gateway.database import Database
+from gateway.subscribers.store import (
+    LAG,
+    LEASE,
+    Claimed,
+    NewNotice,
+    Opening,
+    Told,
+    claim_notices,
+    find_watermark,
+    list_notices,
+    open_notices,
+    read_lines,
+    settle_notices,
+)
+from tests.gateway.api_fixtures import NOW, a_call, given_calls, given_events
+
+
+def a_notice(call: int, event: str = "call.decided") -> NewNotice:
+    return NewNotice("crm", call, event, f"msg_{event}", b"{}")
+
+
+def opened(database: Database, *notices: NewNotice, watermark: int = 5) -> None:
+    with database.transaction() as connection:
+        open_notices(connection, [Opening(now=NOW, watermark=watermark, notices=notices)])
+
+
+def claimed(database: Database, now: int, limit: int = 10) -> list[Claimed]:
+    with database.transaction() as connection:
+        (found,) = claim_notices(connection, [(now, limit)])
+    return found
+
+
+def test_a_notice_is_opened_once_and_the_watermark_never_goes_back(database: Database) -> None:
+    call = given_calls(database, a_call("rtc_1"))["rtc_1"]
+    opened(database, a_notice(call), watermark=5)
+    opened(database, a_notice(call), a_notice(call, "call.ended"), watermark=9)
+    opened(database, watermark=7)
+    with database.reader.connect() as connection:
+        rows = list_notices(connection, subscriber="crm", pending=None, limit=10, before=None)
+        assert [(row.event, row.call_id) for row in rows] == [("call.ended", "rtc_1"), ("call.decided", "rtc_1")]
+        assert find_watermark(connection) == 9
+
+
+def test_a_notice_has_one_owner_until_its_lease_is_over(database: Database) -> None:
+    call = given_calls(database, a_call("rtc_1"))["rtc_1"]
+    opened(database, a_notice(call))
+    (first,) = claimed(database, NOW)
+    assert (first.message_id, first.rounds) == ("msg_call.decided", 1)
+    assert claimed(database, NOW + LEASE - 1) == []
+    (again,) = claimed(database, NOW + LEASE)
+    assert (again.id, again.rounds) == (first.id, 2)
+
+
+def test_a_failed_notice_waits_and_a_settled_one_is_done(database: Database) -> None:
+    call = given_calls(database, a_call("rtc_1"))["rtc_1"]
+    opened(database, a_notice(call))
+    (notice,) = claimed(database, NOW)
+    failed = Told(id=notice.id, now=NOW, status=500, error="HTTP 500", again_at=NOW + 5_000_000)
+    with database.transaction() as connection:
+        settle_notices(connection, [failed])
+    assert claimed(database, NOW + 4_999_999) == []
+    (notice,) = claimed(database, NOW + 5_000_000)
+    with database.transaction() as connection:
+        settle_notices(connection, [Told(id=notice.id, now=NOW + 6_000_000, status=204, error=None, again_at=None)])
+    assert claimed(database, NOW + 10 * LEASE) == []
+    with database.reader.connect() as connection:
+        assert list_notices(connection, subscriber=None, pending=True, limit=10, before=None) == []
+        (row,) = list_notices(connection, subscriber=None, pending=False, limit=10, before=None)
+    assert (row.status, row.error, row.settled_at, row.rounds) == (204, None, NOW + 6_000_000, 2)
+
+
+def test_lines_that_mean_something_are_read_in_order(database: Database) -> None:
+    ids = given_calls(database, a_call("rtc_1"), a_call("rtc_2"))
+    given_events(database, ids["rtc_1"], ("arrived", "decided"), ("accept_started", "accepting"))
+    given_events(database, ids["rtc_2"], ("arrived", "decided"), ("caller_gone", "gone"))
+    with database.reader.connect() as connection:
+        lines, upto, watermark = read_lines(connection, 0, NOW + LAG)
+        assert [(line.call_id, line.kind) for line in lines] == [
+            ("rtc_1", "arrived"),
+            ("rtc_2", "arrived"),
+            ("rtc_2", "caller_gone"),
+        ]
+        assert upto == watermark
+        assert read_lines(connection, upto, NOW) == ([], upto, upto)
+
+
+def test_the_watermark_lags_where_a_late_commit_may_still_show_up(database: Database) -> None:
+    call = given_calls(database, a_call("rtc_1"))["rtc_1"]
+    given_events(database, call, ("arrived", "decided"), ("accept_started", "accepting"))
+    with database.reader.connect() as connection:
+        lines, upto, watermark = read_lines(connection, 0, NOW)
+    assert len(lines) == 1
+    assert watermark == (upto if database.is_sqlite else 0)
