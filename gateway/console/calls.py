@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final, Literal
 
 import msgspec
@@ -20,7 +21,9 @@ from gateway.calls.history import (
     find_plan_of,
 )
 from gateway.calls.lifecycle import State
-from gateway.calls.routes import CallsQuery
+from gateway.calls.masking import mask_detail, mask_explanation
+from gateway.calls.reveal import Reveal, check_search
+from gateway.calls.routes import CallsQuery, part
 from gateway.calls.wanted import Position
 from gateway.clock import to_datetime
 from gateway.console.door import View
@@ -50,7 +53,8 @@ class Search(CallsQuery):
 class CallPages:
     """`/calls`."""
 
-    def __init__(self, *, database: Database, current: Current, hindsight: Hindsight) -> None:
+    def __init__(self, *, database: Database, current: Current, hindsight: Hindsight, reveal: Reveal) -> None:
+        self._reveal = reveal
         self._database = database
         self._current = current
         self._hindsight = hindsight
@@ -63,10 +67,14 @@ class CallPages:
         if (search := filled.form) is not None:
             position = read_cursor(search.cursor, tuple[Literal["calls"], Place, Place])
             after = Position(*position[1:]) if position else None
+            check_search(visit.request, caller=part(search.caller), q=search.q, header=search.header)
+            named = search.model_dump(exclude={"limit", "cursor", "reveal"}, exclude_none=True)
+            mask = await self._reveal.mask(visit.request, reveal=search.reveal, of="calls", filters=named)
             wanted = search.wanted()
             found, following = await self._database.read(
                 lambda connection: find_calls(connection, wanted, limit=search.limit, after=after)
             )
+            found = [mask(call) for call in found]
         filters = {name: value for name, value in filled.said.items() if value and name != "cursor"}
         context = {
             "filled": filled,
@@ -82,16 +90,20 @@ class CallPages:
         """Everything about one call."""
         call_id = visit.request.path_params["call_id"]
         call, events, plan = await self._database.read(_read_call, call_id)
+        revealed = visit.parameter("reveal") == "true"
+        mask = await self._reveal.mask(visit.request, reveal=revealed, of=f"call:{call_id}")
+        told = partial(_told, call=call, revealed=revealed)
         again: Explanation | None = None
         compiled = self._current.compiled
         if visit.parameter("again"):
             again = await asyncio.to_thread(explain, compiled.table, call.facts_as_read(), to_datetime(call.decided_at))
         context = {
-            "call": call,
-            "timeline": [(event, _detail(event)) for event in events],
+            "call": mask(call),
+            "revealed": revealed,
+            "timeline": [(event, _detail(event, call, revealed=revealed)) for event in events],
             "plan": plan,
-            "explanation": await self._hindsight.explain(call),
-            "again": again,
+            "explanation": told(await self._hindsight.explain(call)),
+            "again": told(again),
             "current": compiled.number,
         }
         return View("call.html", context)
@@ -124,5 +136,11 @@ def _read_call(connection: Connection, call_id: str) -> tuple[RecordedCall, list
     return call, events, decode_plan(find_plan_of(connection, call.id)).steps
 
 
-def _detail(event: RecordedEvent) -> Any:
-    return msgspec.json.decode(event.detail) if event.detail is not None else None
+def _detail(event: RecordedEvent, call: RecordedCall, *, revealed: bool) -> Any:
+    detail = msgspec.json.decode(event.detail) if event.detail is not None else None
+    return detail if revealed else mask_detail(detail, spare=call.called)
+
+
+def _told(explanation: Explanation | None, *, call: RecordedCall, revealed: bool) -> Explanation | None:
+    """What an explanation tells of the call; it may quote the caller."""
+    return explanation if explanation is None or revealed else mask_explanation(explanation, call)

@@ -17,6 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
+from gateway.calls.masking import mask_number
 from gateway.clock import Clock, to_datetime, to_rfc3339
 from gateway.console.assets import Assets
 from gateway.console.navigation import NAVIGATION
@@ -53,6 +54,7 @@ class Renderer:
             "elapsed": elapsed,
             "thousands": thousands,
             "command": command,
+            "masked": mask_number,
             "share": share,
             "json": pretty_json,
             "state": state_word,

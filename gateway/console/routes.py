@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute, Route
 
 from gateway.access.guard import Guard
 from gateway.access.roles import Permission
+from gateway.calls.reveal import Reveal
 from gateway.clock import Clock
 from gateway.console.assets import Assets
 from gateway.console.calls import CallPages
@@ -87,7 +88,12 @@ def pages(context: ConsoleContext, sign_in: SignIn) -> list[Page]:
         sign_in=sign_in,
         clock=context.clock,
     )
-    calls = CallPages(database=database, current=current, hindsight=Hindsight(database=database, current=current))
+    calls = CallPages(
+        database=database,
+        current=current,
+        hindsight=Hindsight(database=database, current=current),
+        reveal=Reveal(journal=context.journal, clock=context.clock),
+    )
     test = TrialPages(
         settings=context.settings, current=current, trial=trial, read_event=context.read_event, clock=context.clock
     )

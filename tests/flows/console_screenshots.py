@@ -30,8 +30,8 @@ THEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
 # Every page, by the name of its picture. {call} is a call that met trouble on its way.
 PAGES: Final = {
     "now": "/",
-    "calls": "/calls",
-    "call": "/calls/{call}?again=1",
+    "calls": "/calls?reveal=true",
+    "call": "/calls/{call}?again=1&reveal=true",
     "test": "/test?called=030+23125100&caller=%2B442079460123&headers=X-Customer-Tier%3A+silver",
     "rules": "/rules",
     "rule": "/rules/best-customers",

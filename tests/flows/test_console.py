@@ -74,10 +74,11 @@ async def test_an_analyst_finds_a_call_by_half_a_number(running: Running, page: 
     await ring(running, caller="+442079460123")
     await page.get_by_role("link", name="Call history").click()
     await expect(page.locator("table.calls tbody tr")).to_have_count(2)
+    await page.get_by_label("Show callers").check()
     await page.keyboard.press("/")
     await page.keyboard.type("1777")
     await expect(page.locator("table.calls tbody tr")).to_have_count(1)
-    assert page.url.endswith("/calls?q=1777")
+    assert page.url.endswith("/calls?q=1777&reveal=true")
     await page.locator("table.calls tbody tr").click()
     await expect(page.get_by_role("heading", level=1)).to_contain_text("+33199001777")
     await expect(page.get_by_role("region", name="Timeline")).to_contain_text("The upstream confirmed")
@@ -99,7 +100,7 @@ async def test_a_caller_named_like_a_script_runs_nothing_on_any_page(running: Ru
     async for name in visit_all(page, running, call_id):
         assert await page.evaluate("window.ran") is None, name
         assert await reports(page) == [], name
-    await page.goto(f"{running.url}/calls/{call_id}")
+    await page.goto(f"{running.url}/calls/{call_id}?reveal=true")
     await expect(page.get_by_role("region", name="What was read")).to_contain_text("<img src=x")
 
 
