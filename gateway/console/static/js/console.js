@@ -16,7 +16,7 @@ ruleEditor();
 // "/" goes to the page's search field.
 document.addEventListener("keydown", (event) => {
   if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.target.closest("input, textarea, select, [contenteditable]")) return;
+  if (event.target.closest("input:not([type=checkbox], [type=radio]), textarea, select")) return;
   const search = document.querySelector("[data-search]");
   if (search) {
     event.preventDefault();
