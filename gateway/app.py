@@ -35,6 +35,7 @@ from gateway.database import Database
 from gateway.errors import DatabaseUnavailable
 from gateway.health import health_routes
 from gateway.metrics import Metrics
+from gateway.monitor.conducting import Conducting
 from gateway.monitor.listening import Listening
 from gateway.monitor.observer import Observer
 from gateway.monitor.watch import Patience
@@ -119,6 +120,9 @@ class Gateway:
                 sidebands=Sidebands(settings.endpoints, self.upstream.authorization),
                 journal=self.journal,
                 control=self.control,
+                conducting=Conducting(
+                    control=self.control, refer_guard=self.refer_guard, clock=clock, moved=observer.watched
+                ),
                 patience=patience,
                 clock=clock,
                 settled=observer.watched,
@@ -257,6 +261,7 @@ class Gateway:
             current=self.current,
             refer_guard=self.refer_guard,
             usage=self.usage,
+            control=self.control,
             clock=self.clock,
             upstream=self.upstream,
             keyring=self.keyring,

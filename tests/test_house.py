@@ -53,6 +53,7 @@ PURE = [
     "gateway/calls/tally.py",
     "gateway/calls/grams.py",
     "gateway/calls/wanted.py",
+    "gateway/profiles/gateway_tools.py",
     "gateway/profiles/profile.py",
     "gateway/profiles/variables.py",
     "gateway/rulebook/refer_guard.py",

@@ -27,6 +27,8 @@ class Action(StrEnum):
     CREATE_KEY = "key.create"
     REVOKE_KEY = "key.revoke"
     PUBLISH = "rulebook.publish"
+    HANG_UP = "call.hangup"
+    TRANSFER = "call.refer"
     REVEAL_CALLERS = "callers.reveal"
     ERASE_CALLS = "calls.erase"
     CREATE_CLIENT_SECRET = "client_secret.create"  # noqa: S105  the name of a deed

@@ -12,6 +12,7 @@ class Permission(StrEnum):
     """What an operation of the API demands."""
 
     READ_CALLS = "calls:read"  # call history
+    CONTROL_CALLS = "calls:control"  # transfer or hang up a call that is under way
     REVEAL_CALLERS = "calls:reveal"  # be told who called, which the audit log remembers
     READ_RULEBOOK = "rulebook:read"  # rules, revisions, problems, overrides
     TRY_CALLS = "decide"  # ask what would happen to a call
@@ -33,6 +34,7 @@ class Role(StrEnum):
 
 LEAST_ROLE: Final = {
     Permission.READ_CALLS: Role.VIEWER,
+    Permission.CONTROL_CALLS: Role.EDITOR,
     Permission.REVEAL_CALLERS: Role.ANALYST,
     Permission.READ_RULEBOOK: Role.VIEWER,
     Permission.TRY_CALLS: Role.VIEWER,

@@ -4,22 +4,22 @@ Each is one commit (`moves`), which checks that the call can take it and opens t
 """
 
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 from sqlalchemy import Connection, select
 
 from gateway.actions import jobs
-from gateway.actions.action import Orders, decode_orders
+from gateway.actions.action import Job, Lease, Orders, decode_orders
 from gateway.actions.conclusion import Conclusion, ReferGuard, transfer
 from gateway.actions.jobs import LiveCall
 from gateway.actions.moves import Move, Moved, move
-from gateway.actions.worker import Worker
+from gateway.actions.plan import decode_plan
 from gateway.calls.lifecycle import Event, State
 from gateway.clock import Clock
 from gateway.database import Database
 from gateway.journal import Journal
-from gateway.tables import actions
+from gateway.tables import actions, calls, plans, watches
 from gateway.upstream.wire import Command
 
 # From where a call can be hung up or transferred; while an action is open it comes first.
@@ -31,11 +31,24 @@ _HANGUP: Final = {
 _REFER: Final = {State.ACCEPTED: (Event.REFER_STARTED,)}
 
 
+class Hands(Protocol):
+    """Who carries out what has been opened: a worker."""
+
+    def reserve(self) -> Lease | None:
+        """A lease for an action that is about to be opened; None: leave it to be claimed."""
+
+    def release(self) -> None:
+        """Give a lease back that was not needed."""
+
+    def begin(self, job: Job) -> None:
+        """Carry out a job for which a lease was reserved."""
+
+
 class Control:
     """Commands calls that are under way."""
 
     def __init__(
-        self, *, database: Database, journal: Journal, worker: Worker, refer_guard: ReferGuard, clock: Clock
+        self, *, database: Database, journal: Journal, worker: Hands, refer_guard: ReferGuard, clock: Clock
     ) -> None:
         self._database = database
         self._journal = journal
@@ -51,8 +64,7 @@ class Control:
 
     async def refer(self, live: LiveCall, orders: Orders, *, epoch: int | None = None, **more: Any) -> Moved:
         """Transfer to the first of the ordered targets; each has passed the guard. Likewise."""
-        wish = Move(call=live.call, now=0, steps=_REFER, target=orders.targets[0], **more)
-        return await self._order(live, Command.REFER, orders, wish, epoch)
+        return await self._order(live, Command.REFER, orders, replace(refer_of(live.call), **more), epoch)
 
     async def begin_planned_transfer(self, live: LiveCall, steps: Any, *, epoch: int, **more: Any) -> Moved:
         """Take `steps`, which prove that a call in doubt was answered, and the transfer that its plan wants then.
@@ -97,17 +109,12 @@ class Control:
         target: int = 0,
     ) -> Moved:
         """Make the move and open the action in one commit, then begin it."""
-        monotonic, now = self._clock.monotonic(), self._clock.now()
-        state = State.ENDING if command is Command.HANGUP else State.REFERRING
-        job = jobs.ordered(live, command, orders, state, target=target, monotonic=monotonic)
         lease = self._worker.reserve()
-        row = jobs.row_of(job, lease, now=now, monotonic=monotonic)
-        about = job.targets[target] if command is Command.REFER else None
-        detail = wish.detail or _detail(orders, about)
+        job, complete = opening(
+            live, command, orders, wish, lease, target=target, now=self._clock.now(), monotonic=self._clock.monotonic()
+        )
         try:
-            moved = await self._journal.write(
-                move, replace(wish, now=now, epoch=epoch, follow=row, target=about, detail=detail)
-            )
+            moved = await self._journal.write(move, replace(complete, epoch=epoch))
         except BaseException:
             if lease:
                 self._worker.release()
@@ -118,6 +125,58 @@ class Control:
         elif lease:
             self._worker.release()
         return moved
+
+
+def hangup_of(call: int) -> Move:
+    """The wish to hang up, to be completed by `opening`."""
+    return Move(call=call, now=0, steps=_HANGUP)
+
+
+def refer_of(call: int) -> Move:
+    """The wish to transfer, to be completed by `opening`."""
+    return Move(call=call, now=0, steps=_REFER)
+
+
+def opening(
+    live: LiveCall,
+    command: Command,
+    orders: Orders | None,
+    wish: Move,
+    lease: Lease | None,
+    *,
+    target: int = 0,
+    now: int,
+    monotonic: float,
+) -> tuple[Job, Move]:
+    """The job of a command during a call, and the move that begins it; without a lease, whoever claims it does."""
+    state = State.ENDING if command is Command.HANGUP else State.REFERRING
+    job = jobs.ordered(live, command, orders, state, target=target, monotonic=monotonic)
+    row = jobs.row_of(job, lease, now=now, monotonic=monotonic)
+    about = job.targets[target] if command is Command.REFER else None
+    detail = wish.detail or _detail(orders, about)
+    return job, replace(wish, now=now, follow=row, target=about, detail=detail)
+
+
+def find_live_call(connection: Connection, call_id: str) -> LiveCall | None:
+    """The call with this id, as a command needs it."""
+    row = connection.execute(_LIVE_CALL.where(calls.c.call_id == call_id)).one_or_none()
+    if row is None:
+        return None
+    return LiveCall(
+        call=row.id,
+        call_id=call_id,
+        endpoint=row.endpoint,
+        rule=row.rule,
+        plan=decode_plan(row.document),
+        step=row.step or 0,
+    )
+
+
+_LIVE_CALL: Final = (
+    select(calls.c.id, calls.c.endpoint, calls.c.rule, plans.c.document, watches.c.step)
+    .join(plans, plans.c.digest == calls.c.plan)
+    .outerjoin(watches, watches.c.call == calls.c.id)
+)
 
 
 def _detail(orders: Orders | None, target: str | None) -> str | None:

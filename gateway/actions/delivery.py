@@ -13,7 +13,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 
 from gateway.actions import retry
 from gateway.actions.action import Job
-from gateway.actions.conclusion import conclude_unsent
+from gateway.actions.conclusion import ReferGuard, conclude_unsent
 from gateway.actions.retry import Budget, Progress, RetryDecision, Then
 from gateway.clock import Clock
 from gateway.upstream.client import Upstream
@@ -39,12 +39,14 @@ class Delivery:
         self,
         upstream: Upstream,
         *,
+        refer_guard: ReferGuard,
         attempt_timeout: float,
         clock: Clock,
         on_attempt: Callable[[Job, Outcome], None],
         on_retry: Callable[[Job, Judged], Awaitable[None]],
     ) -> None:
         self._upstream = upstream
+        self._refer_guard = refer_guard
         self._attempt_timeout = attempt_timeout
         self._clock = clock
         self._on_attempt = on_attempt
@@ -75,6 +77,10 @@ class Delivery:
         if job.command is Command.REFER and job.in_doubt:
             outcome = Outcome(result=Result.AMBIGUOUS, detail="its sender died; it may have been sent")
             return Judged(outcome=outcome, decision=retry.judge(job.command, outcome, self._progress(job)))
+        if job.command is Command.REFER and (why := self._refer_guard(job.targets[job.target])) is not None:
+            job.attempts -= 1  # the rules have changed since it was ordered, or it was ordered elsewhere
+            outcome = Outcome(result=Result.NOT_SENT, detail=f"not allowed: {why}"[:200])
+            return Judged(outcome=outcome, decision=RetryDecision(then=Then.NEXT, refused=True))
         if self._clock.monotonic() >= job.useless_at:
             job.attempts -= 1  # the one that was announced is not made
             outcome = Outcome(result=Result.NOT_SENT, detail="found too late to act on")

@@ -18,12 +18,13 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, exists, select
 
+from gateway.access.audit import Entry, record
 from gateway.actions.action import NewAction
 from gateway.actions.outbox import open_actions
 from gateway.calls.call import Advance, Happened, unchanged
 from gateway.calls.lifecycle import TERMINAL, Event, State, advance
-from gateway.calls.remark import EndReason, Line
-from gateway.calls.store import advance_calls, insert_events
+from gateway.calls.remark import EndReason, Line, Said
+from gateway.calls.store import advance_calls, insert_events, insert_transcripts
 from gateway.calls.watches import close_watches
 from gateway.tables import actions, calls, watches
 
@@ -46,6 +47,8 @@ class Move:
     epoch: int | None = None  # of the mover's watch; None: whoever orders something
     detail: str | None = None  # JSON, of the last step's line in the timeline
     remarks: Sequence[Line] = ()  # further lines of the timeline
+    said: Sequence[Said] = ()  # further words of the transcript
+    audit: Entry | None = None  # who ordered it
     confirmed: bool | None = None
     ended_at: int | None = None  # where it ends by this move
     end_reason: EndReason | None = None  # likewise
@@ -73,6 +76,8 @@ def move(connection: Connection, moves: Sequence[Move]) -> list[Moved]:
     made = [(one, moved) for one, moved in zip(moves, judged, strict=True) if moved.refusal is None]
     advance_calls(connection, [_change(one, moved, standing[one.call].row) for one, moved in made])
     insert_events(connection, [line for call in standing.values() for line in call.lines])
+    insert_transcripts(connection, [(one.call, words) for one, _ in made for words in one.said])
+    record(connection, *(one.audit for one, _ in made if one.audit is not None))
     close_watches(connection, [one.call for one, moved in made if one.epoch is not None and moved.state in TERMINAL])
     opened = open_actions(connection, [one.follow for one, _ in made if one.follow is not None])
     return [

@@ -83,6 +83,7 @@ class Worker:
         self._observer = observer
         self._delivery = Delivery(
             upstream,
+            refer_guard=refer_guard,
             attempt_timeout=attempt_timeout,
             clock=clock,
             on_attempt=observer.attempted,

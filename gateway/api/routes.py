@@ -10,6 +10,8 @@ from gateway.access.audit_routes import AuditPage, AuditRoutes
 from gateway.access.guard import Guard
 from gateway.access.roles import Permission
 from gateway.access.routes import CreatedKey, KeyPage, KeyRoutes
+from gateway.actions.control import Control
+from gateway.actions.routes import ControlRoutes, Ordered
 from gateway.api.openapi import openapi_route
 from gateway.api.operations import Operation, routes
 from gateway.calls.contract import CallDetail, CallFacets, CallPage, Timeline
@@ -70,6 +72,7 @@ class ApiContext:
     current: Current  # the revision in force
     refer_guard: Callable[[str], str | None]  # why a transfer target is refused
     usage: Usage  # what is in use now
+    control: Control  # commands calls that are under way
     clock: Clock
     upstream: Upstream
     keyring: Keyring  # the signing secrets and their uses
@@ -88,6 +91,9 @@ def operations(context: ApiContext) -> list[Operation]:
     hindsight = Hindsight(database=context.database, current=context.current)
     reveal = Reveal(journal=context.journal, clock=context.clock)
     calls = CallRoutes(database=context.database, explain=hindsight.explain, reveal=reveal)
+    control = ControlRoutes(
+        database=context.database, control=context.control, refer_guard=context.refer_guard, clock=context.clock
+    )
     endpoints = EndpointRoutes(
         endpoints=context.settings.endpoints,
         keyring=context.keyring,
@@ -159,6 +165,24 @@ def operations(context: ApiContext) -> list[Operation]:
         Operation("GET", "/calls/stats", read_calls, stats.show_stats, answer=Stats),
         Operation("GET", "/calls/{call_id}", read_calls, calls.show_call, answer=CallDetail),
         Operation("GET", "/calls/{call_id}/events", read_calls, calls.list_call_events, answer=Timeline),
+        Operation(
+            "POST",
+            "/calls/{call_id}/hangup",
+            Permission.CONTROL_CALLS,
+            control.hang_up_call,
+            answer=Ordered,
+            status=202,
+            problems=(Kind.NOT_FOUND, Kind.WRONG_STATE),
+        ),
+        Operation(
+            "POST",
+            "/calls/{call_id}/refer",
+            Permission.CONTROL_CALLS,
+            control.refer_call,
+            answer=Ordered,
+            status=202,
+            problems=(Kind.NOT_FOUND, Kind.WRONG_STATE),
+        ),
         Operation("GET", "/endpoints", Permission.READ_ENDPOINTS, endpoints.list_endpoints, answer=EndpointPage),
         Operation(
             "POST",

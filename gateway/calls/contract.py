@@ -166,6 +166,18 @@ class ShownConduct(Answer):
     metadata: dict[str, str] = Field(default_factory=dict)
     """Free words kept with the call."""
 
+    tools: list[str] = Field(default_factory=list)
+    """Functions that the model may call and the gateway carries out."""
+
+    transfers: dict[str, list[str]] = Field(default_factory=dict)
+    """Where the caller may be transferred to, by name."""
+
+    keys: dict[str, dict[str, JsonValue]] = Field(default_factory=dict)
+    """What keys of the telephone do."""
+
+    transcript: bool = False
+    """Whether what is said is kept."""
+
 
 class PlannedStep(Answer):
     """One way to settle the call; the next is for the case that this one fails."""

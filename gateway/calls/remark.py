@@ -39,3 +39,11 @@ class Line(TypedDict):
     at: int
     kind: str
     detail: str | None  # JSON
+
+
+class Said(TypedDict):
+    """What someone said, on its way into a transcript."""
+
+    at: int
+    speaker: str  # caller or model
+    text: str

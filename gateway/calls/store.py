@@ -11,10 +11,11 @@ import msgspec
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from gateway.calls.call import Advance, Happened, NewCall, ReadFacts
+from gateway.calls.remark import Said
 from gateway.calls.rollups import count_births, recounted
 from gateway.database import insert_or_skip
 from gateway.statements import Statement
-from gateway.tables import call_facts, calls, events, plans
+from gateway.tables import call_facts, calls, events, plans, transcripts
 
 
 def insert_plans(connection: Connection, documents: dict[bytes, bytes]) -> None:
@@ -41,6 +42,11 @@ def insert_events(connection: Connection, rows: Sequence[Happened]) -> None:
     _INSERT_EVENTS.run(connection, rows)
 
 
+def insert_transcripts(connection: Connection, said: Sequence[tuple[int, Said]]) -> None:
+    """Append to the transcripts of calls, by their row ids."""
+    _INSERT_TRANSCRIPTS.run(connection, [{"call": call, **words} for call, words in said])
+
+
 def advance_calls(connection: Connection, rows: Sequence[Advance]) -> None:
     """Move calls to new states."""
     if rows:
@@ -51,6 +57,7 @@ def advance_calls(connection: Connection, rows: Sequence[Advance]) -> None:
 _INSERT_PLANS: Final = Statement(lambda dialect: insert_or_skip(dialect, plans))
 _INSERT_CALLS: Final = Statement(lambda dialect: insert_or_skip(dialect, calls).returning(calls.c.call_id, calls.c.id))
 _INSERT_FACTS: Final = Statement(lambda _: insert(call_facts))
+_INSERT_TRANSCRIPTS: Final = Statement(lambda _: insert(transcripts))
 _INSERT_EVENTS: Final = Statement(lambda _: insert(events))
 _ADVANCE: Final = Statement(
     lambda _: (

@@ -1,4 +1,4 @@
-"""`gateway calls`: look at calls."""
+"""`gateway calls`: look at calls, and command those under way."""
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gateway.cli import erase
+from gateway.cli.call_control import hangup, refer
 from gateway.cli.configured import database_of, settings_of
 from gateway.cli.output import json_option, print_json, print_table, say
 from gateway.clock import to_rfc3339
@@ -17,7 +18,11 @@ if TYPE_CHECKING:
 
 @click.group("calls")
 def command() -> None:
-    """Look at calls."""
+    """Look at calls, and command those under way."""
+
+
+command.add_command(hangup)
+command.add_command(refer)
 
 
 command.add_command(erase.command, "erase")

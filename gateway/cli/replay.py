@@ -96,9 +96,9 @@ async def _check(database: "Database", replay: "Replay", compiled: "Compiled", s
                 checked, changed = checked + one.checked, changed + len(one.changes)
                 if as_json:
                     for change in one.changes:
-                        print_json(change_of(change).model_dump(mode="json"))
+                        print_json(change_of(change, masked=False).model_dump(mode="json"))
                 else:
-                    listed += map(change_of, one.changes[: KEPT - len(listed)])
+                    listed += [change_of(change, masked=False) for change in one.changes[: KEPT - len(listed)]]
                 advance(one.checked)
     if listed:
         print_table(("received", "call", "called", "caller", "was", "now"), map(_row, listed))

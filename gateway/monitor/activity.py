@@ -42,7 +42,7 @@ class Activity:
 
     def __init__(self, sums: Mapping[str, Any] | None = None, *, known_keys: Collection[str] = ()) -> None:
         self.sums: dict[str, Any] = dict(sums or {})
-        self.quiet_since: float | None = None  # since when nobody speaks; None: someone does, or nobody has yet
+        self.quiet_since: float | None = None  # when somebody last ceased to speak
         self._known_keys = frozenset(known_keys)
         self._caller_since: float | None = None
         self._model_since: float | None = None
@@ -102,7 +102,7 @@ class Activity:
         elif self._caller_since is not None:
             self._add("caller_seconds", round(at - self._caller_since, 3))
             self._caller_since, self._asked_at = None, at
-        self._listen(at)
+        self.quiet_since = at
 
     def _model(self, begins: bool, cut: bool, at: float) -> None:
         if begins:
@@ -115,11 +115,17 @@ class Activity:
             self._model_since = None
         if cut:
             self._add("interruptions", 1)
-        self._listen(at)
+        self.quiet_since = at
 
-    def _listen(self, at: float) -> None:
-        speaking = self._caller_since is not None or self._model_since is not None
-        self.quiet_since = None if speaking else at
+    @property
+    def speaking(self) -> bool:
+        """Whether somebody speaks now."""
+        return self._caller_since is not None or self._model_since is not None
+
+    @property
+    def model_speaks(self) -> bool:
+        """Whether the model's voice is heard now."""
+        return self._model_since is not None
 
     def _reply(self, seconds: float) -> None:
         """The mean time between the caller's last word and the model's first."""

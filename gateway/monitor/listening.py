@@ -20,6 +20,7 @@ from gateway.clock import Clock
 from gateway.errors import DatabaseUnavailable
 from gateway.journal import Journal
 from gateway.monitor import sighting
+from gateway.monitor.conducting import BY_CONDUCT, Conducting
 from gateway.monitor.watch import Due, Patience, Watch
 from gateway.upstream.sideband import CallAbsent, Line, SidebandError, Sidebands
 from gateway.upstream.sideband_wire import SESSION_EXPIRED, Trouble, read_happening
@@ -31,6 +32,9 @@ SLOTS: Final = 64
 YOUNG: Final = 0.2
 FIRST_PAUSE: Final = 0.25
 LONGEST_PAUSE: Final = 10.0
+
+# Between looks whether something that is under way in this process has ended; mostly within one.
+SOON: Final = 0.02
 
 # Before a move is tried again that met an open action, or a database that failed.
 AGAIN: Final = 0.25
@@ -51,6 +55,7 @@ class Listening:
         sidebands: Sidebands,
         journal: Journal,
         control: Control,
+        conducting: Conducting,
         patience: Patience,
         clock: Clock,
         settled: Callable[[Watch, State], None],
@@ -58,6 +63,7 @@ class Listening:
         self._sidebands = sidebands
         self._journal = journal
         self._control = control
+        self._conducting = conducting
         self._patience = patience
         self._clock = clock
         self._settled = settled
@@ -89,18 +95,28 @@ class Listening:
 
     async def act(self, watch: Watch, due: Due) -> None:
         """Do what the time has come for. Raises WatchLost."""
-        if due is Due.TRANSFER_FAILED:
-            await self._move(watch, lambda: self._fall_back(watch))
+        if due in BY_CONDUCT:
+            await self._conducting.act(watch, due)
+        elif due is Due.TRANSFER_FAILED:
+            moved = await self._move(watch, lambda: self._fall_back(watch))
+            if moved.state is State.ACCEPTED:
+                await self._conducting.stay(watch)
         elif due is Due.PROBE_IS_OVER:
             await self._move(watch, lambda: self._prove(watch, sighting.UNPROVEN))
         else:
             await self._finish(watch, sighting.UNPROVEN)
 
+    async def stay(self, watch: Watch) -> None:
+        """A transfer was refused, and the caller is still with the model."""
+        await self._conducting.stay(watch)
+
     async def store(self, watch: Watch) -> None:
         """Write what has been learned since the last time. Raises WatchLost."""
-        lines, watch.lines = watch.lines, []
+        lines, watch.lines, said, watch.said = watch.lines, [], watch.said, []
         watch.stored, watch.stored_at = watch.activity.usage(), self._clock.monotonic()
-        await self._move(watch, lambda: self._write(watch, steps=ANY_STATE, remarks=lines, usage=watch.stored))
+        await self._move(
+            watch, lambda: self._write(watch, steps=ANY_STATE, remarks=lines, said=said, usage=watch.stored)
+        )
 
     # --- on the sideband ----------------------------------------------------------------------------------------------
 
@@ -108,11 +124,13 @@ class Listening:
         """Listen until the connection ends; whether anything was heard."""
         heard = False
         try:
-            await self._arrive(watch)
             watch.line = line
+            await self._arrive(watch)
             async for message in line:
                 heard = True
                 self._hear(watch, message)
+                while watch.answers:
+                    await line.send(watch.answers.pop(0))
         finally:
             watch.line = None
             watch.closed_at = self._clock.now()
@@ -123,12 +141,16 @@ class Listening:
     async def _arrive(self, watch: Watch) -> None:
         """Note that we are on the sideband: the first time as the proof that the caller is through."""
         now = self._clock.now()
+        if watch.attached_at is None:
+            watch.attached_at = self._clock.monotonic()
         if watch.confirmed:
             gap = None if watch.closed_at is None else (now - watch.closed_at) // 1_000
             watch.lines += watch.activity.remark(Remark.REATTACHED, now, **({} if gap is None else {"ms": gap}))
             return
         moved = await self._move(watch, lambda: self._prove(watch, sighting.SEEN, confirmed=True))
         watch.confirmed = moved.refusal is None
+        if watch.confirmed:
+            await self._conducting.greet(watch)
 
     def _hear(self, watch: Watch, message: str | bytes) -> None:
         happening = read_happening(message)
@@ -138,18 +160,21 @@ class Listening:
         watch.lines += watch.activity.take(happening, at, now)
         if isinstance(happening, Trouble) and happening.code == SESSION_EXPIRED:
             watch.expired = True
+        self._conducting.hear(watch, happening)
 
     # --- writing it down ----------------------------------------------------------------------------------------------
 
     async def _over(self, watch: Watch) -> None:
         """The upstream does not know the call: write down its end."""
+        while watch.acting:  # noqa: ASYNC110  what is being written of it must not find its watch closed
+            await asyncio.sleep(SOON)
         watch.lines += watch.activity.finish(self._clock.monotonic(), self._clock.now())
         never_there = not watch.confirmed and watch.epoch == 1
         await self._finish(watch, sighting.NEVER_THERE if never_there else sighting.OVER)
 
     async def _finish(self, watch: Watch, steps: sighting.Steps) -> None:
         """Write the end of a call, with all that is known of it."""
-        lines, watch.lines = watch.lines, []
+        lines, watch.lines, said, watch.said = watch.lines, [], watch.said, []
 
         def write() -> Any:
             # That the caller left with a transfer is proven by having been on the sideband when it closed.
@@ -158,6 +183,7 @@ class Listening:
                 watch,
                 steps=steps,
                 remarks=lines,
+                said=said,
                 usage=watch.activity.usage(),
                 ended_at=watch.closed_at,
                 end_reason=watch.end_reason(),

@@ -5,12 +5,14 @@ Pure. Seconds are on the monotonic clock.
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
+from gateway.actions.action import Orders
 from gateway.actions.jobs import LiveCall
 from gateway.calls.lifecycle import State
-from gateway.calls.remark import EndReason, Line
+from gateway.calls.remark import EndReason, Line, Said
 from gateway.monitor.activity import Activity
+from gateway.profiles.profile import NO_CONDUCT, Conduct
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +46,27 @@ class Due(StrEnum):
     TRANSFER_FAILED = "transfer_failed"  # the caller is still here
     TRANSFER_UNPROVEN = "transfer_unproven"  # the upstream could not be asked in time
     OUTLIVED = "outlived"  # no session lasts so long
+    ORDERED = "ordered"  # what the model or the caller ordered
+    TOO_LONG = "too_long"  # the profile's longest duration is reached
+    SILENT = "silent"  # nobody has said anything for as long as the profile allows
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Order:
+    """A transfer or a hangup that the model or the caller wants."""
+
+    orders: Orders
+    since: float
+    patient: bool  # whether the model may finish its sentence
+
+
+# How long a model that says goodbye may take for it.
+GOODBYE: Final = 10.0
+
+
+def conduct_in(live: LiveCall) -> Conduct:
+    """What the gateway does in this call beside the session."""
+    return live.plan.steps[live.step].conduct or NO_CONDUCT
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
@@ -61,7 +84,13 @@ class Watch:
     closed_at: int | None = None  # µs; when we last lost the sideband
     expired: bool = False  # the session told that its time is over
     acting: bool = False  # on something that was due
+    answers: list[bytes] = field(default_factory=list)  # to the model, not yet sent
+    order: Order | None = None  # what is to be done as soon as it can be
+    attached_at: float | None = None  # when we first got onto the sideband
+    urged: int = 0  # how often in a row the silence was broken by us
+    urged_at: float = 0.0
     lines: list[Line] = field(default_factory=list)  # for the timeline, not yet written
+    said: list[Said] = field(default_factory=list)  # for the transcript, likewise
     stored: str | None = None  # the usage as it was last written
     stored_at: float = 0.0
 
@@ -79,9 +108,31 @@ class Watch:
             if self.line is not None:
                 return Due.TRANSFER_FAILED if waited >= patience.transfer else None
             return Due.TRANSFER_UNPROVEN if waited >= patience.unproven else None
-        if self.state is State.ACCEPTED and at - self.answered >= patience.longest_call:
+        if self.state is not State.ACCEPTED:
+            return None
+        if at - self.answered >= patience.longest_call:
             return Due.OUTLIVED
+        return self._due_by_conduct(at)
+
+    def _due_by_conduct(self, at: float) -> Due | None:
+        if (order := self.order) is not None:
+            speaks = order.patient and self.activity.model_speaks
+            return None if speaks and at - order.since < GOODBYE else Due.ORDERED
+        if (longest := self.conduct.max_seconds) is not None and at - self.answered >= longest:
+            return Due.TOO_LONG
+        if (silence := self.conduct.silence) is not None and self._silent_for(at) >= silence.seconds:
+            return Due.SILENT
         return None
+
+    def _silent_for(self, at: float) -> float:
+        if self.line is None or self.activity.speaking:
+            return 0.0
+        return at - max(self.attached_at or at, self.activity.quiet_since or 0.0, self.urged_at)
+
+    @property
+    def conduct(self) -> Conduct:
+        """What the gateway does in this call."""
+        return conduct_in(self.live)
 
     def is_certainly_over(self, at: float, patience: Patience) -> bool:
         """Whether an upstream that does not know the call proves that it is over, and not merely young."""

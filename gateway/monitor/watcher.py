@@ -23,7 +23,7 @@ from gateway.errors import DatabaseUnavailable
 from gateway.journal import Journal
 from gateway.monitor.activity import Activity
 from gateway.monitor.listening import Listening, WatchLost
-from gateway.monitor.watch import Patience, Watch
+from gateway.monitor.watch import Patience, Watch, conduct_in
 
 # How often the time is looked at; what is due may come this much later.
 TICK: Final = 0.5
@@ -57,7 +57,7 @@ class Watcher:
         self._clock = clock
         self._held: dict[int, Watch] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._acting: set[asyncio.Task[None]] = set()
+        self._acting: dict[asyncio.Task[None], Watch] = {}
         self._rounds: list[asyncio.Task[None]] = []
         self._stopping = False
 
@@ -93,12 +93,18 @@ class Watcher:
             call=job.call, call_id=job.call_id, endpoint=job.endpoint, rule=job.rule, plan=job.plan, step=step
         )
         at = self._clock.monotonic()
-        self._watch(Watch(live=live, epoch=1, state=state, since=at, answered=at, confirmed=False, activity=Activity()))
+        activity = Activity(known_keys=conduct_in(live).keys)
+        self._watch(Watch(live=live, epoch=1, state=state, since=at, answered=at, confirmed=False, activity=activity))
 
     def moved(self, call: int, state: State) -> None:
         """The call was moved, by its action."""
-        if (watch := self._held.get(call)) is not None:
-            watch.enter(state, self._clock.monotonic())
+        watch = self._held.get(call)
+        if watch is None:
+            return
+        stays = watch.state is State.REFERRING and state is State.ACCEPTED
+        watch.enter(state, self._clock.monotonic())
+        if stays and not watch.acting:
+            self._act(watch, self._listening.stay(watch))
 
     def _watch(self, watch: Watch) -> None:
         if self._stopping or watch.live.call in self._held:
@@ -137,8 +143,8 @@ class Watcher:
     def _act(self, watch: Watch, deed: Any) -> None:
         watch.acting = True
         task = asyncio.create_task(self._do(watch, deed))
-        self._acting.add(task)
-        task.add_done_callback(self._acting.discard)
+        self._acting[task] = watch
+        task.add_done_callback(self._acting.pop)
 
     async def _do(self, watch: Watch, deed: Any) -> None:
         try:
@@ -151,7 +157,7 @@ class Watcher:
             watch.acting = False
 
     async def _store(self, watch: Watch) -> None:
-        if watch.lines or watch.activity.usage() != watch.stored:
+        if watch.lines or watch.said or watch.activity.usage() != watch.stored:
             await self._listening.store(watch)
 
     # --- leases -------------------------------------------------------------------------------------------------------
@@ -203,7 +209,7 @@ class Watcher:
             since=monotonic - (now - row.moved_at) / 1e6,
             answered=monotonic - (now - (row.answered_at or row.received_at)) / 1e6,
             confirmed=row.confirmed,
-            activity=Activity(sums),
+            activity=Activity(sums, known_keys=conduct_in(live).keys),
             stored=row.usage,
         )
 

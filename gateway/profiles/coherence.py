@@ -156,6 +156,32 @@ def _duration(profile: Profile) -> Iterator[Problem]:
         yield warning("long_call", "/max_seconds", "the upstream ends every session after 3,600 seconds")
 
 
+def _gateway_tools(profile: Profile) -> Iterator[Problem]:
+    wanted = profile.get("gateway_tools")
+    ours = wanted if isinstance(wanted, list) else []
+    transfers = profile.get("transfers")
+    targets = transfers if isinstance(transfers, Mapping) else {}
+    if "transfer_call" in ours and not targets:
+        yield error("missing_transfers", "/gateway_tools", "transfer_call needs targets to know: add `transfers`")
+    for index, tool in _listed(profile):
+        if tool.get("name") in ours:
+            yield error("duplicate", f"/tools/{index}/name", f"{tool['name']!r} is one of `gateway_tools` already")
+    keys = profile.get("keys")
+    for key, meaning in keys.items() if isinstance(keys, Mapping) else ():
+        here = pointer_to("keys", key)
+        if not isinstance(meaning, Mapping):
+            continue
+        if ("transfer" in meaning) == ("hang_up" in meaning):
+            yield error("ambiguous_key", here, "says either `transfer` or `hang_up`")
+        name = meaning.get("transfer")
+        if isinstance(name, str) and name and name not in targets:
+            detail = f"there is no {name!r} in `transfers`{near(name, targets)}"
+            yield error("missing_transfer", f"{here}/transfer", detail)
+    if profile.get("transcript") is True and not value_at(profile, ("audio", "input", "transcription")):
+        detail = "keeps what the model says; for the caller's words set audio.input.transcription too"
+        yield warning("half_a_transcript", "/transcript", detail)
+
+
 def _listed(profile: Profile) -> Iterator[tuple[int, Mapping[str, Any]]]:
     tools = profile.get("tools")
     for index, tool in enumerate(tools if isinstance(tools, list) else ()):
@@ -173,4 +199,5 @@ _LOOKS: Final[tuple[Callable[[Profile], Iterator[Problem]], ...]] = (
     _tools,
     _choice,
     _duration,
+    _gateway_tools,
 )

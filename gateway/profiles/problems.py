@@ -5,14 +5,14 @@ first to find a mistake. Each profile is looked at with what it extends; what it
 again. Pointers lead into the rulebook: `/profiles/sales/audio/output/speed`.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any, Final, NamedTuple
 
 from gateway.profiles.coherence import find_incoherences
 from gateway.profiles.mistakes import find_form_mistakes
-from gateway.profiles.profile import find_profile, lineage
+from gateway.profiles.profile import find_profile, lineage, transfers_of
 from gateway.profiles.shutdowns import find_shutdown_warnings
 from gateway.profiles.variables import find_mistakes, lists_in
 from routing_rules import Accept, Decision, Ignore, Problem, Refer, Rulebook
@@ -20,6 +20,7 @@ from routing_rules.places import near
 from routing_rules.problem import error, pointer_to, warning
 
 Lists = Mapping[str, Any]
+ReferGuard = Callable[[str], str | None]
 
 
 class Reach(NamedTuple):
@@ -33,15 +34,19 @@ EVERYTHING: Final = Reach(None, None)
 
 
 def find_profile_problems(
-    rulebook: Rulebook, today: date | None = None, reach: Reach = EVERYTHING
+    rulebook: Rulebook,
+    today: date | None = None,
+    reach: Reach = EVERYTHING,
+    refer_guard: ReferGuard | None = None,
 ) -> Iterator[Problem]:
     """Every error and warning of the profiles and of what the rules say over them.
 
-    Without `today` nothing is said of announced shutdowns.
+    Without `today` nothing is said of announced shutdowns. The guard says why a transfer target is refused.
     """
     for name in rulebook.profiles:
         if reach.profiles is None or name in reach.profiles:
-            for problem in find_problems_of(rulebook.profiles, name, rulebook.lists, today):
+            own = find_problems_of(rulebook.profiles, name, rulebook.lists, today)
+            for problem in (*own, *_closed_targets(rulebook.profiles[name], refer_guard)):
                 yield replace(problem, pointer=pointer_to("profiles", name) + problem.pointer)
     yield from _Rules(rulebook).problems(range(len(rulebook.rules)) if reach.rules is None else reach.rules)
 
@@ -61,6 +66,16 @@ def find_problems_of(
     for problem in own:
         if (problem.pointer, problem.detail) not in told:
             yield replace(problem, pointer=_within(chain[0], problem.pointer))
+
+
+def _closed_targets(profile: Mapping[str, Any], refer_guard: ReferGuard | None) -> Iterator[Problem]:
+    """Targets of the profile's own that nobody may be transferred to."""
+    if refer_guard is None:
+        return
+    for name, targets in transfers_of(profile).items():
+        for target in targets:
+            if why := refer_guard(target):
+                yield error("refused_target", pointer_to("transfers", name), f"{target!r}: {why}")
 
 
 def _problems(profile: Mapping[str, Any], lists: Lists, today: date | None) -> list[Problem]:

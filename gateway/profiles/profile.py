@@ -14,11 +14,28 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from gateway.profiles.gateway_tools import functions_of
+
 Value = TypeVar("Value")
 
 # What the gateway reads of a profile; all other keys are the upstream's session.
 LIVE: Final = "live"  # what is for the upstream's other API alone
-GATEWAY_KEYS: Final = frozenset({"note", "extends", "extra", "greeting", "max_seconds", "silence", "metadata", LIVE})
+GATEWAY_KEYS: Final = frozenset(
+    {
+        "note",
+        "extends",
+        "extra",
+        "greeting",
+        "max_seconds",
+        "silence",
+        "metadata",
+        "gateway_tools",
+        "transfers",
+        "keys",
+        "transcript",
+        LIVE,
+    }
+)
 
 # How null is written here, where the upstream means "switched off" by it: TOML has no null.
 OFF: Final = "off"
@@ -41,6 +58,13 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults
     times: int = 1  # how often in a row that is said before the call is hung up, 1 to 10
 
 
+class KeyMeaning(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """What a key of the caller's telephone does."""
+
+    transfer: str | None = None  # to the target of this name
+    hang_up: bool = False
+
+
 class Conduct(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """What the gateway does in a call beside its session; stored with the plan, acted on by the sideband."""
 
@@ -48,9 +72,13 @@ class Conduct(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults
     max_seconds: int | None = None  # the call is hung up this long after it was answered, 1 to 86,400
     silence: Silence | None = None  # None: silence is the upstream's business alone
     metadata: dict[str, str] = {}  # free words kept with the call, for people and programs
+    tools: tuple[str, ...] = ()  # functions that the gateway carries out; see gateway.profiles.gateway_tools
+    transfers: dict[str, tuple[str, ...]] = {}  # by name: targets, in the order to try
+    keys: dict[str, KeyMeaning] = {}  # by key of the telephone
+    transcript: bool = False  # whether what is said is kept
 
 
-_NOTHING: Final = Conduct()
+NO_CONDUCT: Final = Conduct()
 
 
 def find_profile(profiles: Mapping[str, Mapping[str, Any]], name: str) -> Mapping[str, Any]:
@@ -98,6 +126,8 @@ def session_of(profile: Mapping[str, Any], *, instructions: str | None = None) -
     session = _session(profile)
     for path in _FORMATS:
         _remove(session, path)
+    if ours := functions_of(_read(profile.get("gateway_tools"), tuple[str, ...], ()), transfers_of(profile)):
+        session["tools"] = [*session.get("tools", ()), *ours]
     if session.get("type") == "realtime":
         del session["type"]  # the wire adds it
     if instructions is not None:
@@ -178,8 +208,18 @@ def conduct_of(
         max_seconds=_read(profile.get("max_seconds"), int, None) if max_seconds is None else max_seconds,
         silence=_read(profile.get("silence"), Silence, None),
         metadata=_read(profile.get("metadata"), dict[str, str], {}) if metadata is None else dict(metadata),
+        tools=_read(profile.get("gateway_tools"), tuple[str, ...], ()),
+        transfers=transfers_of(profile),
+        keys=_read(profile.get("keys"), dict[str, KeyMeaning], {}),
+        transcript=_read(profile.get("transcript"), bool, False),
     )
-    return None if conduct == _NOTHING else conduct
+    return None if conduct == NO_CONDUCT else conduct
+
+
+def transfers_of(profile: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Where calls of this profile may be transferred to while they last, by name; one target may stand alone."""
+    given = _read(profile.get("transfers"), dict[str, tuple[str, ...] | str], {})
+    return {name: (targets,) if isinstance(targets, str) else targets for name, targets in given.items()}
 
 
 def _read(value: object, kind: Any, otherwise: Any) -> Any:

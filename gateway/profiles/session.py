@@ -70,6 +70,9 @@ class Prompt(Part):
     """Values for its variables."""
 
 
+TargetName = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")]
+
+
 class Silence(Part):
     """What the gateway does when nobody speaks."""
 
@@ -81,6 +84,16 @@ class Silence(Part):
 
     times: int = Field(1, ge=1, le=10)
     """How often in a row that is said before the call is hung up, 1 to 10."""
+
+
+class KeyMeaning(Part):
+    """What a key of the caller's telephone does: one of these."""
+
+    transfer: Text | None = None
+    """Transfer the caller to the target of this name in `transfers`."""
+
+    hang_up: Literal[True] | None = None
+    """End the call."""
 
 
 class _Profile(Part):
@@ -169,6 +182,18 @@ class RealtimeProfile(_Profile):
 
     silence: Silence | None = None
     """What the gateway does when nobody speaks; nothing unless set."""
+
+    gateway_tools: list[Literal["transfer_call", "hang_up", "send_note"]] | None = None
+    """Functions that the model may call and the gateway carries out. `transfer_call` knows the names in `transfers`."""
+
+    transfers: dict[TargetName, Text | list[Text]] | None = None
+    """Where callers may be transferred to during the call, by name: a `tel:` or `sip:` target, or several in order."""
+
+    keys: dict[Annotated[str, Field(pattern=r"^[0-9*#A-D]$")], KeyMeaning] | None = None
+    """What the keys of the caller's telephone do: `"0" = { transfer = "operator" }`. Other keys are not kept."""
+
+    transcript: bool | None = None
+    """Whether what is said is kept with the call; what the caller says only if `audio.input.transcription` is set."""
 
     live: LiveSession | None = None
     """What is said for the Live API alone, on endpoints whose `surface` is live."""

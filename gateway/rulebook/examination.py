@@ -54,7 +54,7 @@ def examine_edits(rulebook: Rulebook, edits: Sequence[Edit], refer_guard: ReferG
             problems = find_problems_of(
                 edited, touched, others=takes, refer_guard=refer_guard, holiday_guard=code_mistake, today=today
             )
-        doubts = (*problems, *find_profile_problems(edited, today, _reach(edited, edits, touched)))
+        doubts = (*problems, *find_profile_problems(edited, today, _reach(edited, edits, touched), refer_guard))
         placed = [place_problem(problem, edited, edits) for problem in doubts]
         return _without_errors(edited, [problem for problem in placed if problem is not None])
 
@@ -62,7 +62,10 @@ def examine_edits(rulebook: Rulebook, edits: Sequence[Edit], refer_guard: ReferG
 def problems_of(rulebook: Rulebook, refer_guard: ReferGuard, today: date | None) -> tuple[Problem, ...]:
     """Every error and warning of a rulebook, but for its expectations."""
     with uncollected():
-        return (*_of_rules(rulebook, refer_guard, today), *find_profile_problems(rulebook, today))
+        return (
+            *_of_rules(rulebook, refer_guard, today),
+            *find_profile_problems(rulebook, today, refer_guard=refer_guard),
+        )
 
 
 def _of_rules(rulebook: Rulebook, refer_guard: ReferGuard, today: date | None) -> tuple[Problem, ...]:

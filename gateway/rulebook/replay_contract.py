@@ -5,6 +5,7 @@ from typing import Any, Final, Self
 from pydantic import Field, JsonValue, model_validator
 
 from gateway.answering import Answer, Time
+from gateway.calls.masking import mask_number
 from gateway.reading import Form, Moment, to_micros
 from gateway.rulebook.replay import Change, Span
 from routing_rules import Decision, Reason
@@ -92,7 +93,7 @@ class ShownChange(Answer):
     """The number called, in E.164, else the user part as text."""
 
     caller: str
-    """Likewise; empty when withheld."""
+    """Likewise, masked but on the command line; empty when withheld."""
 
     was: DecidedThen
     """What was decided."""
@@ -120,14 +121,14 @@ class Replayed(Answer):
     """The calls that would be treated otherwise, the newest first; the first 1,000 of them."""
 
 
-def change_of(change: Change) -> ShownChange:
-    """A change in the contract's words."""
+def change_of(change: Change, *, masked: bool) -> ShownChange:
+    """A change in the contract's words; `masked` hides who called."""
     call = change.call
     return ShownChange(
         call_id=call.call_id,
         received_at=call.received_at,
         called=call.called,
-        caller=call.caller,
+        caller=mask_number(call.caller) if masked else call.caller,
         was=DecidedThen(
             decision=_written(change.was), rule=call.rule, reason=Reason(call.reason), revision=call.revision
         ),

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from gateway.access.guard import caller_of
 from gateway.answering import Place, answer, read_cursor, write_cursor
+from gateway.calls.reveal import demand_reveal
 from gateway.collector import uncollected
 from gateway.database import Database
 from gateway.errors import PayloadError
@@ -146,10 +147,12 @@ class RulebookRoutes:
         are; what a profile says, a rule's own instructions and fallbacks are not compared. How many calls were live at
         the time is not known any more, so `active_below` and `rate_below` hold here.
 
-        Takes some 4 seconds for 100,000 calls, beside ringing ones; hang up to give it up.
+        Takes some 4 seconds for 100,000 calls, beside ringing ones; hang up to give it up. A draft demands
+        `calls:reveal` as well: its rules can ask who called.
         """
         draft = body.rulebook
         if draft is not None:
+            demand_reveal(request, "replaying a draft")
             draft.pop("revision", None)
         try:
             compiled = await self._replay.compile(draft, body.revision)
@@ -165,7 +168,7 @@ class RulebookRoutes:
                 if await request.is_disconnected():
                     raise ClientDisconnect
                 checked, changed, more = checked + one.checked, changed + len(one.changes), one.more
-                items += map(change_of, one.changes[: KEPT - len(items)])
+                items += [change_of(change, masked=True) for change in one.changes[: KEPT - len(items)]]
         revision = None if draft is not None else compiled.number
         return answer(Replayed(revision=revision, checked=checked, changed=changed, complete=not more, items=items))
 

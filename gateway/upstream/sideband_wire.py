@@ -244,15 +244,20 @@ SESSION_EXPIRED: Final = "session_expired"
 
 def say(text: str) -> bytes:
     """The event that lets the model say `text`."""
-    return msgspec.json.encode(
-        {"type": "response.create", "response": {"instructions": f"Say exactly this, and nothing else: {text}"}}
-    )
+    return tell(f"Say exactly this, and nothing else: {text}")
+
+
+def tell(instructions: str) -> bytes:
+    """The event that lets the model speak as it is told."""
+    return msgspec.json.encode({"type": "response.create", "response": {"instructions": instructions}})
+
+
+def tool_result(call_id: str, output: str) -> bytes:
+    """The event that gives the model a function's result; `call_id` is the function call's."""
+    item = {"type": "function_call_output", "call_id": call_id, "output": output}
+    return msgspec.json.encode({"type": "conversation.item.create", "item": item})
 
 
 def tool_answer(call_id: str, output: str) -> list[bytes]:
-    """The events that give the model a function's result and let it go on; `call_id` is the function call's."""
-    item = {"type": "function_call_output", "call_id": call_id, "output": output}
-    return [
-        msgspec.json.encode({"type": "conversation.item.create", "item": item}),
-        msgspec.json.encode({"type": "response.create"}),
-    ]
+    """The events that give the model a function's result and let it go on."""
+    return [tool_result(call_id, output), msgspec.json.encode({"type": "response.create"})]

@@ -2,19 +2,22 @@
 
 import asyncio
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from gateway.emulator.callers import DEMO_RULEBOOK, RECEPTION, SALES
 from gateway.emulator.faults import Command, Trouble, empty_promise, lost_reply
 from gateway.emulator.invite import Invite, Trunk, new_call_id
 from gateway.emulator.scenarios import CATALOGUE, Scenario
 from gateway.emulator.server import EmulatorServer
-from gateway.emulator.talks import HangsUp, Says, Talk
+from gateway.emulator.talks import CallsTool, HangsUp, Says, Talk
 from gateway.monitor.watch import Patience
+from gateway.tables import transcripts
 from tests.flows.harness import Running, running_gateway
 
 DEMO = tomllib.loads(DEMO_RULEBOOK.read_text("utf-8"))
@@ -132,3 +135,128 @@ async def test_a_call_that_outlives_a_gateway_is_watched_by_the_next(
             call = await until(second, call_id, lambda call: call["state"] == "ended")
             assert call["usage"]["turns"] == 1
             assert call["end_reason"] == reason
+
+
+OPERATOR = "tel:+494066969301"
+TOOLED = {
+    **DEMO,
+    "profiles": {
+        **DEMO["profiles"],
+        "sales": {
+            "model": "gpt-realtime-2.1",
+            "instructions": "You answer.",
+            "audio": {"input": {"transcription": {"model": "gpt-transcribe"}}},
+            "gateway_tools": ["transfer_call", "hang_up", "send_note"],
+            "transfers": {"operator": OPERATOR, "nobody": ["tel:+493023125901"]},
+            "keys": {"0": {"transfer": "operator"}, "9": {"hang_up": True}},
+            "transcript": True,
+        },
+    },
+}
+
+
+async def details(running: Running, call_id: str) -> list[tuple[str, Any]]:
+    answer = await running.client.get(f"/calls/{call_id}/events?reveal=true")
+    return [(event["kind"], event["detail"]) for event in answer.raise_for_status().json()["items"]]
+
+
+async def test_the_model_transfers_a_caller_by_its_tool(database_url: str, tmp_path: Path) -> None:
+    """Done-when 1: rings, is accepted, confirmed within 2 s, talks, is transferred by the model's tool."""
+    async with running_gateway(database_url, tmp_path, patience=HASTE) as running:
+        await running.publish(TOOLED)
+        call_id = await ring(running, CATALOGUE["transfer-by-model"])
+        await until(running, call_id, lambda call: call["confirmed"], within=2)
+        call = await until(running, call_id, lambda call: call["state"] == "referred")
+        assert (call["confirmed"], call["end_reason"]) == (True, "transferred")
+        assert call["decision"]["target"] == OPERATOR
+        assert (call["usage"]["responses"], call["usage"]["tools"], call["usage"]["turns"]) == (2, 1, 1)
+        timeline = await details(running, call_id)
+        assert ("tool_called", {"name": "transfer_call", "target": "operator"}) in timeline
+        (started,) = [detail for kind, detail in timeline if kind == "refer_started"]
+        assert (started["by"], started["target"]) == ("model", OPERATOR)
+        kinds = [kind for kind, _ in timeline if kind not in ("tool_called", "confirmed")]
+        assert kinds[1:] == ["accept_started", "succeeded", "refer_started", "succeeded", "closed"]
+        accept = next(one for one in running.upstream.record.of(call_id) if one.command == "accept")
+        assert b'"enum":["operator","nobody"]' in accept.body
+        with running.gateway.database.reader.connect() as connection:
+            said = [(row.speaker, row.text) for row in connection.execute(select(transcripts))]
+        assert ("caller", "A person, please.") in said
+
+
+async def test_a_transfer_of_the_models_that_is_swallowed_lets_the_caller_stay(sqlite_url: str, tmp_path: Path) -> None:
+    swallowed = (Trouble(command=Command.REFER, fault=empty_promise(), times=None),)
+    scenario = replace(CATALOGUE["transfer-by-model"], troubles=swallowed)
+    async with running_gateway(sqlite_url, tmp_path, patience=HASTE) as running:
+        await running.publish(TOOLED)
+        call_id = await ring(running, scenario)
+        await until(running, call_id, lambda call: call["state"] == "refer_wait")
+        call = await until(running, call_id, lambda call: call["state"] == "accepted")
+        assert call["confirmed"]
+        assert (await running.timeline(call_id))[-1] == "stayed"
+        assert len([one for one in running.upstream.record.of(call_id) if one.command == "refer"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("scenario", "state", "reason", "line"),
+    [
+        ("hang-up-by-model", "ended", "by_model", ("tool_called", {"name": "hang_up"})),
+        ("presses-0", "referred", "transferred", ("pressed", {"keys": "0"})),
+        ("presses-pin", "ended", "hung_up", ("pressed", {"keys": "•••••"})),
+        ("note-by-model", "ended", "hung_up", ("note", {"text": "Call back on Monday."})),
+        ("session-expires", "ended", "session_expired", None),
+    ],
+)
+async def test_what_the_model_or_the_caller_does_is_done_and_told(
+    sqlite_url: str, tmp_path: Path, scenario: str, state: str, reason: str, line: tuple[str, Any] | None
+) -> None:
+    async with running_gateway(sqlite_url, tmp_path, patience=HASTE) as running:
+        await running.publish(TOOLED)
+        call_id = await ring(running, CATALOGUE[scenario])
+        call = await until(running, call_id, lambda call: call["state"] == state)
+        assert call["end_reason"] == reason
+        assert line is None or line in await details(running, call_id)
+        assert running.upstream.record.violations() == ()
+
+
+async def test_an_unknown_target_is_refused_to_the_model(sqlite_url: str, tmp_path: Path) -> None:
+    asks = CallsTool(name="transfer_call", arguments='{"target":"tel:+18095550100"}')
+    async with running_gateway(sqlite_url, tmp_path, patience=HASTE) as running:
+        await running.publish(TOOLED)
+        talk = Talk(moments=(asks, HangsUp(after=0.5)), patient=True)
+        call_id = await ring(running, Scenario(name="x", meaning="x", talk=talk))
+        await until(running, call_id, lambda call: call["state"] == "ended")
+        told = {"command": "transfer_call", "target": "tel:+18095550100"}
+        assert ("refused_command", told) in await details(running, call_id)
+        assert [one.command for one in running.upstream.record.of(call_id)] == ["accept"]
+
+
+@pytest.mark.parametrize(
+    ("conduct", "reason", "expected"),
+    [
+        ({"max_seconds": 1}, "too_long", "hangup_started"),
+        ({"greeting": "Good day!", "max_seconds": 2}, "too_long", "greeted"),
+        ({"silence": {"seconds": 5}}, "silence", "silent"),
+    ],
+)
+async def test_a_profile_greets_limits_and_breaks_the_silence(
+    sqlite_url: str, tmp_path: Path, conduct: dict[str, Any], reason: str, expected: str
+) -> None:
+    sales = {"model": "gpt-realtime-2.1", "instructions": "You answer.", **conduct}
+    async with running_gateway(sqlite_url, tmp_path, patience=HASTE) as running:
+        await running.publish({**DEMO, "profiles": {**DEMO["profiles"], "sales": sales}})
+        call_id = await ring(running, CATALOGUE["plain"])
+        call = await until(running, call_id, lambda call: call["state"] == "ended", within=15)
+        assert call["end_reason"] == reason
+        assert expected in await running.timeline(call_id)
+
+
+async def test_an_administrator_transfers_and_hangs_up(database_url: str, tmp_path: Path) -> None:
+    async with running_gateway(database_url, tmp_path, patience=HASTE) as running:
+        await running.publish(DEMO)
+        ended, referred = await ring(running, CATALOGUE["plain"]), await ring(running, CATALOGUE["plain"])
+        for call_id in (ended, referred):
+            await until(running, call_id, lambda call: call["confirmed"])
+        assert (await running.client.post(f"/calls/{ended}/hangup")).status_code == 202
+        assert (await running.client.post(f"/calls/{referred}/refer", json={"to": OPERATOR})).status_code == 202
+        assert (await until(running, ended, lambda call: call["state"] == "ended"))["end_reason"] == "by_admin"
+        assert (await until(running, referred, lambda call: call["state"] == "referred"))["confirmed"]

@@ -15,6 +15,8 @@ from gateway.access.guard import Guard
 from gateway.access.keys import ENTROPY, Key, make_key
 from gateway.access.roles import Role
 from gateway.access.store import insert_keys
+from gateway.actions.action import Job, Lease
+from gateway.actions.control import Control
 from gateway.actions.plan import Plan, Step, digest
 from gateway.api.routes import ApiContext, api_routes
 from gateway.calls.call import Happened, NewCall
@@ -62,6 +64,19 @@ def store_key(database: Database, role: Role, name: str = "test", key: Key | Non
     return key or new, token
 
 
+class Nobody:
+    """A worker that leaves everything to be claimed by another."""
+
+    def reserve(self) -> Lease | None:
+        return None
+
+    def release(self) -> None:
+        raise AssertionError("nothing was reserved")
+
+    def begin(self, job: Job) -> None:
+        raise AssertionError("nothing was reserved")
+
+
 @asynccontextmanager
 async def running_api(database: Database, clock: Clock) -> AsyncIterator[Api]:
     """The API over a database that has its tables."""
@@ -84,6 +99,7 @@ async def running_api(database: Database, clock: Clock) -> AsyncIterator[Api]:
         current=current,
         refer_guard=ReferGuard(None),
         usage=LiveUsage(clock),
+        control=Control(database=database, journal=journal, worker=Nobody(), refer_guard=ReferGuard(None), clock=clock),
         clock=clock,
         upstream=upstream,
         keyring=Keyring(settings.endpoints),

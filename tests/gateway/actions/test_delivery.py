@@ -68,13 +68,23 @@ async def answering(*statuses: int) -> AsyncIterator[Story]:
         def attempted(job: Job, outcome: Outcome) -> None:
             story.attempts.append(outcome.result)
 
-        delivery = Delivery(upstream, attempt_timeout=1.0, clock=SystemClock(), on_attempt=attempted, on_retry=note)
+        delivery = Delivery(
+            upstream,
+            refer_guard=lambda target: "closed" if target == CLOSED else None,
+            attempt_timeout=1.0,
+            clock=SystemClock(),
+            on_attempt=attempted,
+            on_retry=note,
+        )
         story = Story(delivery=delivery, requests=requests)
         try:
             yield story
         finally:
             await upstream.close()
             await asyncio.gather(*filter(None, connections))
+
+
+CLOSED = "tel:+18095550100"
 
 
 def ringing(plan: Plan = PLAN, command: Command = Command.ACCEPT, *, seconds: float = 8.0, **changes: object) -> Job:
@@ -151,3 +161,11 @@ async def test_a_failing_upstream_gets_few_repetitions_of_many_calls() -> None:
         await asyncio.gather(*[story.delivery.deliver(ringing(call_id=f"rtc_{n}")) for n in range(300)])
     repeated = len(story.requests) - 300
     assert 90 <= repeated <= 130
+
+
+async def test_a_target_that_the_guard_refuses_when_it_comes_to_sending_is_not_sent() -> None:
+    async with answering(200) as story:
+        job = ringing(Plan((Step(kind="refer", targets=(CLOSED,)),)), Command.REFER, state=State.REFERRING)
+        judged = await story.delivery.deliver(job)
+    assert (judged.decision.then, judged.outcome.result) == (Then.NEXT, Result.NOT_SENT)
+    assert (story.requests, job.attempts) == ([], 0)

@@ -83,3 +83,13 @@ async def test_a_viewer_cannot_find_a_number_out_by_its_parts(calls: Api, query:
     answer = await calls.client.get(f"/api/v1/calls?{query}", headers=calls.as_(Role.VIEWER))
     assert answer.status_code == status
     assert (await calls.client.get(f"/api/v1/calls?{query}", headers=calls.as_(Role.ANALYST))).status_code == 200
+
+
+async def test_a_replay_masks_its_calls_and_a_viewer_replays_no_draft(calls: Api) -> None:
+    draft = {"rulebook": {"rules": [], "default": {"reject": 404}}}
+    told = await calls.client.post("/api/v1/replay", json=draft)
+    assert [change["caller"] for change in told.json()["items"]] == ["+1415•••00"]
+    refused = await calls.client.post("/api/v1/replay", json=draft, headers=calls.as_(Role.VIEWER))
+    assert (refused.status_code, refused.json()["permission"]) == (403, "calls:reveal")
+    allowed = await calls.client.post("/api/v1/replay", json={}, headers=calls.as_(Role.VIEWER))
+    assert allowed.status_code == 200

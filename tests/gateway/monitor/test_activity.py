@@ -70,11 +70,13 @@ def test_the_silence_is_known() -> None:
     activity = Activity()
     assert activity.quiet_since is None
     told(activity, (1.0, CallerSpeaks(begins=True)))
-    assert activity.quiet_since is None
+    assert (activity.speaking, activity.model_speaks) == (True, False)
     told(activity, (2.0, CallerSpeaks(begins=False)))
-    assert activity.quiet_since == 2.0
-    told(activity, (2.5, ModelSpeaks(begins=True)), (4.0, ModelSpeaks(begins=False)))
-    assert activity.quiet_since == 4.0
+    assert (activity.speaking, activity.quiet_since) == (False, 2.0)
+    told(activity, (2.5, ModelSpeaks(begins=True)))
+    assert (activity.speaking, activity.model_speaks) == (True, True)
+    told(activity, (4.0, ModelSpeaks(begins=False)))
+    assert (activity.speaking, activity.quiet_since) == (False, 4.0)
 
 
 def test_sums_go_on_where_an_earlier_watcher_left_them() -> None:

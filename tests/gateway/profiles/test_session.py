@@ -34,7 +34,12 @@ UNMODELLED = {
     "prompt.variables": "values of a prompt object, which closes on 2026-11-30: any JSON",
 }
 # What a profile knows beyond the SDK's session.
-OURS = {*GATEWAY_KEYS, "tools.extra", *(f"silence.{field}" for field in ("seconds", "say", "times"))}
+OURS = {
+    *GATEWAY_KEYS,
+    "tools.extra",
+    *(f"silence.{field}" for field in ("seconds", "say", "times")),
+    *(f"keys.{field}" for field in ("transfer", "hang_up")),
+}
 
 Tree = dict[str, set[object]]  # path → the words that a closed field allows there
 

@@ -343,3 +343,23 @@ async def test_an_edit_of_what_this_release_cannot_read_is_refused_and_a_whole_d
     assert "teleport" in refused.json()["errors"][0]["pointer"]
     assert (await ask(api, "PUT", "/rulebook", DOCUMENT, '"2"')).status_code == 200
     assert await ids(api) == ["blocked", "sales", "rest"]
+
+
+# --- expectations -----------------------------------------------------------------------------------------------------
+
+
+async def test_an_edit_that_breaks_an_expectation_is_published_only_for_a_reason(api: Api) -> None:
+    kept = {"name": "sales answers", "call": {"called": "+15551230000", "caller": "+14155550100"}, "rule": "sales"}
+    expecting = await ask(api, "PUT", "/rulebook", {**DOCUMENT, "expect": [kept]}, '"1"')
+    assert expecting.status_code == 200
+    closed = {**DOCUMENT["rules"][1], "enabled": False}
+    refused = await ask(api, "PUT", "/rules/sales", closed, '"1"')
+    assert (refused.status_code, refused.json()["type"].rpartition("/")[2]) == (422, "broken")
+    (error,) = refused.json()["errors"]
+    assert (error["pointer"], error["code"]) == ("", "broken_expectation")
+    assert "'sales answers' expects rule 'sales'" in error["detail"]
+    forced = await ask(api, "PUT", "/rules/sales?force=true&reason=closed+for+good", closed, '"1"')
+    assert (forced.status_code, forced.json()["revision"]) == (200, 3)
+    assert [problem["code"] for problem in forced.json()["problems"]] == ["broken_expectation"]
+    (noted, *_) = (await ask(api, "GET", "/rulebook/revisions")).json()["items"]
+    assert noted["forced_for"] == "closed for good"
