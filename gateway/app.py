@@ -29,7 +29,7 @@ from gateway.calls.pseudonyms import Pseudonyms
 from gateway.calls.retention import Retention
 from gateway.calls.usage import LONGEST_SESSION, LiveUsage
 from gateway.calls.watches import release_watches, watch_the_unwatched
-from gateway.clock import Clock
+from gateway.clock import Clock, to_datetime
 from gateway.console.routes import ConsoleContext, console_routes
 from gateway.database import Database
 from gateway.errors import DatabaseUnavailable
@@ -40,6 +40,7 @@ from gateway.monitor.listening import Listening
 from gateway.monitor.observer import Observer
 from gateway.monitor.watch import Patience
 from gateway.monitor.watcher import Watcher
+from gateway.profiles.shutdowns import days_left
 from gateway.rulebook.current import Current, compile_revision, years_around
 from gateway.rulebook.refer_guard import ReferGuard
 from gateway.rulebook.store import find_revision, newest_number, pin_starter
@@ -166,6 +167,7 @@ class Gateway:
         self.feed = Feed(subscribers=settings.subscribers, database=self.database, journal=self.journal, clock=clock)
         self.courier = Courier(subscribers=settings.subscribers, journal=self.journal, clock=clock)
         self.metrics.watch_actions(lambda: self.worker.in_hand)
+        self.metrics.watch_shutdowns(self._shutdown_days)
         self._proving = asyncio.Lock()
         self._proved_at = -PROOF_LASTS
         self._disproof: str | None = None
@@ -250,6 +252,9 @@ class Gateway:
         await self.rotation.note()
         await self.journal.stop()
         self.database.close()
+
+    def _shutdown_days(self) -> dict[tuple[str, str], int]:
+        return days_left(self.current.compiled.rulebook.profiles, to_datetime(self.clock.now()).date())
 
     def api_context(self) -> ApiContext:
         """What the API needs of this gateway."""

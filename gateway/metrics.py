@@ -7,7 +7,7 @@ long as the process.
 Methods are named for what happened; they cost one to three microseconds each and may be called from any thread.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final, TypeVar
 
@@ -107,6 +107,13 @@ class Metrics:
             "Upstream commands not yet settled; a number that grows means that the upstream cannot keep up.",
             registry=registry,
         )
+        self._shutdowns = Gauge(
+            "gateway_profile_shutdown_days",
+            "Days until a model or feature that a profile uses is shut down; alert below 30. Zero or less: it is gone.",
+            ("subject", "name"),
+            registry=registry,
+        )
+        self._shutdown_days: Callable[[], Mapping[tuple[str, str], int]] = dict
         self._batch_entries = Histogram(
             "gateway_journal_batch_entries",
             "Entries written by one commit of the journal.",
@@ -160,6 +167,10 @@ class Metrics:
         """Ask `count` for the number of open actions whenever metrics are read."""
         self._actions_open.set_function(count)
 
+    def watch_shutdowns(self, days: Callable[[], Mapping[tuple[str, str], int]]) -> None:
+        """Ask for the days left, by subject and name, of what profiles use, whenever metrics are read."""
+        self._shutdown_days = days
+
     def journal_committed(self, *, entries: int, seconds: float, waiting: int) -> None:
         """The journal has committed a batch (see `gateway.journal.Gauge`)."""
         self._batch_entries.observe(entries)
@@ -180,6 +191,9 @@ class Metrics:
 
     def render(self) -> tuple[bytes, str]:
         """All metrics in Prometheus' text format, and its content type."""
+        self._shutdowns.clear()
+        for (subject, name), days in self._shutdown_days().items():
+            self._shutdowns.labels(subject, name).set(days)
         return generate_latest(self._registry), CONTENT_TYPE_LATEST
 
     def _rule(self, rule: str | None) -> str:

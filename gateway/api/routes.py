@@ -27,7 +27,7 @@ from gateway.problem_details import Kind
 from gateway.profiles.contract import UpgradedProfile
 from gateway.profiles.routes import ProfileRoutes
 from gateway.reading import CSV, JSON, LARGEST_DOCUMENT, TOML
-from gateway.rulebook.contract import Answered, Document, ProblemPage, Publication
+from gateway.rulebook.contract import Answered, Document, ProblemPage, Publication, SuggestedOrder
 from gateway.rulebook.current import Current
 from gateway.rulebook.hindsight import Hindsight
 from gateway.rulebook.item_contract import (
@@ -136,9 +136,10 @@ def operations(context: ApiContext) -> list[Operation]:
             media=file,
             answer=Publication,
             has_etag=True,
-            problems=(Kind.STALE, Kind.MISTAKES, Kind.BROKEN, Kind.UNCONDITIONAL),
+            problems=(Kind.MANAGED, Kind.STALE, Kind.MISTAKES, Kind.BROKEN, Kind.UNCONDITIONAL),
         ),
         Operation("GET", "/rulebook/problems", read_rules, rulebook.list_problems, answer=ProblemPage),
+        Operation("GET", "/rulebook/order", read_rules, rulebook.suggest_order, answer=SuggestedOrder),
         *_revision_operations(RevisionRoutes(database=context.database, publisher=publisher)),
         *_item_operations(ItemDesk(database=context.database, publisher=publisher)),
         Operation("POST", "/profile-upgrades", Permission.TRY_CALLS, profiles.upgrade_profile, answer=UpgradedProfile),
@@ -231,7 +232,7 @@ def _revision_operations(revisions: RevisionRoutes) -> list[Operation]:
 
 
 # What can go wrong with an edit.
-_EDITED: Final = (Kind.STALE, Kind.MISTAKES, Kind.UNCONDITIONAL)
+_EDITED: Final = (Kind.MANAGED, Kind.STALE, Kind.MISTAKES, Kind.UNCONDITIONAL)
 
 
 def _item_operations(desk: ItemDesk) -> list[Operation]:

@@ -2,14 +2,13 @@
 
 import asyncio
 import json
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from gateway.cli.configured import database_of, settings_of
 from gateway.cli.output import json_option, print_json, print_table, say
+from gateway.cli.rulebook_file import read_file, read_text
 from gateway.errors import ConfigurationError, GatewayError
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ def command(
     if event is not None:
         question["event"] = read_text(event)
     if rulebook is not None:
-        question["rulebook"] = read_rulebook(rulebook)
+        question["rulebook"] = read_file(rulebook).document
     answered = _ask(settings_of(ctx), question)
     if as_json:
         print_json(answered.model_dump(mode="json"))
@@ -104,28 +103,6 @@ def _published(settings: "Settings") -> "Current":
         if (revision := find_revision(connection)) is not None:
             current.swap(compile_revision(revision))
     return current
-
-
-def read_rulebook(name: str) -> dict[str, Any]:
-    """The document in a file: JSON if its name ends so, else TOML; - is TOML on stdin."""
-    import tomllib
-
-    text = read_text(name)
-    try:
-        document = json.loads(text) if name.endswith(".json") else tomllib.loads(text)
-    except ValueError as error:
-        raise ConfigurationError(f"{name} cannot be read: {error}") from error
-    if not isinstance(document, dict):
-        raise ConfigurationError(f"{name} is not a document: an object is expected")
-    return document
-
-
-def read_text(name: str) -> str:
-    """The text of a file; - is stdin."""
-    try:
-        return sys.stdin.read() if name == "-" else Path(name).read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{name} cannot be read: {error}") from error
 
 
 def _headers(lines: tuple[str, ...]) -> dict[str, list[str]]:

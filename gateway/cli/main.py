@@ -17,6 +17,7 @@ COMMANDS = {
     "demo": ("demo", "Watch calls being decided: a gateway, an upstream and callers, all on this machine."),
     "serve": ("serve", "Run the gateway."),
     "check": ("check", "Show the effective configuration and what is missing."),
+    "doctor": ("doctor", "Look at everything outside that calls need: network, keys, clock, database, disk."),
     "rulebook": ("rulebook", "Check, show and export the rules."),
     "profiles": ("profiles", "Check and upgrade profiles, and print their schema."),
     "decide": ("decide", "Test a call: what would happen to it, and why."),

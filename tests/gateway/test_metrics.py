@@ -96,3 +96,13 @@ def test_two_gateways_in_one_process_count_apart(metrics):
 
 def test_the_content_type_is_prometheus_text(metrics):
     assert metrics.render()[1].startswith("text/plain; version=")
+
+
+def test_the_days_until_a_shutdown_are_those_of_what_is_in_force(metrics):
+    ends = {("model", "gpt-realtime"): 60, ("feature", "prompt"): -1}
+    metrics.watch_shutdowns(lambda: ends)
+    name = "gateway_profile_shutdown_days"
+    found = {key[1:]: value for key, value in samples(metrics).items() if key[0] == name}
+    assert sorted(found.values()) == [-1, 60]
+    ends.clear()
+    assert not [key for key in samples(metrics) if key[0] == name]

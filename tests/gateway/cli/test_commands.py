@@ -199,7 +199,7 @@ async def test_calls_are_listed_and_shown(run: Run, tmp_path: Path) -> None:
     for part in ("accepted", "retrying", "sales", SALES_CALL.caller, "accept"):
         assert part in shown
     whole = json.loads(run("calls", "show", referred, "--json", **environment).stdout)
-    assert [event["kind"] for event in whole["events"]][-1] == "unwatched"
+    assert [event["kind"] for event in whole["events"]][-1] == "closed"
     assert whole["explanation"]["agrees"] is True
     assert "--state" in run("calls", "list", "--state", "done", code=2, **environment).stderr
     assert "calls list" in run("calls", "show", "rtc_none", code=1, **environment).stderr
@@ -394,3 +394,12 @@ async def test_an_ephemeral_key_is_made_for_an_agent(run: Run, tmp_path: Path) -
         assert "refuses our API key" in wrong.stderr
     audited = await asyncio.to_thread(run, "audit", "list", "--json", **there)
     assert [json.loads(line)["action"] for line in audited.stdout.splitlines()] == ["client_secret.create"]
+
+
+def test_the_doctor_tells_what_is_wrong_and_what_to_do(run: Run) -> None:
+    result = run("doctor", OPENAI_BASE_URL="https://upstream.invalid/v1", code=1)
+    assert "✗ dns             openai: upstream.invalid cannot be resolved" in result.stdout
+    assert "→ check the name in the base URL" in result.stdout
+    assert "failed" in result.stderr
+    lines = run("doctor", "--json", OPENAI_BASE_URL="https://upstream.invalid/v1", code=1).stdout.splitlines()
+    assert {"check", "subject", "result", "detail", "remedy"} == json.loads(lines[0]).keys()

@@ -1,8 +1,11 @@
+import json
 from datetime import UTC, datetime
 
 import pytest
 
+from gateway.actions.plan import make_plan
 from gateway.rulebook.current import Current, compile_revision, years_around
+from gateway.rulebook.examination import examine
 from gateway.rulebook.store import Revision, starter
 from routing_rules import DocumentError
 
@@ -37,6 +40,16 @@ def test_a_revision_that_comes_into_force_ends_a_failure() -> None:
 def test_a_document_that_cannot_be_read_is_not_compiled() -> None:
     with pytest.raises(DocumentError):
         compile_revision(Revision(number=1, document={"rulez": []}))
+
+
+def test_a_profile_that_would_be_refused_today_still_answers_what_it_was_published_for() -> None:
+    profile = {"model": "m", "voice": "of the beta", "extends": "nobody", "max_seconds": "long", "audio": []}
+    document = {"profiles": {"old": profile}, "default": {"accept": "old"}}
+    with pytest.raises(DocumentError):
+        examine(document, lambda target: None)
+    compiled = compile_revision(Revision(number=3, document=document))
+    body = make_plan(compiled.rulebook.default, compiled.rulebook).steps[0].body
+    assert json.loads(body) == {"type": "realtime", "model": "m", "voice": "of the beta", "audio": []}
 
 
 def test_holidays_are_looked_up_for_the_years_around_now() -> None:
