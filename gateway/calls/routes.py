@@ -117,7 +117,7 @@ class CallRoutes:
         some thousand calls and goes on from there.
         """
         position = read_cursor(query.cursor, tuple[Literal["calls"], Place, Place])
-        check_search(request, caller=part(query.caller), q=query.q, header=query.header)
+        check_search(request, caller=_part(query.caller), q=query.q, header=query.header)
         filters = query.model_dump(exclude={"limit", "cursor", "reveal"}, exclude_none=True)
         mask = await self._reveal.mask(request, reveal=query.reveal, of="calls", filters=filters)
         wanted = query.wanted()
@@ -143,7 +143,7 @@ class CallRoutes:
             raise Kind.INVALID.error(
                 f"header {detail}", errors=[{"pointer": "/header", "detail": detail, "in": "query"}]
             )
-        check_search(request, caller=part(query.caller), q=query.q)
+        check_search(request, caller=_part(query.caller), q=query.q)
         facets = await self._database.read(lambda connection: find_facets(connection, query.wanted()))
         return answer(facets_of(facets))
 
@@ -174,7 +174,7 @@ class CallRoutes:
         return answer(Timeline(items=shown, next=following))
 
 
-def part(number: str | None) -> str | None:
+def _part(number: str | None) -> str | None:
     """The number, if only a part of it is given."""
     return number if number and "*" in number else None
 

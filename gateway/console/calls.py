@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping
-from functools import partial
 from typing import Any, Final, Literal
 
 import msgspec
@@ -23,7 +22,7 @@ from gateway.calls.history import (
 from gateway.calls.lifecycle import State
 from gateway.calls.masking import mask_detail, mask_explanation
 from gateway.calls.reveal import Reveal, check_search
-from gateway.calls.routes import CallsQuery, part
+from gateway.calls.routes import CallsQuery
 from gateway.calls.wanted import Position
 from gateway.clock import to_datetime
 from gateway.console.door import View
@@ -54,10 +53,10 @@ class CallPages:
     """`/calls`."""
 
     def __init__(self, *, database: Database, current: Current, hindsight: Hindsight, reveal: Reveal) -> None:
-        self._reveal = reveal
         self._database = database
         self._current = current
         self._hindsight = hindsight
+        self._reveal = reveal
 
     async def list_calls(self, visit: Visit) -> View | Response:
         """Search calls; the search is the address."""
@@ -65,11 +64,12 @@ class CallPages:
         found: list[RecordedCall] = []
         following: Position | None = None
         if (search := filled.form) is not None:
+            part = search.caller if search.caller and "*" in search.caller else None
+            check_search(visit.request, caller=part, q=search.q, header=search.header)
+            names = [name for name, value in filled.said.items() if value and name not in ("cursor", "reveal")]
+            mask = await self._reveal.mask(visit.request, reveal=search.reveal, of="calls", filters=names)
             position = read_cursor(search.cursor, tuple[Literal["calls"], Place, Place])
             after = Position(*position[1:]) if position else None
-            check_search(visit.request, caller=part(search.caller), q=search.q, header=search.header)
-            named = search.model_dump(exclude={"limit", "cursor", "reveal"}, exclude_none=True)
-            mask = await self._reveal.mask(visit.request, reveal=search.reveal, of="calls", filters=named)
             wanted = search.wanted()
             found, following = await self._database.read(
                 lambda connection: find_calls(connection, wanted, limit=search.limit, after=after)
@@ -90,20 +90,25 @@ class CallPages:
         """Everything about one call."""
         call_id = visit.request.path_params["call_id"]
         call, events, plan = await self._database.read(_read_call, call_id)
-        revealed = visit.parameter("reveal") == "true"
-        mask = await self._reveal.mask(visit.request, reveal=revealed, of=f"call:{call_id}")
-        told = partial(_told, call=call, revealed=revealed)
         again: Explanation | None = None
         compiled = self._current.compiled
         if visit.parameter("again"):
             again = await asyncio.to_thread(explain, compiled.table, call.facts_as_read(), to_datetime(call.decided_at))
+        revealed = visit.parameter("reveal") == "true"
+        mask = await self._reveal.mask(visit.request, reveal=revealed, of=f"call:{call_id}")
+        explanation = await self._hindsight.explain(call)
+        timeline = [(event, _detail(event)) for event in events]
+        if not revealed:
+            explanation = explanation and mask_explanation(explanation, call)
+            again = again and mask_explanation(again, call)
+            timeline = [(event, mask_detail(detail, spare=call.called)) for event, detail in timeline]
         context = {
             "call": mask(call),
             "revealed": revealed,
-            "timeline": [(event, _detail(event, call, revealed=revealed)) for event in events],
+            "timeline": timeline,
             "plan": plan,
-            "explanation": told(await self._hindsight.explain(call)),
-            "again": told(again),
+            "explanation": explanation,
+            "again": again,
             "current": compiled.number,
         }
         return View("call.html", context)
@@ -136,11 +141,5 @@ def _read_call(connection: Connection, call_id: str) -> tuple[RecordedCall, list
     return call, events, decode_plan(find_plan_of(connection, call.id)).steps
 
 
-def _detail(event: RecordedEvent, call: RecordedCall, *, revealed: bool) -> Any:
-    detail = msgspec.json.decode(event.detail) if event.detail is not None else None
-    return detail if revealed else mask_detail(detail, spare=call.called)
-
-
-def _told(explanation: Explanation | None, *, call: RecordedCall, revealed: bool) -> Explanation | None:
-    """What an explanation tells of the call; it may quote the caller."""
-    return explanation if explanation is None or revealed else mask_explanation(explanation, call)
+def _detail(event: RecordedEvent) -> Any:
+    return msgspec.json.decode(event.detail) if event.detail is not None else None

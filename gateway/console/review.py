@@ -39,7 +39,11 @@ class ReviewPages:
         """Which past calls would go elsewhere."""
         drafted = await self._drafting.read(caller_of(visit))
         checked, changed = await self._drafting.replay(drafted, REPLAYED)
-        context = {"checked": checked, "changed": len(changed), "items": [change_of(one) for one in changed[:LISTED]]}
+        context = {
+            "checked": checked,
+            "changed": len(changed),
+            "items": [change_of(one, masked=True) for one in changed[:LISTED]],
+        }
         return View("replay.html", context)
 
     async def undo_change(self, visit: Visit) -> Response:

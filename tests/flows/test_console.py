@@ -74,7 +74,7 @@ async def test_an_analyst_finds_a_call_by_half_a_number(running: Running, page: 
     await ring(running, caller="+442079460123")
     await page.get_by_role("link", name="Call history").click()
     await expect(page.locator("table.calls tbody tr")).to_have_count(2)
-    await page.get_by_label("Show callers").check()
+    await page.get_by_label("Tell who called").check()
     await page.keyboard.press("/")
     await page.keyboard.type("1777")
     await expect(page.locator("table.calls tbody tr")).to_have_count(1)
