@@ -43,6 +43,9 @@ from gateway.rulebook.item_contract import (
 )
 from gateway.rulebook.item_desk import ItemDesk
 from gateway.rulebook.named_routes import NamedRoutes
+from gateway.rulebook.override_contract import AddedOverride, OverridePage
+from gateway.rulebook.override_routes import OverrideRoutes
+from gateway.rulebook.overriding import Overriding
 from gateway.rulebook.publish import Publisher
 from gateway.rulebook.replay import Replay
 from gateway.rulebook.replay_contract import Replayed
@@ -142,6 +145,7 @@ def operations(context: ApiContext) -> list[Operation]:
         Operation("GET", "/rulebook/order", read_rules, rulebook.suggest_order, answer=SuggestedOrder),
         *_revision_operations(RevisionRoutes(database=context.database, publisher=publisher)),
         *_item_operations(ItemDesk(database=context.database, publisher=publisher)),
+        *_override_operations(_override_routes(context)),
         Operation("POST", "/profile-upgrades", Permission.TRY_CALLS, profiles.upgrade_profile, answer=UpgradedProfile),
         Operation(
             "POST",
@@ -269,6 +273,37 @@ def _item_operations(desk: ItemDesk) -> list[Operation]:
         ),
         Operation("DELETE", "/lists/{name}", publish, named.delete_list, **edit),
     ]
+
+
+def _override_operations(overrides: OverrideRoutes) -> list[Operation]:
+    read, publish = Permission.READ_RULEBOOK, Permission.PUBLISH
+    return [
+        Operation("GET", "/overrides", read, overrides.list_overrides, answer=OverridePage),
+        Operation(
+            "POST",
+            "/overrides",
+            publish,
+            overrides.add_override,
+            answer=AddedOverride,
+            status=201,
+            problems=(Kind.MISTAKES,),
+        ),
+        Operation("DELETE", "/overrides/{id}", publish, overrides.end_override, status=204),
+    ]
+
+
+def _override_routes(context: ApiContext) -> OverrideRoutes:
+    return OverrideRoutes(
+        database=context.database,
+        current=context.current,
+        overriding=Overriding(
+            database=context.database,
+            journal=context.journal,
+            current=context.current,
+            refer_guard=context.refer_guard,
+            clock=context.clock,
+        ),
+    )
 
 
 def _publisher(context: ApiContext) -> Publisher:

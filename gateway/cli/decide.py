@@ -95,13 +95,16 @@ def _ask(settings: "Settings", question: dict[str, Any]) -> "Answered":
 
 def _published(settings: "Settings") -> "Current":
     """The published rulebook."""
+    from gateway.clock import SystemClock
     from gateway.rulebook.current import Current, compile_revision
+    from gateway.rulebook.overrides import find_live
     from gateway.rulebook.store import find_revision
 
     current = Current()
     with database_of(settings) as database, database.reader.connect() as connection:
         if (revision := find_revision(connection)) is not None:
             current.swap(compile_revision(revision))
+        current.override(find_live(connection, SystemClock().now()))
     return current
 
 
@@ -119,7 +122,8 @@ def _print(answered: "Answered") -> None:
     decision = {name: value for name, value in answered.decision.items() if name != "kind"}
     where = f"rule {answered.rule}" if answered.rule else "the default"
     revision = "the draft" if answered.revision is None else f"revision {answered.revision}"
-    click.echo(f"{answered.decision['kind']} by {where} of {revision}: {json.dumps(decision)}")
+    by = f"{answered.rule}, above" if answered.reason == "override" else f"{where} of"
+    click.echo(f"{answered.decision['kind']} by {by} {revision}: {json.dumps(decision)}")
     facts = answered.facts
     click.echo(f"read as called {facts.called or '–'}, caller {facts.caller or 'anonymous'}\n")
     print_table(("rule", "", "why not"), [(t.rule, "✓" if t.matched else "", t.detail) for t in answered.tried])

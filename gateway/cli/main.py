@@ -24,6 +24,7 @@ COMMANDS = {
     "replay": ("replay", "Run past calls through a draft or a revision: which would go elsewhere?"),
     "calls": ("calls", "Look at calls."),
     "keys": ("keys", "Create, list and revoke API keys."),
+    "overrides": ("overrides", "Put rules above the rules, for a while: closed until 14:00."),
     "audit": ("audit", "Look at who changed or revealed what."),
     "subscribers": ("subscribers", "See who is told what becomes of calls, and whether it arrived."),
     "client-secret": ("client_secret", "Make an ephemeral key, with which a browser talks to an agent."),

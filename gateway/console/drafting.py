@@ -108,7 +108,7 @@ class Drafting:
 
     async def read(self, caller: Caller) -> Drafted:
         """The rulebook in force with somebody's draft on top; with an empty draft if they have none."""
-        current = self._current.compiled
+        current = self._current.revision
         draft = await self._database.read(find_draft, caller.key_id)
         if draft is None:
             return Drafted(

@@ -38,8 +38,19 @@ NAVIGATION: Final = (
         "Routing",
         (
             Link("Rules", "/rules", "rules", Permission.READ_RULEBOOK),
+            Link("Overrides", "/overrides", "override", Permission.READ_RULEBOOK),
             Link("My draft", "/draft", "draft", Permission.PUBLISH),
             Link("Revisions", "/revisions", "history", Permission.READ_RULEBOOK),
+        ),
+    ),
+    Group(
+        "Engineering",
+        (
+            Link("Deliveries", "/deliveries", "inbox", Permission.READ_ENDPOINTS),
+            Link("Endpoints", "/endpoints", "plug", Permission.READ_ENDPOINTS),
+            Link("Outbox", "/outbox", "outbox", Permission.READ_ENDPOINTS),
+            Link("Keys", "/keys", "key", Permission.MANAGE_KEYS),
+            Link("Audit", "/audit", "audit", Permission.READ_AUDIT),
         ),
     ),
 )

@@ -23,6 +23,7 @@ from gateway.console.assets import Assets
 from gateway.console.navigation import NAVIGATION
 from gateway.console.visit import Visit
 from gateway.console.wording import REASONS, decision_word, event_text, state_word
+from gateway.rulebook.current import Current
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 
@@ -37,7 +38,8 @@ LONGEST_CLAIM: Final = 2_000
 class Renderer:
     """The templates, ready."""
 
-    def __init__(self, assets: Assets, clock: Clock) -> None:
+    def __init__(self, assets: Assets, current: Current, clock: Clock) -> None:
+        self._current = current
         self._clock = clock
         self._templates = Environment(
             loader=FileSystemLoader(TEMPLATES),
@@ -68,7 +70,8 @@ class Renderer:
         """A page."""
         shell = {
             "visit": visit,
-            "now": self._clock.now(),
+            "now": (now := self._clock.now()),
+            "overrides": self._current.overrides.at(now).live if visit.caller else (),
             "notice": unquote(visit.notice) if visit.notice else None,
         }
         return self._templates.get_template(template).render({**shell, **context}).encode()

@@ -12,11 +12,14 @@ from gateway.access.guard import Guard
 from gateway.access.roles import Permission
 from gateway.calls.reveal import Reveal
 from gateway.clock import Clock
+from gateway.console.access import AccessPages
 from gateway.console.assets import Assets
 from gateway.console.calls import CallPages
 from gateway.console.door import Page, PageDoor
 from gateway.console.drafting import Drafting
+from gateway.console.engineering import EngineeringPages
 from gateway.console.home import HomePages, Troubles
+from gateway.console.overrides import OverridePages
 from gateway.console.rendering import Renderer
 from gateway.console.review import ReviewPages
 from gateway.console.revisions import RevisionPages
@@ -27,10 +30,15 @@ from gateway.database import Database
 from gateway.journal import Journal
 from gateway.rulebook.current import Current
 from gateway.rulebook.hindsight import Hindsight
+from gateway.rulebook.overriding import Overriding
 from gateway.rulebook.publish import Publisher
 from gateway.rulebook.replay import Replay
 from gateway.rulebook.trial import ReadEvent, Trial
 from gateway.settings import Settings
+from gateway.upstream.client import Upstream
+from gateway.webhooks.endpoint_routes import EndpointRoutes
+from gateway.webhooks.keyring import Keyring
+from gateway.webhooks.refused import Refusals
 from routing_rules import Usage
 
 
@@ -48,13 +56,17 @@ class ConsoleContext:
     clock: Clock
     troubles: Troubles  # what keeps the gateway from taking calls
     read_event: ReadEvent  # of a pasted webhook
+    upstream: Upstream
+    keyring: Keyring
+    refusals: Refusals  # what this process refused lately
+    node: str  # the name of this process
 
 
 def console_routes(context: ConsoleContext) -> list[BaseRoute]:
     """The routes of the console and of its files."""
     assets = Assets()
     sign_in = SignIn(database=context.database, journal=context.journal, guard=context.guard, clock=context.clock)
-    renderer = Renderer(assets, context.clock)
+    renderer = Renderer(assets, context.current, context.clock)
     paths: dict[str, list[Page]] = {}
     for page in pages(context, sign_in):
         paths.setdefault(page.path, []).append(page)
@@ -110,6 +122,30 @@ def pages(context: ConsoleContext, sign_in: SignIn) -> list[Page]:
     rules = RulePages(settings=context.settings, database=database, publisher=publisher, drafting=drafting)
     review = ReviewPages(drafting)
     revisions = RevisionPages(database=database, publisher=publisher)
+    overrides = OverridePages(
+        database=database,
+        current=current,
+        overriding=Overriding(
+            database=database,
+            journal=context.journal,
+            current=current,
+            refer_guard=context.refer_guard,
+            clock=context.clock,
+        ),
+    )
+    engineering = EngineeringPages(
+        database=database,
+        refusals=context.refusals,
+        endpoints=EndpointRoutes(
+            endpoints=context.settings.endpoints,
+            keyring=context.keyring,
+            upstream=context.upstream,
+            database=database,
+        ),
+        node=context.node,
+    )
+    access = AccessPages(database=database, journal=context.journal, guard=context.guard, clock=context.clock)
+    see_endpoints, manage = Permission.READ_ENDPOINTS, Permission.MANAGE_KEYS
     read_calls, read_rules, publish = Permission.READ_CALLS, Permission.READ_RULEBOOK, Permission.PUBLISH
     return [
         Page("GET", "/sign-in", None, home.show_sign_in),
@@ -138,4 +174,14 @@ def pages(context: ConsoleContext, sign_in: SignIn) -> list[Page]:
         Page("GET", "/revisions/{number}", read_rules, revisions.show_revision),
         Page("POST", "/revisions/{number}/restore", publish, revisions.restore_revision),
         Page("GET", "/rulebook.toml", read_rules, revisions.export_rulebook),
+        Page("GET", "/overrides", read_rules, overrides.list_overrides),
+        Page("POST", "/overrides", publish, overrides.add_override),
+        Page("POST", "/overrides/{id}/end", publish, overrides.end_override),
+        Page("GET", "/deliveries", see_endpoints, engineering.list_deliveries),
+        Page("GET", "/endpoints", see_endpoints, engineering.list_endpoints),
+        Page("GET", "/outbox", see_endpoints, engineering.show_outbox),
+        Page("GET", "/keys", manage, access.list_keys),
+        Page("POST", "/keys", manage, access.create_key),
+        Page("POST", "/keys/{key_id}/revoke", manage, access.revoke_key),
+        Page("GET", "/audit", Permission.READ_AUDIT, access.list_audit),
     ]

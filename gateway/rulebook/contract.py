@@ -192,7 +192,7 @@ class Question(Form):
     """The body of a webhook, as an object or as its raw text."""
 
     rulebook: _Object | None = None
-    """A draft to ask in place of the current revision; nothing is in use there."""
+    """A draft to ask in place of the current revision; nothing is in use there, and no override stands above it."""
 
     @model_validator(mode="after")
     def _one_description(self) -> Self:
@@ -309,7 +309,7 @@ class Answered(Answer):
     """As in a rule's `then`, with its `kind`."""
 
     rule: str | None
-    """The rule that decides; null for the default."""
+    """The rule that decides, `override:…` for an override; null for the default."""
 
     revision: int | None
     """The revision that was asked; null for a draft."""
@@ -318,7 +318,7 @@ class Answered(Answer):
     """Why it comes to that."""
 
     tried: list[Tried]
-    """The rules tried, in order, the deciding one last."""
+    """The overrides in force, then the rules tried, in order, the deciding one last."""
 
     untried: int
     """Rules before the deciding one that are about other calls, and are not listed."""

@@ -41,7 +41,7 @@ from gateway.rulebook.row_plan import plan_anew, plan_rows
 from gateway.rulebook.store import Publication, Signed, find_revision, newest_number
 from gateway.settings import Settings
 from gateway.switching import switching_often
-from routing_rules import DocumentError, Problem, Rulebook, find_notes, read_document
+from routing_rules import DocumentError, Problem, Rulebook, find_notes, missing_from, read_document
 
 # How often an edit is made again because another node was faster.
 TRIES: Final = 5
@@ -103,7 +103,7 @@ class Publisher:
 
     async def problems(self) -> tuple[int, tuple[Problem, ...]]:
         """The number of the revision in force, and its problems and notes as they stand today."""
-        compiled, now = self._current.compiled, self._clock.now()
+        compiled, now = self._current.revision, self._clock.now()
         today = to_datetime(now).date()
         if self._known is None or self._known[0] is not compiled or self._known[1] != today:
             self._known = (compiled, today, await asyncio.to_thread(self._doubts, compiled, now))
@@ -182,9 +182,10 @@ class Publisher:
             return Released(newest, examined.warnings)
         try:
             return await self._release(newest, examined, changes, signed)
-        except BrokenExpectations as error:
-            # All edits together broke it, and the expectation is not part of what was sent.
-            raise BrokenExpectations([replace(problem, pointer="") for problem in error.problems]) from None
+        except DocumentError as error:
+            # All edits together broke an expectation, or took what an override needs, which are not part of what was
+            # sent.
+            raise type(error)([replace(problem, pointer="") for problem in error.problems]) from None
 
     async def _rulebook(self, number: int) -> Rulebook:
         """The rulebook of the newest revision. Raises DocumentError if this release cannot read it."""
@@ -232,7 +233,13 @@ class Publisher:
             return None
 
     def _try(self, rulebook: Rulebook, number: int, now: int, force: bool) -> Tried:
-        """Compile a rulebook and try its expectations. Raises BrokenExpectations unless forced."""
+        """Compile a rulebook and try its expectations.
+
+        Raises DocumentError if it lacks what an override in force needs, and BrokenExpectations unless forced.
+        """
+        live = self._current.overrides.at(now).readable()
+        if needed := missing_from(rulebook, [override.rule for override in live]):
+            raise DocumentError(needed)
         with uncollected():
             like = self._current.compiled.table
             compiled = compile_rulebook(rulebook, number, years_around(now), like)

@@ -21,6 +21,7 @@ from gateway.errors import DatabaseUnavailable, SignatureError
 from gateway.webhooks.inbox import Verdict
 from gateway.webhooks.intake import Intake
 from gateway.webhooks.keyring import Keyring
+from gateway.webhooks.refused import Refusal, Refusals
 
 # What the path of every delivery begins with; the endpoint's name follows.
 WEBHOOKS: Final = "/webhooks/"
@@ -55,12 +56,14 @@ class WebhookDoor:
         keyring: Keyring,
         clock: Clock,
         on_answer: Callable[[str, str, int, float], None],
+        refusals: Refusals,
         body_deadline: float = BODY_DEADLINE,
     ) -> None:
         self._intake = intake
         self._keyring = keyring
         self._clock = clock
         self._on_answer = on_answer
+        self._refusals = refusals
         self._body_deadline = body_deadline
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -81,7 +84,9 @@ class WebhookDoor:
             log.exception("a delivery failed unexpectedly", endpoint=endpoint)
             verdict, status = "unexpected", 503
         if status >= 400:
-            log.warning("delivery refused", endpoint=endpoint if status != 404 else None, status=status, why=verdict)
+            known = endpoint if status != 404 else None  # else it is the sender's own text
+            log.warning("delivery refused", endpoint=known, status=status, why=verdict)
+            self._refusals.add(Refusal(at=self._clock.now(), endpoint=known, status=status, why=verdict))
         await _answer(send, status)
         self._on_answer(endpoint, verdict, status, self._clock.monotonic() - started)
 

@@ -16,6 +16,7 @@ from typing import Any, Final, Literal
 
 from playwright.async_api import Browser, Page, ViewportSize
 
+from gateway.clock import SystemClock, to_rfc3339
 from gateway.emulator.callers import DEMO_RULEBOOK, SALES, callers
 from tests.browser import HINT, find_chromium, running_browser, sign_in
 from tests.flows.harness import ADMIN_KEY, Running, running_gateway
@@ -39,6 +40,12 @@ PAGES: Final = {
     "draft": "/draft",
     "revisions": "/revisions",
     "revision": "/revisions/2?before=1",
+    "overrides": "/overrides",
+    "deliveries": "/deliveries",
+    "endpoints": "/endpoints",
+    "outbox": "/outbox",
+    "keys": "/keys",
+    "audit": "/audit",
 }
 
 
@@ -61,6 +68,19 @@ async def publish_again(running: Running, document: dict[str, Any]) -> None:
         "/rulebook", json=changed, params={"comment": "Munich answers its own calls"}, headers={"if-match": '"1"'}
     )
     assert answer.status_code == 200, answer.text
+
+
+async def close_the_line(running: Running) -> None:
+    """An override, which every page tells of."""
+    until = to_rfc3339(SystemClock().now() + 7_200_000_000)
+    override = {
+        "when": {"called": "+493023125400"},
+        "then": {"reject": 480},
+        "until": until,
+        "reason": "Billing's archive is moving; back this afternoon",
+    }
+    answer = await running.client.post("/overrides", json=override)
+    assert answer.status_code == 201, answer.text
 
 
 async def draft(page: Page, url: str) -> None:
@@ -101,6 +121,9 @@ async def main(only: set[str]) -> None:
             await running.publish(document)
             known = {"call": await ring(running)}
             await publish_again(running, document)
+            await close_the_line(running)
+            for name, role in (("Kim, analyst", "analyst"), ("deployments", "editor")):
+                await running.client.post("/keys", json={"name": name, "role": role})
             async with running_browser(executable) as browser:
                 await picture(browser, running.url, known, only)
 
