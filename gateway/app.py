@@ -8,7 +8,7 @@ import asyncio
 import gc
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from secrets import token_hex
 
@@ -29,19 +29,21 @@ from gateway.calls.pseudonyms import Pseudonyms
 from gateway.calls.retention import Retention
 from gateway.calls.usage import LONGEST_SESSION, LiveUsage
 from gateway.calls.watches import release_watches, watch_the_unwatched
-from gateway.clock import Clock
-from gateway.console.engineering import Engine
+from gateway.clock import Clock, to_datetime
 from gateway.console.routes import ConsoleContext, console_routes
-from gateway.database import Database
+from gateway.database import Database, prove_writable
 from gateway.errors import DatabaseUnavailable
 from gateway.health import health_routes
 from gateway.metrics import Metrics
+from gateway.monitor.capacity import Capacity
 from gateway.monitor.conducting import Conducting
 from gateway.monitor.listening import Listening
 from gateway.monitor.observer import Observer
 from gateway.monitor.watch import Patience
 from gateway.monitor.watcher import Watcher
+from gateway.profiles.shutdowns import days_left
 from gateway.rulebook.current import Current, compile_revision, years_around
+from gateway.rulebook.overrides import find_live
 from gateway.rulebook.refer_guard import ReferGuard
 from gateway.rulebook.store import find_revision, newest_number, pin_starter
 from gateway.rulebook.watch import Watch
@@ -142,6 +144,7 @@ class Gateway:
             metrics=self.metrics,
             clock=clock,
         )
+        self.refusals = Refusals()
         self.guard = Guard(
             database=self.database,
             journal=self.journal,
@@ -149,7 +152,6 @@ class Gateway:
             admin_key=settings.admin_key.get_secret_value() if settings.admin_key else None,
         )
         self.keyring = Keyring(settings.endpoints)
-        self.refusals = Refusals()
         self.rotation = Rotation(
             settings=settings,
             load=load,
@@ -169,6 +171,8 @@ class Gateway:
         self.feed = Feed(subscribers=settings.subscribers, database=self.database, journal=self.journal, clock=clock)
         self.courier = Courier(subscribers=settings.subscribers, journal=self.journal, clock=clock)
         self.metrics.watch_actions(lambda: self.worker.in_hand)
+        self.metrics.watch_overrides(lambda: len(self.current.overrides.at(clock.now()).live))
+        self.metrics.watch_shutdowns(self._shutdown_days)
         self._proving = asyncio.Lock()
         self._proved_at = -PROOF_LASTS
         self._disproof: str | None = None
@@ -188,8 +192,17 @@ class Gateway:
             self.watcher.start()
         watch = Watch(database=self.database, current=self.current, clock=self.clock)
         indexer = Indexer(database=self.database, journal=self.journal)
+        capacity = Capacity(
+            database=self.database,
+            usage=self.usage,
+            current=self.current,
+            clock=self.clock,
+            watched=self.settings.sideband,
+        )
+        await capacity.look()  # limits hold from the first call on
         self._rounds = [
             asyncio.create_task(watch.run()),
+            asyncio.create_task(capacity.run()),
             asyncio.create_task(self._guard_writer()),
             asyncio.create_task(self.rotation.run()),
             asyncio.create_task(self.retention.run()),
@@ -222,6 +235,7 @@ class Gateway:
         with self.database.transaction() as connection:
             pin_starter(connection)
             self._compile_newest(connection)
+            self.current.override(find_live(connection, self.clock.now()))
             if self.database.is_sqlite:
                 outbox.release_all(connection)
                 release_watches(connection)
@@ -254,6 +268,9 @@ class Gateway:
         await self.journal.stop()
         self.database.close()
 
+    def _shutdown_days(self) -> dict[tuple[str, str], int]:
+        return days_left(self.current.compiled.rulebook.profiles, to_datetime(self.clock.now()).date())
+
     def api_context(self) -> ApiContext:
         """What the API needs of this gateway."""
         return ApiContext(
@@ -283,12 +300,15 @@ class Gateway:
             clock=self.clock,
             troubles=self.troubles,
             read_event=read_ringing,
-            engine=Engine(node=self.node, keyring=self.keyring, upstream=self.upstream, refusals=self.refusals),
+            upstream=self.upstream,
+            keyring=self.keyring,
+            refusals=self.refusals,
+            node=self.node,
         )
 
     def concerns(self) -> dict[str, str]:
         """What someone should look at although calls are taken, by part."""
-        return {"rulebook": self.current.failure} if self.current.failure else {}
+        return self.current.concerns(self.clock.now())
 
     async def troubles(self) -> dict[str, str]:
         """What keeps this gateway from taking calls, by part; empty when it is ready."""
@@ -317,7 +337,7 @@ class Gateway:
     async def _try_to_write(self) -> str | None:
         try:
             async with asyncio.timeout(1.5):
-                await self.journal.write(_prove_writable, None)
+                await self.journal.write(prove_writable, None)
         except (DatabaseUnavailable, TimeoutError) as error:
             return str(error) or "no answer"
         return None
@@ -328,13 +348,6 @@ def watched_endpoints(settings: Settings) -> frozenset[str]:
     if not settings.sideband:
         return frozenset()
     return frozenset(name for name, endpoint in settings.endpoints.items() if endpoint.surface == "realtime")
-
-
-def _prove_writable(connection: Connection, items: Sequence[None]) -> list[None]:
-    """Reach the database; on SQLite also write to the disk, where an empty transaction would touch nothing."""
-    is_sqlite = connection.dialect.name == "sqlite"
-    connection.exec_driver_sql("PRAGMA user_version=1" if is_sqlite else "SELECT 1")
-    return [None] * len(items)
 
 
 def create_app(gateway: Gateway) -> ASGIApp:

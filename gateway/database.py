@@ -11,7 +11,7 @@ PostgreSQL serves many nodes; its statements give up after two seconds so that a
 import asyncio
 import fcntl
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -116,7 +116,7 @@ class Database:
         return "the write-ahead log is in use; its content goes when the gateway stops, or with the next erasure"
 
     def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._threads.shutdown(cancel_futures=True)  # a read under way has a connection until it ends
         self.reader.dispose()
         self.writer.dispose()
         if self._lock is not None:
@@ -202,6 +202,13 @@ def exists(text: str) -> bool:
     """Whether there can be anything in the database with this URL: a SQLite file that is not there is empty."""
     url = make_url(text)
     return url.get_backend_name() != "sqlite" or Path(url.database or "").is_file()
+
+
+def prove_writable(connection: Connection, items: Sequence[None]) -> list[None]:
+    """Reach the database; on SQLite also write to the disk, where an empty transaction would touch nothing."""
+    is_sqlite = connection.dialect.name == "sqlite"
+    connection.exec_driver_sql("PRAGMA user_version=1" if is_sqlite else "SELECT 1")
+    return [None] * len(items)
 
 
 def insert_or_skip(dialect: str, table: Table) -> sqlite.Insert | postgresql.Insert:

@@ -7,7 +7,7 @@ long as the process.
 Methods are named for what happened; they cost one to three microseconds each and may be called from any thread.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final, TypeVar
 
@@ -23,9 +23,12 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from routing_rules.overrides import PREFIX as OVERRIDE_PREFIX
+
 # Rules with a series of their own; a rulebook may hold 100,000, and Prometheus keeps a series per label value.
 MOST_RULES: Final = 200
 OTHER_RULES: Final = "(other)"
+OVERRIDES: Final = "(override)"
 NO_RULE: Final = "(default)"
 NO_ENDPOINT: Final = "(unknown)"
 
@@ -107,6 +110,18 @@ class Metrics:
             "Upstream commands not yet settled; a number that grows means that the upstream cannot keep up.",
             registry=registry,
         )
+        self._overrides = Gauge(
+            "gateway_overrides_live",
+            "Overrides in force, which decide before every rule; one that stays for days was forgotten.",
+            registry=registry,
+        )
+        self._shutdowns = Gauge(
+            "gateway_profile_shutdown_days",
+            "Days until a model or feature that a profile uses is shut down; alert below 30. Zero or less: it is gone.",
+            ("subject", "name"),
+            registry=registry,
+        )
+        self._shutdown_days: Callable[[], Mapping[tuple[str, str], int]] = dict
         self._batch_entries = Histogram(
             "gateway_journal_batch_entries",
             "Entries written by one commit of the journal.",
@@ -160,6 +175,14 @@ class Metrics:
         """Ask `count` for the number of open actions whenever metrics are read."""
         self._actions_open.set_function(count)
 
+    def watch_overrides(self, count: Callable[[], int]) -> None:
+        """Ask `count` for the number of overrides in force whenever metrics are read."""
+        self._overrides.set_function(count)
+
+    def watch_shutdowns(self, days: Callable[[], Mapping[tuple[str, str], int]]) -> None:
+        """Ask for the days left, by subject and name, of what profiles use, whenever metrics are read."""
+        self._shutdown_days = days
+
     def journal_committed(self, *, entries: int, seconds: float, waiting: int) -> None:
         """The journal has committed a batch (see `gateway.journal.Gauge`)."""
         self._batch_entries.observe(entries)
@@ -180,11 +203,16 @@ class Metrics:
 
     def render(self) -> tuple[bytes, str]:
         """All metrics in Prometheus' text format, and its content type."""
+        self._shutdowns.clear()
+        for (subject, name), days in self._shutdown_days().items():
+            self._shutdowns.labels(subject, name).set(days)
         return generate_latest(self._registry), CONTENT_TYPE_LATEST
 
     def _rule(self, rule: str | None) -> str:
         if rule is None:
             return NO_RULE
+        if rule.startswith(OVERRIDE_PREFIX):
+            return OVERRIDES  # their ids never come again
         if rule not in self._rules:
             if len(self._rules) >= MOST_RULES:
                 return OTHER_RULES

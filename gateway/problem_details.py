@@ -43,6 +43,11 @@ class Kind(Enum):
     METHOD = (405, "method not allowed", "The address exists; `Allow` lists the methods that it has.")
     TOO_SLOW = (408, "too slow", "The body did not arrive in time.")
     NOT_ACCEPTABLE = (406, "not acceptable", "What was asked for cannot be written in the form that was asked for.")
+    MANAGED = (
+        409,
+        "managed elsewhere",
+        "The rulebook belongs to `managed_by`; change it there, or force it for a reason.",
+    )
     WRONG_STATE = (409, "not now", "The call's state does not allow it: it is over, or another command is under way.")
     STALE = (412, "changed meanwhile", "`If-Match` names a state that is not the current one; read it again.")
     TOO_LARGE = (413, "too large", "The body is larger than `detail` allows.")

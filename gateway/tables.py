@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-SCHEMA = "0009"
+SCHEMA = "0011"
 
 metadata = MetaData(
     naming_convention={
@@ -95,6 +95,7 @@ calls = Table(
     Column("attempts", Integer, nullable=False, server_default=text("0")),  # requests sent upstream
     Column("error", Text),  # the last failure, in words
     Column("plan", LargeBinary, ForeignKey(plans.c.digest), nullable=False),
+    Column("overrides", Integer, nullable=False, server_default=text("0")),  # the state of them that decided
     Column("end_reason", Text),  # see gateway.calls.remark.EndReason
     Column("usage", Text),  # JSON: what the conversation used up; null where nobody listened
     Index("ix_calls_received_at", "received_at", "id"),
@@ -303,6 +304,21 @@ api_keys = Table(
     Column("revoked_at", BigInteger),
 )
 
+overrides = Table(
+    "overrides",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("document", Text, nullable=False),  # JSON, see gateway.rulebook.overrides
+    Column("reason", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+    Column("ended_by", Text),
+    Column("added_in", Integer, nullable=False, unique=True),  # the number of the change that added it
+    Column("ended_in", Integer, unique=True),  # and of the one that ended it
+)
+
 secret_uses = Table(
     "secret_uses",
     metadata,
@@ -355,4 +371,13 @@ sessions = Table(
     Column("key_digest", LargeBinary, nullable=False),  # … of the key's token, which it stands for
     Column("created_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
+)
+
+drafts = Table(
+    "drafts",
+    metadata,
+    Column("owner", Text, primary_key=True),  # the id of the key whose draft it is
+    Column("base", Integer, nullable=False),  # the revision on which it was begun
+    Column("changes", LargeBinary, nullable=False),  # JSON; see gateway.console.draft
+    Column("updated_at", BigInteger, nullable=False),
 )

@@ -10,6 +10,7 @@ from routing_rules.decide import FAILURES, decide, explain
 from routing_rules.document import read_document
 from routing_rules.expectations import check_expectations
 from routing_rules.facts import NO_USAGE, CallFacts, Usage
+from routing_rules.overrides import Override, find_override_problems, missing_from, read_override, write_override
 from routing_rules.problem import DocumentError, Problem, Severity
 from routing_rules.problems import find_notes, find_problems, find_problems_of
 from routing_rules.rule import Accept, Decision, Ignore, Refer, Reject, Rule
@@ -32,6 +33,7 @@ __all__ = [
     "ExpectedCall",
     "Explanation",
     "Ignore",
+    "Override",
     "Problem",
     "Reason",
     "Refer",
@@ -47,10 +49,14 @@ __all__ = [
     "decide",
     "explain",
     "find_notes",
+    "find_override_problems",
     "find_problems",
     "find_problems_of",
+    "missing_from",
     "no_holidays",
     "read_document",
+    "read_override",
     "target_mistake",
     "write_document",
+    "write_override",
 ]

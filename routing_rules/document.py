@@ -19,7 +19,7 @@ from routing_rules.reading import read_decision, read_rule, slug
 from routing_rules.rule import Reject, Rule
 from routing_rules.rulebook import Expectation, ExpectedCall, Rulebook
 
-_FIELDS = ("profiles", "calendars", "lists", "rules", "default", "expect")
+_FIELDS = ("profiles", "calendars", "lists", "rules", "default", "expect", "managed_by")
 _CALENDAR_FIELDS = ("zone", "open", "closed_on", "holidays", "overrides")
 _CALL_FIELDS = ("called", "caller", "headers", "at", "endpoint", "media", "attestation")
 _NO_HOURS = Hours(days=(), start=0, end=0)
@@ -49,7 +49,14 @@ def _rulebook(place: Place) -> Rulebook:
         lists=_lists(fields["lists"]) if "lists" in fields else {},
         default=read_decision(fields["default"]) if "default" in fields else Reject(),
         expect=tuple(_expectation(item) for item in fields["expect"].items()) if "expect" in fields else (),
+        managed_by=fields["managed_by"].read(_manager, "") if "managed_by" in fields else None,
     )
+
+
+def _manager(text: str) -> str:
+    if not 0 < len(text.strip()) == len(text) <= 200 or not text.isprintable():
+        raise ReadingError("malformed_manager", "write 1 to 200 characters on one line, such as git:acme/routing")
+    return text
 
 
 def _rules(place: Place) -> tuple[Rule, ...]:

@@ -44,3 +44,4 @@ class Rulebook:
     lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # entries as `patterns.list_entry` reads
     default: Decision = field(default_factory=Reject)  # for calls that no rule matches
     expect: tuple[Expectation, ...] = ()  # calls that must keep going where they go
+    managed_by: str | None = None  # who edits it, if that is not to be done here: "git:acme/routing"

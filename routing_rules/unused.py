@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from routing_rules.problem import Problem, pointer_to, warning
-from routing_rules.rule import Accept, Decision, Ignore, Refer
+from routing_rules.rule import Accept, Decision, Ignore, Refer, Rule
 from routing_rules.rulebook import Rulebook
 
 
@@ -29,9 +29,14 @@ def unused_names(rulebook: Rulebook) -> Iterator[Problem]:
 def _used(rulebook: Rulebook) -> Iterator[tuple[str, str]]:
     yield from _used_by(rulebook.default)
     for rule in rulebook.rules:
-        yield from _used_by(rule.then)
-        for condition in (*rule.when, *rule.unless):
-            yield from condition.names()
+        yield from names_in(rule)
+
+
+def names_in(rule: Rule) -> Iterator[tuple[str, str]]:
+    """What a rule names, as pairs of kind (profile, calendar or list) and name; some perhaps twice."""
+    yield from _used_by(rule.then)
+    for condition in (*rule.when, *rule.unless):
+        yield from condition.names()
 
 
 def _used_by(decision: Decision) -> Iterator[tuple[str, str]]:

@@ -9,9 +9,10 @@ from routing_rules.rule import Decision
 
 
 class Reason(StrEnum):
-    """Why a call got its decision. All but the first mean that the default decided."""
+    """Why a call got its decision. All but the first two mean that the default decided."""
 
     RULE_MATCHED = "rule_matched"  # the first rule that matches decided
+    OVERRIDE = "override"  # an override decided, before all rules
     NO_RULES = "no_rules"  # the rulebook has no enabled rule
     NONE_MATCHED = "none_matched"  # no rule is meant for this call
     OUTSIDE_HOURS = "outside_hours"  # a rule is meant for this call, but for another time
@@ -24,7 +25,7 @@ class Verdict:
     """What happens to a call, and why."""
 
     decision: Decision  # what happens
-    rule: str | None  # id of the rule that decided; None for the default
+    rule: str | None  # id of the rule that decided, "override:…" of an override; None for the default
     reason: Reason  # why
 
 
@@ -43,5 +44,5 @@ class Explanation:
     """A verdict and how it came about."""
 
     verdict: Verdict  # as `decide` gives it
-    tried: tuple[Tried, ...]  # rules in their order, the deciding one last
+    tried: tuple[Tried, ...]  # overrides in force, then rules in their order, the deciding one last
     untried: int  # rules before the deciding one that are left off, being about other calls

@@ -31,6 +31,8 @@ def write_document(rulebook: Rulebook) -> dict[str, Any]:
     }
     if rulebook.expect:
         document["expect"] = [_expectation(expectation) for expectation in rulebook.expect]
+    if rulebook.managed_by is not None:
+        document["managed_by"] = rulebook.managed_by
     return document
 
 

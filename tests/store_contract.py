@@ -102,6 +102,7 @@ def a_call(call_id: str = "rtc_1", *, action: NewAction | None = None, state: St
         "decided_at": NOW,
         "ended_at": None,
         "plan": digest(PLAN.encode()),
+        "overrides": 0,
     }
     line: Happened = {"call": 0, "at": NOW, "kind": Event.ARRIVED, "state": State.DECIDED, "detail": None}
     return NewCallRows(

@@ -47,7 +47,7 @@ PURE = [
         f"gateway/profiles/{name}.py"
         for name in (
             *("profile", "variables", "part", "audio", "turns", "tools", "session"),
-            *("mistakes", "coherence", "vocabulary", "shutdowns", "problems", "legacy"),
+            *("mistakes", "coherence", "vocabulary", "shutdowns", "problems", "legacy", "live"),
         )
     ),
     "gateway/calls/tally.py",
@@ -58,6 +58,11 @@ PURE = [
     "gateway/profiles/variables.py",
     "gateway/rulebook/refer_guard.py",
     "gateway/rulebook/holidays.py",
+    "gateway/rulebook/file_form.py",
+    "gateway/rulebook/file_rewrite.py",
+    "gateway/rulebook/file_tables.py",
+    "gateway/rulebook/toml_blocks.py",
+    "gateway/rulebook/toml_edit.py",
     "gateway/rulebook/toml_lines.py",
     "gateway/rulebook/places.py",
     "gateway/rulebook/items.py",

@@ -27,6 +27,8 @@ class Action(StrEnum):
     CREATE_KEY = "key.create"
     REVOKE_KEY = "key.revoke"
     PUBLISH = "rulebook.publish"
+    ADD_OVERRIDE = "override.add"
+    END_OVERRIDE = "override.end"
     HANG_UP = "call.hangup"
     TRANSFER = "call.refer"
     REVEAL_CALLERS = "callers.reveal"

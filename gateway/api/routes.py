@@ -27,7 +27,7 @@ from gateway.problem_details import Kind
 from gateway.profiles.contract import UpgradedProfile
 from gateway.profiles.routes import ProfileRoutes
 from gateway.reading import CSV, JSON, LARGEST_DOCUMENT, TOML
-from gateway.rulebook.contract import Answered, Document, ProblemPage, Publication
+from gateway.rulebook.contract import Answered, Document, ProblemPage, Publication, SuggestedOrder
 from gateway.rulebook.current import Current
 from gateway.rulebook.hindsight import Hindsight
 from gateway.rulebook.item_contract import (
@@ -43,6 +43,9 @@ from gateway.rulebook.item_contract import (
 )
 from gateway.rulebook.item_desk import ItemDesk
 from gateway.rulebook.named_routes import NamedRoutes
+from gateway.rulebook.override_contract import AddedOverride, OverridePage
+from gateway.rulebook.override_routes import OverrideRoutes
+from gateway.rulebook.overriding import Overriding
 from gateway.rulebook.publish import Publisher
 from gateway.rulebook.replay import Replay
 from gateway.rulebook.replay_contract import Replayed
@@ -136,11 +139,13 @@ def operations(context: ApiContext) -> list[Operation]:
             media=file,
             answer=Publication,
             has_etag=True,
-            problems=(Kind.STALE, Kind.MISTAKES, Kind.BROKEN, Kind.UNCONDITIONAL),
+            problems=(Kind.MANAGED, Kind.STALE, Kind.MISTAKES, Kind.BROKEN, Kind.UNCONDITIONAL),
         ),
         Operation("GET", "/rulebook/problems", read_rules, rulebook.list_problems, answer=ProblemPage),
+        Operation("GET", "/rulebook/order", read_rules, rulebook.suggest_order, answer=SuggestedOrder),
         *_revision_operations(RevisionRoutes(database=context.database, publisher=publisher)),
         *_item_operations(ItemDesk(database=context.database, publisher=publisher)),
+        *_override_operations(_override_routes(context)),
         Operation("POST", "/profile-upgrades", Permission.TRY_CALLS, profiles.upgrade_profile, answer=UpgradedProfile),
         Operation(
             "POST",
@@ -231,7 +236,7 @@ def _revision_operations(revisions: RevisionRoutes) -> list[Operation]:
 
 
 # What can go wrong with an edit.
-_EDITED: Final = (Kind.STALE, Kind.MISTAKES, Kind.UNCONDITIONAL)
+_EDITED: Final = (Kind.MANAGED, Kind.STALE, Kind.MISTAKES, Kind.UNCONDITIONAL)
 
 
 def _item_operations(desk: ItemDesk) -> list[Operation]:
@@ -268,6 +273,37 @@ def _item_operations(desk: ItemDesk) -> list[Operation]:
         ),
         Operation("DELETE", "/lists/{name}", publish, named.delete_list, **edit),
     ]
+
+
+def _override_operations(overrides: OverrideRoutes) -> list[Operation]:
+    read, publish = Permission.READ_RULEBOOK, Permission.PUBLISH
+    return [
+        Operation("GET", "/overrides", read, overrides.list_overrides, answer=OverridePage),
+        Operation(
+            "POST",
+            "/overrides",
+            publish,
+            overrides.add_override,
+            answer=AddedOverride,
+            status=201,
+            problems=(Kind.MISTAKES,),
+        ),
+        Operation("DELETE", "/overrides/{id}", publish, overrides.end_override, status=204),
+    ]
+
+
+def _override_routes(context: ApiContext) -> OverrideRoutes:
+    return OverrideRoutes(
+        database=context.database,
+        current=context.current,
+        overriding=Overriding(
+            database=context.database,
+            journal=context.journal,
+            current=context.current,
+            refer_guard=context.refer_guard,
+            clock=context.clock,
+        ),
+    )
 
 
 def _publisher(context: ApiContext) -> Publisher:

@@ -30,6 +30,7 @@ class NewCall(TypedDict):
     decided_at: int
     ended_at: int | None
     plan: bytes
+    overrides: int
 
 
 class Advance(TypedDict):

@@ -39,7 +39,7 @@ class Decided(Answer):
     """Where a refer leads; the one in use where there are several."""
 
     rule: str | None
-    """The rule that decided; null where the default did."""
+    """The rule that decided, `override:…` where an override did; null where the default did."""
 
     revision: int
     """The revision of the rulebook that decided."""
@@ -123,13 +123,13 @@ class Tried(Answer):
 
 
 class Explained(Answer):
-    """The rules of the call's revision, tried again on its facts.
+    """The overrides in force and the rules of the call's revision, tried again on its facts.
 
     What was in use at the time is not known any more: `active_below` and `rate_below` hold here.
     """
 
     tried: list[Tried]
-    """In rule order, the deciding rule last."""
+    """Overrides, then rules in their order, the deciding one last."""
 
     untried: int
     """Rules before the deciding one that are about other calls, and are not listed."""

@@ -79,6 +79,7 @@ class RecordedCall:
     attempts: int  # requests sent upstream
     error: str | None  # the last failure, in words
     plan: bytes  # the digest of what was planned
+    overrides: int  # the state of the overrides that decided, see gateway.rulebook.overrides
     end_reason: str | None  # see gateway.calls.remark.EndReason
     usage: str | None  # JSON: what the conversation used up
     facts: ReadFacts  # what else was read of it

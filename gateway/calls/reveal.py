@@ -70,7 +70,7 @@ class Reveal:
         """What to do to every call in the answer. Raises RequestError (403) for a key that may not be told."""
         if not reveal:
             return mask_call
-        demand_reveal(request, "reveal=true")
+        _demand(request, "reveal=true")
         look = Revealed(self._clock.now(), author_of(request), of, tuple(sorted(filters)))
         await self._journal.write(record_revealed, look)
         return _as_it_is
@@ -80,11 +80,10 @@ def check_search(request: Request, **parts: str | None) -> None:
     """Refuse to search, for a key that may not be told, what would let it find out (403): by name, the texts sought."""
     for name, text in parts.items():
         if text:
-            demand_reveal(request, f"a search by {name}")
+            _demand(request, f"a search by {name}")
 
 
-def demand_reveal(request: Request, what: str) -> None:
-    """Refuse what would tell who called, for a key that may not be told (403)."""
+def _demand(request: Request, what: str) -> None:
     if not may(caller_of(request).role, Permission.REVEAL_CALLERS):
         raise Kind.FORBIDDEN.error(
             f"{what} tells who called, and needs the permission {Permission.REVEAL_CALLERS}",
@@ -94,3 +93,8 @@ def demand_reveal(request: Request, what: str) -> None:
 
 def _as_it_is(call: RecordedCall) -> RecordedCall:
     return call
+
+
+def demand_reveal(request: Request, what: str) -> None:
+    """Refuse what would tell who called, for a key that may not be told (403)."""
+    _demand(request, what)

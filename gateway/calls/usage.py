@@ -1,27 +1,51 @@
-"""Live usage of rules: what `active_below` and `rate_below` compare with.
+"""Live usage of rules: what `active_below` and `rate_below` compare with, on all nodes together.
 
-Counted in this process, from the moment a call is decided, so that two calls in flight see each other. It starts empty
-with the process. A call is live until it is over; without a sideband nobody tells us when an accepted call ends, so it
-counts for as long as the upstream lets a session last.
+Theory
+------
+A ringing call cannot wait for a question to the database, and two calls in flight must see each other. So each node
+counts what it decides itself, at once, and learns once a second from the database what there is besides: the calls of
+other nodes, those of before its start, and those that have ended elsewhere (`gateway.monitor.capacity`).
+
+Between two looks other nodes may admit calls that this one does not know of. With n nodes, a rule may therefore be
+exceeded by what the n - 1 others decide by it within one look, one second; never by more. A rule that was published
+just now begins with what this node itself has decided by it, for a second likewise.
+
+A call is live until it is over. Without a sideband nobody tells us when an accepted call ends, so it counts for as long
+as the upstream lets a session last, and is counted by the node that decided it alone.
 """
 
 from collections import Counter, deque
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from gateway.clock import Clock
 
 # The upstream ends a session after 60 minutes (FACTS section 3).
 LONGEST_SESSION: Final = 3600.0
 
+# Calls that we have counted and that the database does not show may still be on their way into it.
+ON_THEIR_WAY: Final = 5.0
+
+
+class Known(NamedTuple):
+    """A call as the database has it."""
+
+    call_id: str
+    rule: str
+    caller: str
+    called: str
+    age: float  # seconds since it was decided
+
 
 class LiveUsage:
-    """A `routing_rules.Usage` over the calls that this process decided."""
+    """A `routing_rules.Usage` over the calls that were decided by rules which ask for it."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._live: dict[str, dict[str, float]] = {}  # by rule: call ids, oldest first, and when each began
         self._windows: dict[str, dict[tuple[str, int], _Window]] = {}  # by rule: what its conditions have asked for
+        self._counted: dict[str, dict[str, float]] = {}  # by rule with windows: call ids in them, and when
 
     def active(self, rule: str) -> int:
         """How many calls decided by `rule` are live. Only rules that were asked about once are counted from then on."""
@@ -39,7 +63,11 @@ class LiveUsage:
         windows = self._windows.setdefault(rule, {})
         window = windows.get((per, seconds))
         if window is None:
-            window = windows[per, seconds] = _Window(seconds)
+            windows[per, seconds] = _Window(seconds)
+            for known in windows:  # all begin anew, to learn the same from the database
+                windows[known] = _Window(known[1])
+            self._counted[rule] = {}
+            window = windows[per, seconds]
         return window.count(key, self._clock.monotonic())
 
     def decided(self, call_id: str, rule: str, *, caller: str, called: str) -> "Counted":
@@ -49,11 +77,9 @@ class LiveUsage:
         begins = live is not None and call_id not in live
         if live is not None and begins:
             live[call_id] = now
-        keys = {"caller": caller, "called": called, "rule": ""}
-        entries = [(window, keys[per]) for (per, _), window in self._windows.get(rule, {}).items()]
-        for window, key in entries:
-            window.add(key, now)
-        return Counted(call_id=call_id, rule=rule, at=now, begins=begins, entries=entries)
+        return Counted(
+            call_id=call_id, rule=rule, at=now, begins=begins, entries=self._count(call_id, rule, caller, called, now)
+        )
 
     def undo(self, counted: "Counted") -> None:
         """Take back a call that was not new after all, or could not be stored; nothing else of its id."""
@@ -61,11 +87,60 @@ class LiveUsage:
             self.closed(counted.call_id, counted.rule)
         for window, key in counted.entries:
             window.remove(key, counted.at)
+        if counted.entries:
+            self._counted[counted.rule].pop(counted.call_id, None)
 
     def closed(self, call_id: str, rule: str) -> None:
         """A call that `rule` decided is over."""
         if (live := self._live.get(rule)) is not None:
             live.pop(call_id, None)
+
+    # --- what the database knows --------------------------------------------------------------------------------------
+
+    @property
+    def limited(self) -> frozenset[str]:
+        """The rules whose live calls are counted."""
+        return frozenset(self._live)
+
+    @property
+    def rated(self) -> Mapping[str, int]:
+        """The rules whose calls over time are counted, with the longest time that is asked about, in seconds."""
+        return {rule: max(seconds for _, seconds in windows) for rule, windows in self._windows.items() if windows}
+
+    def learn_live(self, rules: Iterable[str], known: Iterable[Known]) -> None:
+        """These are all live calls that the database has of these rules."""
+        now = self._clock.monotonic()
+        found: dict[str, dict[str, float]] = {rule: {} for rule in rules}
+        for call in sorted(known, key=lambda call: -call.age):
+            found[call.rule][call.call_id] = now - call.age
+        for rule, live in found.items():
+            for call_id, began in self._live[rule].items():
+                if now - began < ON_THEIR_WAY:
+                    live.setdefault(call_id, began)
+            self._live[rule] = live
+
+    def learn_decided(self, known: Iterable[Known]) -> None:
+        """These calls were decided; those that are counted already are passed over."""
+        now = self._clock.monotonic()
+        for call in known:
+            if call.call_id not in self._counted.get(call.rule, ()):
+                self._count(call.call_id, call.rule, call.caller, call.called, now - call.age)
+        for rule, longest in self.rated.items():
+            counted = self._counted[rule]
+            for call_id in [one for one, at in counted.items() if at < now - longest - ON_THEIR_WAY]:
+                del counted[call_id]
+
+    def _count(self, call_id: str, rule: str, caller: str, called: str, at: float) -> "list[tuple[_Window, str]]":
+        """Enter a call into the windows of its rule."""
+        windows = self._windows.get(rule)
+        if not windows:
+            return []
+        self._counted[rule][call_id] = at
+        keys = {"caller": caller, "called": called, "rule": ""}
+        entries = [(window, keys[per]) for (per, _), window in windows.items()]
+        for window, key in entries:
+            window.add(key, at)
+        return entries
 
 
 class _Window:
@@ -76,9 +151,12 @@ class _Window:
         self._calls: deque[tuple[float, str]] = deque()
         self._counts: Counter[str] = Counter()
 
-    def add(self, key: str, now: float) -> None:
-        self._forget(now)
-        self._calls.append((now, key))
+    def add(self, key: str, at: float) -> None:
+        """Enter a call at its place in time; one of another node may be a little older than the latest."""
+        place = len(self._calls)
+        while place and self._calls[place - 1][0] > at:
+            place -= 1
+        self._calls.insert(place, (at, key))
         self._counts[key] += 1
 
     def remove(self, key: str, at: float) -> None:

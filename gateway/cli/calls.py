@@ -85,6 +85,7 @@ def show(ctx: click.Context, call_id: str, as_json: bool) -> None:
     from gateway.calls.contract import detail_of, event_of
     from gateway.calls.history import find_call, find_events, find_plan_of
     from gateway.rulebook.hindsight import explain_by
+    from gateway.rulebook.overrides import find_state
     from gateway.rulebook.store import find_revision
 
     with database_of(settings_of(ctx)) as database, database.reader.connect() as connection:
@@ -94,7 +95,8 @@ def show(ctx: click.Context, call_id: str, as_json: bool) -> None:
         plan = find_plan_of(connection, call.id)
         events = [event_of(event) for event in find_events(connection, call.id, limit=1_000)]
         revision = find_revision(connection, call.revision)
-        explanation = explain_by(revision, call) if revision else None
+        overrides = find_state(connection, call.overrides, call.decided_at)
+        explanation = explain_by(revision, overrides, call) if revision else None
     detail = detail_of(call, explanation, plan).model_dump(mode="json")
     timeline = [event.model_dump(mode="json") for event in events]
     if as_json:

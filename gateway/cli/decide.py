@@ -2,14 +2,13 @@
 
 import asyncio
 import json
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from gateway.cli.configured import database_of, settings_of
 from gateway.cli.output import json_option, print_json, print_table, say
+from gateway.cli.rulebook_file import read_file, read_text
 from gateway.errors import ConfigurationError, GatewayError
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ def command(
     if event is not None:
         question["event"] = read_text(event)
     if rulebook is not None:
-        question["rulebook"] = read_rulebook(rulebook)
+        question["rulebook"] = read_file(rulebook).document
     answered = _ask(settings_of(ctx), question)
     if as_json:
         print_json(answered.model_dump(mode="json"))
@@ -96,36 +95,17 @@ def _ask(settings: "Settings", question: dict[str, Any]) -> "Answered":
 
 def _published(settings: "Settings") -> "Current":
     """The published rulebook."""
+    from gateway.clock import SystemClock
     from gateway.rulebook.current import Current, compile_revision
+    from gateway.rulebook.overrides import find_live
     from gateway.rulebook.store import find_revision
 
     current = Current()
     with database_of(settings) as database, database.reader.connect() as connection:
         if (revision := find_revision(connection)) is not None:
             current.swap(compile_revision(revision))
+        current.override(find_live(connection, SystemClock().now()))
     return current
-
-
-def read_rulebook(name: str) -> dict[str, Any]:
-    """The document in a file: JSON if its name ends so, else TOML; - is TOML on stdin."""
-    import tomllib
-
-    text = read_text(name)
-    try:
-        document = json.loads(text) if name.endswith(".json") else tomllib.loads(text)
-    except ValueError as error:
-        raise ConfigurationError(f"{name} cannot be read: {error}") from error
-    if not isinstance(document, dict):
-        raise ConfigurationError(f"{name} is not a document: an object is expected")
-    return document
-
-
-def read_text(name: str) -> str:
-    """The text of a file; - is stdin."""
-    try:
-        return sys.stdin.read() if name == "-" else Path(name).read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{name} cannot be read: {error}") from error
 
 
 def _headers(lines: tuple[str, ...]) -> dict[str, list[str]]:
@@ -142,7 +122,8 @@ def _print(answered: "Answered") -> None:
     decision = {name: value for name, value in answered.decision.items() if name != "kind"}
     where = f"rule {answered.rule}" if answered.rule else "the default"
     revision = "the draft" if answered.revision is None else f"revision {answered.revision}"
-    click.echo(f"{answered.decision['kind']} by {where} of {revision}: {json.dumps(decision)}")
+    by = f"{answered.rule}, above" if answered.reason == "override" else f"{where} of"
+    click.echo(f"{answered.decision['kind']} by {by} {revision}: {json.dumps(decision)}")
     facts = answered.facts
     click.echo(f"read as called {facts.called or '–'}, caller {facts.caller or 'anonymous'}\n")
     print_table(("rule", "", "why not"), [(t.rule, "✓" if t.matched else "", t.detail) for t in answered.tried])

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gateway.cli.decide import read_rulebook, read_text
 from gateway.cli.output import json_option, print_json, say
+from gateway.cli.rulebook_file import read_file, read_text
 from gateway.clock import SystemClock, to_datetime
 from gateway.errors import ConfigurationError
 
@@ -35,7 +35,7 @@ def check(ctx: click.Context, file: str, as_json: bool) -> None:
     """
     from routing_rules import Severity
 
-    problems = list(_problems(read_rulebook(file), _today()))
+    problems = list(_problems(read_file(file).document, _today()))
     good = not any(problem.severity is Severity.ERROR for problem in problems)
     if as_json:
         print_json({"ok": good, "problems": [asdict(problem) for problem in problems]})

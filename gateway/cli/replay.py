@@ -10,8 +10,8 @@ import click
 
 from gateway.cli.calls import micros_of
 from gateway.cli.configured import database_of, settings_of
-from gateway.cli.decide import read_rulebook
 from gateway.cli.output import json_option, print_json, print_table, progress, say
+from gateway.cli.rulebook_file import read_file
 from gateway.errors import GatewayError
 
 if TYPE_CHECKING:
@@ -48,9 +48,7 @@ def command(
 
     if rulebook is not None and revision is not None:
         raise click.UsageError("give --rulebook or --revision, not both")
-    draft = None if rulebook is None else read_rulebook(rulebook)
-    if draft is not None:
-        draft.pop("revision", None)
+    draft = None if rulebook is None else read_file(rulebook).document
     settings = settings_of(ctx)
     span = Span(since=micros_of(since), until=micros_of(until), limit=limit)
     with database_of(settings) as database:

@@ -1,30 +1,26 @@
 """`gateway rulebook`: check a rulebook's file, and look at what is published."""
 
 import json
-import re
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from gateway.cli.configured import database_of, settings_of
-from gateway.cli.decide import read_text
 from gateway.cli.output import json_option, print_json, print_table, say
+from gateway.cli.rulebook_export import export, toml_text
+from gateway.cli.rulebook_file import RulebookFile, read_file
+from gateway.cli.rulebook_plan import apply_, plan_, restore
 from gateway.clock import SystemClock, to_datetime, to_rfc3339
-from gateway.errors import ConfigurationError, GatewayError
+from gateway.errors import GatewayError
 
 if TYPE_CHECKING:
     from gateway.rulebook.store import Revision
     from gateway.settings import Settings
     from routing_rules import Problem, Rulebook
     from routing_rules.order import Move
-
-# How `tomllib` says where a file is broken.
-_LINE = re.compile(r"line (\d+), column")
 
 _SEVERITIES = {"error": "error", "warning": "warning", "info": "note"}
 
@@ -35,7 +31,13 @@ revision_option = click.option(
 
 @click.group("rulebook")
 def command() -> None:
-    """Check, show and export the rules."""
+    """Check, plan, publish, show and export the rules."""
+
+
+command.add_command(plan_)
+command.add_command(apply_)
+command.add_command(restore)
+command.add_command(export)
 
 
 # ---- check
@@ -62,26 +64,26 @@ def check(ctx: click.Context, file: str, suggest_order: bool, as_json: bool) -> 
     """
     from routing_rules import Severity
 
-    text = read_text(file)
-    checked = _check(text, file, settings_of(ctx))
-    lines = {} if file.endswith(".json") else _lines(text, checked.problems)
+    source = read_file(file)
+    checked = _check(source, settings_of(ctx))
+    spots = dict(zip(checked.problems, source.spots(checked.problems), strict=True))
     severities = list(Severity)
-    problems = sorted(checked.problems, key=lambda p: (severities.index(p.severity), lines.get(p.pointer, 0)))
+    problems = sorted(checked.problems, key=lambda p: (severities.index(p.severity), spots[p].line or 0))
     moves = _moves(checked.rulebook) if suggest_order and checked.rulebook else ()
     good = not any(problem.severity is Severity.ERROR for problem in problems)
     if as_json:
-        told = [asdict(problem) | {"line": lines.get(problem.pointer)} for problem in problems]
+        told = [asdict(one) | {"file": spots[one].file, "line": spots[one].line} for one in problems]
         print_json({"ok": good, "problems": told} | ({"moves": list(map(asdict, moves))} if suggest_order else {}))
     else:
-        for problem in problems:
-            click.echo(_told(problem, file, lines.get(problem.pointer)))
+        for line in source.told(problems):
+            click.echo(line)
         if suggest_order:
             _print_moves(moves)
         say(_summary(checked))
     ctx.exit(0 if good else 1)
 
 
-def _check(text: str, file: str, settings: "Settings") -> _Checked:
+def _check(file: RulebookFile, settings: "Settings") -> _Checked:
     """Everything that publishing would say, offline."""
     from gateway.rulebook.current import compile_rulebook
     from gateway.rulebook.examination import examine
@@ -89,51 +91,15 @@ def _check(text: str, file: str, settings: "Settings") -> _Checked:
     from gateway.rulebook.refer_guard import ReferGuard
     from routing_rules import DocumentError, find_notes
 
+    if file.whole is None:
+        return _Checked(None, file.problems)
     now = SystemClock().now()
     try:
-        document = _parse(text, file)
-        if isinstance(document, dict):
-            document.pop("revision", None)
-        examined = examine(document, ReferGuard(settings.refer_allow), to_datetime(now).date())
+        examined = examine(file.whole.document, ReferGuard(settings.refer_allow), to_datetime(now).date())
     except DocumentError as error:
         return _Checked(None, error.problems)
     broken = broken_expectations(compile_rulebook(examined.rulebook, 0), settings, now)
     return _Checked(examined.rulebook, (*broken, *examined.warnings, *find_notes(examined.rulebook)))
-
-
-def _parse(text: str, file: str) -> Any:
-    """What the file holds. Raises DocumentError for a file that is neither TOML nor JSON."""
-    import tomllib
-
-    from gateway.errors import RequestError
-    from gateway.reading import parse_json
-    from routing_rules import DocumentError
-    from routing_rules.problem import error
-
-    try:
-        return parse_json(text.encode()) if file.endswith(".json") else tomllib.loads(text)
-    except RequestError as mistake:  # what the API would answer
-        detail = mistake.detail
-    except (ValueError, RecursionError) as mistake:
-        detail = f"this is not TOML: {mistake}"
-    raise DocumentError([error("malformed_file", "", detail)])
-
-
-def _lines(text: str, problems: "Sequence[Problem]") -> dict[str, int]:
-    """The line of each problem in a TOML file, by pointer."""
-    from gateway.rulebook.toml_lines import lines_of
-
-    if [problem.code for problem in problems] == ["malformed_file"]:
-        found = _LINE.search(problems[0].detail)
-        return {"": int(found[1])} if found else {}
-    return lines_of(text, {problem.pointer for problem in problems})
-
-
-def _told(problem: "Problem", file: str, line: int | None) -> str:
-    """One line, as compilers write it, so that editors find the place."""
-    place = f"{'stdin' if file == '-' else file}:{f'{line}:' if line else ''}"
-    pointer = f" {problem.pointer}:" if problem.pointer else ""
-    return f"{place} {problem.severity}:{pointer} {problem.detail} [{problem.code}]"
 
 
 def _moves(rulebook: "Rulebook") -> "Sequence[Move]":
@@ -182,33 +148,9 @@ def show(ctx: click.Context, revision: int | None, as_toml: bool, as_json: bool)
     if as_json:
         print_json({"revision": found.number, **found.document})
     elif as_toml:
-        click.echo(_as_toml(found), nl=False)
+        click.echo(toml_text(found.number, found.document), nl=False)
     else:
         _print_rules(found)
-
-
-@command.command()
-@click.argument("file")
-@revision_option
-@click.pass_context
-def export(ctx: click.Context, file: str, revision: int | None) -> None:
-    """Write the published rulebook to FILE.
-
-    As TOML, or as JSON if its name ends so; - is TOML on stdout.
-    """
-    found = _revision(ctx, revision)
-    if file.endswith(".json"):
-        text = json.dumps({"revision": found.number, **found.document}, indent=2, ensure_ascii=False) + "\n"
-    else:
-        text = _as_toml(found)
-    if file == "-":
-        sys.stdout.write(text)
-        return
-    try:
-        Path(file).write_text(text, "utf-8")
-    except OSError as error:
-        raise ConfigurationError(f"{file} cannot be written: {error}") from error
-    say(f"Revision {found.number} is in {file}.")
 
 
 @command.command("log")
@@ -244,14 +186,6 @@ def _revision(ctx: click.Context, number: int | None) -> "Revision":
     if found is None:
         raise GatewayError(f"there is no revision {number}; `gateway rulebook log` lists them")
     return replace(found, document=write_document(read_document(found.document)))
-
-
-def _as_toml(revision: "Revision") -> str:
-    from gateway.rulebook.file_form import nulls, write_toml
-
-    if found := next(nulls(revision.document), None):
-        raise GatewayError(f"TOML has no null, and {found} is one; take --json, or a file whose name ends in .json")
-    return write_toml(revision.document, revision.number)
 
 
 def _print_rules(revision: "Revision") -> None:

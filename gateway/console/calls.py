@@ -20,6 +20,8 @@ from gateway.calls.history import (
     find_plan_of,
 )
 from gateway.calls.lifecycle import State
+from gateway.calls.masking import mask_detail, mask_explanation
+from gateway.calls.reveal import Reveal, check_search
 from gateway.calls.routes import CallsQuery
 from gateway.calls.wanted import Position
 from gateway.clock import to_datetime
@@ -50,10 +52,11 @@ class Search(CallsQuery):
 class CallPages:
     """`/calls`."""
 
-    def __init__(self, *, database: Database, current: Current, hindsight: Hindsight) -> None:
+    def __init__(self, *, database: Database, current: Current, hindsight: Hindsight, reveal: Reveal) -> None:
         self._database = database
         self._current = current
         self._hindsight = hindsight
+        self._reveal = reveal
 
     async def list_calls(self, visit: Visit) -> View | Response:
         """Search calls; the search is the address."""
@@ -61,12 +64,17 @@ class CallPages:
         found: list[RecordedCall] = []
         following: Position | None = None
         if (search := filled.form) is not None:
+            part = search.caller if search.caller and "*" in search.caller else None
+            check_search(visit.request, caller=part, q=search.q, header=search.header)
+            names = [name for name, value in filled.said.items() if value and name not in ("cursor", "reveal")]
+            mask = await self._reveal.mask(visit.request, reveal=search.reveal, of="calls", filters=names)
             position = read_cursor(search.cursor, tuple[Literal["calls"], Place, Place])
             after = Position(*position[1:]) if position else None
             wanted = search.wanted()
             found, following = await self._database.read(
                 lambda connection: find_calls(connection, wanted, limit=search.limit, after=after)
             )
+            found = [mask(call) for call in found]
         filters = {name: value for name, value in filled.said.items() if value and name != "cursor"}
         context = {
             "filled": filled,
@@ -86,11 +94,20 @@ class CallPages:
         compiled = self._current.compiled
         if visit.parameter("again"):
             again = await asyncio.to_thread(explain, compiled.table, call.facts_as_read(), to_datetime(call.decided_at))
+        revealed = visit.parameter("reveal") == "true"
+        mask = await self._reveal.mask(visit.request, reveal=revealed, of=f"call:{call_id}")
+        explanation = await self._hindsight.explain(call)
+        timeline = [(event, _detail(event)) for event in events]
+        if not revealed:
+            explanation = explanation and mask_explanation(explanation, call)
+            again = again and mask_explanation(again, call)
+            timeline = [(event, mask_detail(detail, spare=call.called)) for event, detail in timeline]
         context = {
-            "call": call,
-            "timeline": [(event, _detail(event)) for event in events],
+            "call": mask(call),
+            "revealed": revealed,
+            "timeline": timeline,
             "plan": plan,
-            "explanation": await self._hindsight.explain(call),
+            "explanation": explanation,
             "again": again,
             "current": compiled.number,
         }

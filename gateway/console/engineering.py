@@ -1,6 +1,4 @@
-"""The pages for engineers, and what they need of the gateway besides what every page does."""
-
-from dataclasses import dataclass
+"""The pages for engineers: deliveries, the machinery, and who has access."""
 
 from gateway.access.guard import Guard
 from gateway.access.roles import Permission
@@ -15,43 +13,36 @@ from gateway.database import Database
 from gateway.journal import Journal
 from gateway.settings import Settings
 from gateway.upstream.client import Upstream
+from gateway.webhooks.endpoint_routes import EndpointRoutes
 from gateway.webhooks.keyring import Keyring
 from gateway.webhooks.refusals import Refusals
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Engine:
-    """The running parts that engineers look at."""
-
-    node: str  # the name of this process
-    keyring: Keyring  # the signing secrets and their uses
-    upstream: Upstream
-    refusals: Refusals  # deliveries that were turned away
-
-
 def engineering_pages(
-    engine: Engine,
     *,
     settings: Settings,
     database: Database,
     journal: Journal,
     guard: Guard,
+    keyring: Keyring,
+    upstream: Upstream,
+    refusals: Refusals,
+    node: str,
     clock: Clock,
 ) -> list[Page]:
     """Everything below "Engineering" in the navigation."""
     deliveries = DeliveryPages(
         settings=settings,
         database=database,
-        refusals=engine.refusals,
+        refusals=refusals,
         reveal=Reveal(journal=journal, clock=clock),
     )
     machinery = MachineryPages(
         settings=settings,
         database=database,
         journal=journal,
-        keyring=engine.keyring,
-        upstream=engine.upstream,
-        node=engine.node,
+        endpoints=EndpointRoutes(endpoints=settings.endpoints, keyring=keyring, upstream=upstream, database=database),
+        node=node,
     )
     keys = KeyPages(database=database, journal=journal, guard=guard, clock=clock)
     audit = AuditPages(database=database)

@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 from starlette.responses import Response
 
 from gateway.calls.history import RecordedCall, find_calls
+from gateway.calls.masking import mask_call
 from gateway.calls.statistics import Group, Key, Span, find_groups
 from gateway.calls.stats_contract import stats_of
 from gateway.calls.wanted import Wanted
@@ -58,9 +59,9 @@ class HomePages:
         context = {
             "today": today_of(stats_of("hour", span, groups), span, visit.zone),
             "outcomes": OUTCOMES,
-            "calls": calls,
+            "calls": [mask_call(call) for call in calls],
             "revision": revision,
-            "rules": len(self._current.compiled.rulebook.rules),
+            "rules": len(self._current.revision.rulebook.rules),
             "problems": [problem for problem in problems if problem.severity != "info"],
             "failure": self._current.failure,
             "troubles": await self._troubles(),

@@ -17,10 +17,7 @@ from gateway.reading import Form, Line
 from gateway.settings import Settings
 from gateway.subscribers.routes import shown_notice
 from gateway.subscribers.store import list_notices
-from gateway.upstream.client import Upstream
-from gateway.webhooks.endpoint_routes import show_endpoints
-from gateway.webhooks.keyring import Keyring
-from gateway.webhooks.secret_uses import find_uses
+from gateway.webhooks.endpoint_routes import EndpointRoutes
 
 # Rows on one page.
 SHOWN: Final = 50
@@ -46,15 +43,12 @@ class MachineryPages:
     settings: Settings
     database: Database
     journal: Journal
-    keyring: Keyring
-    upstream: Upstream
+    endpoints: EndpointRoutes
     node: str  # the name of this process
 
     async def list_endpoints(self, visit: Visit) -> View:
         """The sources of webhooks, and their secrets by fingerprint."""
-        stored = await self.database.read(find_uses)
-        shown = show_endpoints(self.settings.endpoints, self.keyring, self.upstream, stored)
-        return View("endpoints.html", {"endpoints": shown})
+        return View("endpoints.html", {"endpoints": await self.endpoints.shown()})
 
     async def list_outbox(self, visit: Visit) -> View:
         """What is still to be sent upstream."""

@@ -35,6 +35,15 @@ NAVIGATION: Final = (
         ),
     ),
     Group(
+        "Routing",
+        (
+            Link("Rules", "/rules", "rules", Permission.READ_RULEBOOK),
+            Link("Overrides", "/overrides", "override", Permission.READ_RULEBOOK),
+            Link("My draft", "/draft", "draft", Permission.PUBLISH),
+            Link("Revisions", "/revisions", "history", Permission.READ_RULEBOOK),
+        ),
+    ),
+    Group(
         "Engineering",
         (
             Link("Deliveries", "/deliveries", "inbox", Permission.READ_ENDPOINTS),

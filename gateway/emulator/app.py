@@ -6,6 +6,7 @@ the bodies and errors that OpenAI's own SDK speaks.
 """
 
 import asyncio
+from email.utils import formatdate
 from hmac import compare_digest
 from typing import Final
 
@@ -116,7 +117,7 @@ async def _outlasts(seconds: float, request: Request) -> bool:
 
 
 def _respond(answer: Answer, arrival: Arrival) -> Response:
-    headers = {"x-request-id": f"req_{arrival.order:032x}"}
+    headers = {"x-request-id": f"req_{arrival.order:032x}", "date": formatdate(arrival.at / 1e6, usegmt=True)}
     if answer.body:
         headers |= _JSON
     if answer.retry_after is not None:

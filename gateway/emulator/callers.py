@@ -83,6 +83,7 @@ _ACCEPTED: Final = _settled("accept", "ended", "accept")  # by the caller, who h
 _CHAT: Final = Talk(moments=(Says(text="Good morning!", after=0.2), HangsUp(after=0.3)))
 _REJECTED: Final = _settled("reject", "rejected", "reject")
 _REFERRED: Final = _settled("refer", "referred", "accept", "refer")
+_PASSED_ON: Final = _settled("accept", "referred", "accept", "refer")
 _FELL_BACK: Final = _settled("accept", "rejected", "reject")
 _GONE: Final = _settled("accept", "gone")
 _IGNORED: Final = Expected(decision="ignore", states=frozenset({"ignored"}), applied=(), untouched=True)
@@ -120,6 +121,7 @@ _DECK: Final = (
     _Part(called=SALES, line=_SALES_LINE, expected=_REJECTED, who="anonymous {} caller", caller=""),
     _Part(called=UNASSIGNED, line="a number that nobody has", expected=_REJECTED),
     _Part(called=RECEPTION, line="the reception", expected=_REFERRED),
+    _Part(called=SALES, line=_SALES_LINE, expected=_PASSED_ON, scenario="transfer-by-model"),
     _Part(called=MUNICH, line="the Munich office", expected=_IGNORED),
     _Part(called=SALES, line=_SALES_LINE, expected=_ACCEPTED, scenario="accept-503-twice"),
     _Part(called=SUPPORT, line=_SUPPORT_LINE, expected=_ACCEPTED, scenario="accept-429"),

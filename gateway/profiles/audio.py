@@ -90,13 +90,16 @@ class CustomVoice(Part):
     """Its id: `voice_…`."""
 
 
+Voice = Annotated[Annotated[Text, TEXT] | Annotated[CustomVoice, TABLE], BY_SHAPE]
+
+
 class Output(Part):
     """What is said."""
 
     format: Format | None = None
     """How the sound is encoded. Not sent on phone calls, where the line negotiates it."""
 
-    voice: Annotated[Annotated[Text, TEXT] | Annotated[CustomVoice, TABLE], BY_SHAPE] | None = None
+    voice: Voice | None = None
     """The voice: `marin` and `cedar` are the best, or a table with the `id` of a voice of your own."""
 
     speed: float | None = Field(None, ge=0.25, le=1.5)

@@ -13,6 +13,7 @@ from gateway.profiles.shutdowns import value_at
 from gateway.profiles.vocabulary import (
     GONE_VOICES,
     LIVE_MODELS,
+    LIVE_VOICES,
     MODELS,
     REASONING_MODELS,
     TRANSCRIPTION_MODELS,
@@ -56,7 +57,8 @@ def _model(profile: Profile) -> Iterator[Problem]:
             "missing_model", "/model", 'the upstream chooses the model; say which: model = "gpt-realtime-2.1"'
         )
     elif isinstance(model, str) and model in LIVE_MODELS:
-        yield warning("live_model", "/model", f"{model!r} is for the Live API only; a Realtime call is refused with it")
+        detail = f"{model!r} is for the Live surface, whose model stands in the table `live`; Realtime refuses it"
+        yield warning("live_model", "/model", detail)
     elif isinstance(model, str) and model and model not in MODELS:
         detail = f"{model!r} is no model that this release knows{near(model, MODELS)}; it is sent all the same"
         yield warning("unknown_model", "/model", detail)
@@ -72,14 +74,17 @@ def _reasoning(profile: Profile) -> Iterator[Problem]:
 
 
 def _voice(profile: Profile) -> Iterator[Problem]:
-    voice = value_at(profile, ("audio", "output", "voice"))
+    yield from _known_voice(profile, ("audio", "output", "voice"), VOICES)
+    yield from _known_voice(profile, ("live", "audio", "output", "voice"), VOICES | LIVE_VOICES)
+
+
+def _known_voice(profile: Profile, path: tuple[str, ...], known: frozenset[str]) -> Iterator[Problem]:
+    voice = value_at(profile, path)
     if isinstance(voice, str) and voice in GONE_VOICES:
-        yield warning(
-            "unknown_voice", "/audio/output/voice", f"{voice!r} was a voice of the beta and is gone; try 'marin'"
-        )
-    elif isinstance(voice, str) and voice and voice not in VOICES:
-        detail = f"{voice!r} is no voice that this release knows{near(voice, VOICES)}; it is sent all the same"
-        yield warning("unknown_voice", "/audio/output/voice", detail)
+        yield warning("unknown_voice", pointer_to(*path), f"{voice!r} was a voice of the beta and is gone; try 'marin'")
+    elif isinstance(voice, str) and voice and voice not in known:
+        detail = f"{voice!r} is no voice that this release knows{near(voice, known)}; it is sent all the same"
+        yield warning("unknown_voice", pointer_to(*path), detail)
 
 
 def _formats(profile: Profile) -> Iterator[Problem]:

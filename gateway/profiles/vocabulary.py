@@ -59,6 +59,12 @@ TRANSCRIPTION_OPTIONS: Final[Mapping[str, frozenset[str]]] = {
 
 VOICES: Final = frozenset({"alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse", "marin", "cedar"})
 
+# Beside them, on the Live surface only (SDK types/live/built_in_voice.py).
+LIVE_VOICES: Final = frozenset(
+    {"beacon", "bossa", "cinder", "delta", "gleam", "meridian", "quartz"}
+    | {"ripple", "shida", "stone", "tempo", "vesper", "willow"}
+)
+
 # Of the first beta; an accept with one of them is refused.
 GONE_VOICES: Final = frozenset({"fable", "onyx", "nova"})
 

@@ -40,7 +40,8 @@ class Document(Answer):
     """`{id, when?, unless?, then, note?, enabled?}`, in the order in which they are tried."""
 
     profiles: dict[str, _Object] = Field(default_factory=dict)
-    """By name: the upstream's session object, and `greeting`, `max_seconds`, `metadata`, `note`."""
+    """By name: the upstream's session object, and the gateway's own `greeting`, `max_seconds`, `silence`, `metadata`,
+    `extends`, `extra`, `live` and `note`; `gateway profiles schema` describes every field."""
 
     calendars: dict[str, _Object] = Field(default_factory=dict)
     """By name: `{zone, open?, closed_on?, holidays?, overrides?}`."""
@@ -53,6 +54,9 @@ class Document(Answer):
 
     expect: list[_Object] = Field(default_factory=list)
     """Calls that must keep going where they go: `{name, call, then?, rule?}`."""
+
+    managed_by: str | None = None
+    """Who edits the rulebook elsewhere, such as `git:acme/routing`; single items are then read-only here."""
 
 
 class RulebookQuery(Form):
@@ -69,7 +73,7 @@ class EditQuery(Form):
     """Why, for the list of revisions."""
 
     force: bool = False
-    """Publish although expectations fail; needs a `reason`. Other mistakes cannot be forced."""
+    """Publish although expectations fail or the rulebook is `managed_by` others; needs a `reason`."""
 
     reason: Line = Field("", max_length=500, validate_default=True)
     """Why it is forced; recorded in the revision."""
@@ -123,6 +127,32 @@ class ProblemPage(Page[ShownProblem]):
     """Warnings, then what is worth knowing."""
 
 
+class ShownMove(Answer):
+    """One rule that would better stand elsewhere."""
+
+    rule: str
+    """Its id."""
+
+    before: str | None
+    """The rule right before which it would stand; null for the end."""
+
+    reason: str
+    """Which rule is in the way of which."""
+
+
+class SuggestedOrder(Answer):
+    """A better order of the rules. It is only suggested, since order is meaning."""
+
+    revision: int
+    """The revision that was looked at."""
+
+    moves: list[ShownMove]
+    """What to move, from the top of the new order to its bottom; the first 200."""
+
+    more: int
+    """Moves that are not told."""
+
+
 def _several(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
@@ -162,7 +192,7 @@ class Question(Form):
     """The body of a webhook, as an object or as its raw text."""
 
     rulebook: _Object | None = None
-    """A draft to ask in place of the current revision; nothing is in use there."""
+    """A draft to ask in place of the current revision; nothing is in use there, and no override stands above it."""
 
     @model_validator(mode="after")
     def _one_description(self) -> Self:
@@ -279,7 +309,7 @@ class Answered(Answer):
     """As in a rule's `then`, with its `kind`."""
 
     rule: str | None
-    """The rule that decides; null for the default."""
+    """The rule that decides, `override:…` for an override; null for the default."""
 
     revision: int | None
     """The revision that was asked; null for a draft."""
@@ -288,7 +318,7 @@ class Answered(Answer):
     """Why it comes to that."""
 
     tried: list[Tried]
-    """The rules tried, in order, the deciding one last."""
+    """The overrides in force, then the rules tried, in order, the deciding one last."""
 
     untried: int
     """Rules before the deciding one that are about other calls, and are not listed."""

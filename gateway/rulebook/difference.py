@@ -25,7 +25,7 @@ class ItemChange:
     """One item that is not as it was."""
 
     kind: ItemKind
-    name: str  # empty for the default and the expectations
+    name: str  # empty for the default, the expectations and `managed_by`
     before: Any = None  # the item's value as it was; None if it was not there
     after: Any = None  # … as it is; None if it is not there
     moved: bool = False  # a rule that has another place
@@ -78,6 +78,8 @@ def _changes(before: Rulebook, after: Rulebook) -> Iterator[ItemChange]:
         yield ItemChange(kind=ItemKind.DEFAULT, name="", before=before.default, after=after.default)
     if before.expect != after.expect:
         yield ItemChange(kind=ItemKind.EXPECT, name="", before=before.expect or None, after=after.expect or None)
+    if before.managed_by != after.managed_by:
+        yield ItemChange(kind=ItemKind.MANAGED_BY, name="", before=before.managed_by, after=after.managed_by)
 
 
 def _named(kind: ItemKind, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[ItemChange]:
@@ -93,7 +95,7 @@ def _rules(before: Sequence[Rule], after: Sequence[Rule]) -> Iterator[ItemChange
     begin, end = _common(before, after)
     was = {rule.id: (position, rule) for position, rule in enumerate(before[begin : len(before) - end])}
     middle = after[begin : len(after) - end]
-    stayed = _longest_ascending([was[rule.id][0] for rule in middle if rule.id in was])
+    stayed = longest_ascending([was[rule.id][0] for rule in middle if rule.id in was])
     behind = after[begin - 1].id if begin else None
     for rule in middle:
         position, old = was.pop(rule.id, (-1, None))
@@ -118,7 +120,7 @@ def _common(before: Sequence[Rule], after: Sequence[Rule]) -> tuple[int, int]:
     return begin, end
 
 
-def _longest_ascending(numbers: Sequence[int]) -> set[int]:
+def longest_ascending(numbers: Sequence[int]) -> set[int]:
     """The longest ascending choice of these distinct numbers (patience sorting)."""
     tops: list[int] = []  # of each length, the least number with which such a choice ends
     below: dict[int, int | None] = {}
@@ -146,6 +148,8 @@ def apply(changes: Sequence[ItemChange], rulebook: Rulebook) -> Rulebook:
             rulebook = replace(rulebook, default=made[0].after)
         elif kind is ItemKind.EXPECT:
             rulebook = replace(rulebook, expect=made[0].after or ())
+        elif kind is ItemKind.MANAGED_BY:
+            rulebook = replace(rulebook, managed_by=made[0].after)
         else:
             section = f"{kind}s"
             rulebook = with_section(rulebook, section, _apply_named(made, getattr(rulebook, section)))
@@ -218,4 +222,5 @@ _WRITERS: dict[ItemKind, Callable[[Any], Any]] = {
     ItemKind.LIST: list,
     ItemKind.DEFAULT: write_decision,
     ItemKind.EXPECT: _write_expect,
+    ItemKind.MANAGED_BY: str,
 }

@@ -29,16 +29,39 @@ _NAMED: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 def write_toml(document: Mapping[str, Any], revision: int) -> str:
     """The file form of a canonical document, which holds no null (see `nulls`)."""
-    lines = [f"# revision {revision}", f"default = {_value(document['default'])}"]
+    lines = [f"# revision {revision}"]
+    if "managed_by" in document:
+        lines.append(f"managed_by = {_value(document['managed_by'])}")
+    lines.append(f"default = {_value(document['default'])}")
     for section in ("profiles", "calendars"):
         for name, members in document[section].items():
-            lines += ["", f"[{section}.{_key(name)}]", *_members(members)]
+            lines += ["", *_table(f"[{section}.{_key(name)}]", members)]
     if document["lists"]:
-        lines += ["", "[lists]", *_members(document["lists"])]
+        lines += ["", *_table("[lists]", document["lists"])]
     for section in ("rules", "expect"):
         for members in document.get(section, ()):
-            lines += ["", f"[[{section}]]", *_members(members)]
+            lines += ["", *_table(f"[[{section}]]", members)]
     return "\n".join(lines) + "\n"
+
+
+def write_table(members: Mapping[str, Any], *path: str) -> str:
+    """One table under a header of these keys, as `write_toml` writes it."""
+    return "\n".join(_table(f"[{'.'.join(map(_key, path))}]", members)) + "\n"
+
+
+def write_element(members: Mapping[str, Any], array: str) -> str:
+    """One element of an array of tables, likewise."""
+    return "\n".join(_table(f"[[{array}]]", members)) + "\n"
+
+
+def write_value(value: Any) -> str:
+    """A value as it stands behind the equals sign."""
+    if isinstance(value, str) and "\n" in value:
+        return _lines(value)
+    written = _value(value)
+    if isinstance(value, list) and len(written) > WIDTH:
+        return "\n".join(["[", *(f"  {_value(item)}," for item in value), "]"])
+    return written
 
 
 def nulls(value: object, pointer: str = "") -> Iterator[str]:
@@ -53,12 +76,10 @@ def nulls(value: object, pointer: str = "") -> Iterator[str]:
             yield from nulls(item, f"{pointer}/{index}")
 
 
-def _members(members: Mapping[str, Any]) -> Iterator[str]:
+def _table(header: str, members: Mapping[str, Any]) -> Iterator[str]:
+    yield header
     for name, value in members.items():
-        written = _lines(value) if isinstance(value, str) and "\n" in value else _value(value)
-        if isinstance(value, list) and len(written) > WIDTH:
-            written = "\n".join(["[", *(f"  {_value(item)}," for item in value), "]"])
-        yield f"{_key(name)} = {written}"
+        yield f"{_key(name)} = {write_value(value)}"
 
 
 def _value(value: Any) -> str:

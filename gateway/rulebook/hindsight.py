@@ -1,4 +1,4 @@
-"""Hindsight: why a call went where it went, by the revision that decided it.
+"""Hindsight: why a call went where it went, by the revision that decided it and the overrides of that moment.
 
 The decision itself is never computed again; this tries the rules of that revision on the facts as they were read, to
 show which were passed over and why. What was in use at the time is not known any more.
@@ -10,6 +10,7 @@ from gateway.calls.history import RecordedCall
 from gateway.clock import to_datetime
 from gateway.database import Database
 from gateway.rulebook.current import Compiled, Current, compile_revision
+from gateway.rulebook.overrides import Overrides, find_state
 from gateway.rulebook.store import Revision, find_revision
 from routing_rules import DocumentError, Explanation, explain
 
@@ -25,10 +26,13 @@ class Hindsight:
     async def explain(self, call: RecordedCall) -> Explanation | None:
         """How the call's revision comes to its decision; None where this release cannot read that revision."""
         compiled = await self._compiled(call.revision)
-        return None if compiled is None else await asyncio.to_thread(_explain, compiled, call)
+        if compiled is None:
+            return None
+        overrides = await self._database.read(find_state, call.overrides, call.decided_at)
+        return await asyncio.to_thread(_explain, compiled.under(overrides), call)
 
     async def _compiled(self, number: int) -> Compiled | None:
-        for compiled in (self._current.compiled, self._past):
+        for compiled in (self._current.revision, self._past):
             if compiled is not None and compiled.number == number:
                 return compiled
         revision = await self._database.read(find_revision, number)
@@ -38,10 +42,10 @@ class Hindsight:
         return None
 
 
-def explain_by(revision: Revision, call: RecordedCall) -> Explanation | None:
-    """The same for one call by a revision at hand."""
+def explain_by(revision: Revision, overrides: Overrides, call: RecordedCall) -> Explanation | None:
+    """The same for one call by a revision and a state of the overrides at hand."""
     compiled = _compile(revision)
-    return None if compiled is None else _explain(compiled, call)
+    return None if compiled is None else _explain(compiled.under(overrides), call)
 
 
 def _explain(compiled: Compiled, call: RecordedCall) -> Explanation:

@@ -27,6 +27,9 @@ class Item(Answer):
     edited: int | None = None
     """The revision that last changed it, which is its ETag; ignored in what is sent."""
 
+    managed_by: str | None = None
+    """Who edits the rulebook elsewhere; only forced edits are taken here. Ignored in what is sent."""
+
 
 class RuleItem(Item):
     """A rule, and where it stands."""
@@ -127,6 +130,7 @@ class SpotForm(Form):
 
     revision: int | None = Field(None, ge=0, lt=2**31)
     edited: int | None = None
+    managed_by: str | None = None
     position: int | None = Field(None, ge=1, lt=2**31)
     before: str | None = None
     after: str | None = None

@@ -19,8 +19,8 @@ from gateway.rulebook.edit import Edit
 from gateway.rulebook.item_store import count_before, find_edited, find_entries, find_item
 from gateway.rulebook.items import ItemKind, Row
 from gateway.rulebook.precondition import MatchError
-from gateway.rulebook.publish import Publisher, Released, StaleBaseError
-from gateway.rulebook.refusals import TOLD, mistakes
+from gateway.rulebook.publish import ManagedError, Publisher, Released, StaleBaseError
+from gateway.rulebook.refusals import TOLD, managed, mistakes
 from gateway.rulebook.store import newest_number
 from routing_rules import DocumentError
 
@@ -37,14 +37,27 @@ class Read(NamedTuple):
     row: Row
     position: int  # of a rule, from 1
     entries: Sequence[bytes]  # of a list, chunk by chunk
+    managed_by: str | None  # who edits the rulebook elsewhere
 
     def shown(self) -> dict[str, Any]:
         """As the API tells it."""
-        head: dict[str, Any] = {"revision": self.revision, "edited": self.row.edited}
+        head = head_of(self.revision, self.row, self.managed_by)
         if self.row.kind == ItemKind.LIST:
             text = b"[%b]" % b",".join(chunk[1:-1] for chunk in self.entries)
             return {**head, "name": self.row.name, "entries": msgspec.Raw(text)}
         return {**head, **shown(self.row, self.position)}
+
+
+def head_of(revision: int, row: Row, managed_by: str | None) -> dict[str, Any]:
+    """What stands before an item's own members."""
+    head: dict[str, Any] = {"revision": revision, "edited": row.edited}
+    return head if managed_by is None else {**head, "managed_by": managed_by}
+
+
+def find_manager(connection: Connection, number: int) -> str | None:
+    """Who edits the rulebook of a revision elsewhere."""
+    row = find_item(connection, number, ItemKind.MANAGED_BY, "")
+    return None if row is None else msgspec.json.decode(row.content, type=str)
 
 
 def shown(row: Row, position: int) -> dict[str, Any]:
@@ -67,7 +80,8 @@ def read_item(connection: Connection, kind: ItemKind, name: str) -> Read | int:
         return number
     position = count_before(connection, number, row.place) + 1 if kind is ItemKind.RULE else 0
     entries = find_entries(connection, number, name) if kind is ItemKind.LIST else ()
-    return Read(number, row, position, [chunk.content for chunk in entries])
+    manager = find_manager(connection, number)
+    return Read(number, row, position, [chunk.content for chunk in entries], manager)
 
 
 class ItemDesk:
@@ -120,6 +134,8 @@ class ItemDesk:
             raise mistakes(error.problems) from None
         except StaleBaseError as error:
             raise stale(error.newest) from None
+        except ManagedError as error:
+            raise managed(error) from None
         except MatchError as error:
             raise await self._mismatch(error) from None
 

@@ -4,7 +4,7 @@
     profile, calendar
                 one row each
     list        one row that tells its length, and its entries in chunks (`entries`), ordered by `place`
-    default, expect
+    default, expect, managed_by
                 one row each, without a name
 
 A list is cut where an entry's checksum says so, not at every so-many entries: an entry put in or taken out changes the
@@ -32,6 +32,7 @@ class ItemKind(StrEnum):
     ENTRIES = "entries"  # some of a list's
     DEFAULT = "default"
     EXPECT = "expect"
+    MANAGED_BY = "managed_by"  # who edits the rulebook, where that is not to be done here
 
 
 SECTIONS: Final = {

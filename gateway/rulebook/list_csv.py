@@ -18,6 +18,11 @@ HEADING: Final = "number"
 _HEADINGS: Final = {HEADING, "numbers", "entry", "entries", "caller", "called", "phone", "telephone"}
 
 
+def is_heading(text: str) -> bool:
+    """Whether the first line of a file of numbers is none, but says that numbers follow."""
+    return text.strip().lower() in _HEADINGS
+
+
 class BadLine(NamedTuple):
     """A line that cannot be read."""
 
@@ -44,7 +49,7 @@ def read_csv(body: bytes) -> tuple[list[str], list[BadLine]]:
 
 def _read_line(line: int, fields: Sequence[str], entries: dict[str, None], bad: list[BadLine]) -> None:
     filled = [field.strip() for field in fields if field.strip()]
-    if not filled or (line == 1 and filled[0].lower() in _HEADINGS):
+    if not filled or (line == 1 and is_heading(filled[0])):
         return
     if len(filled) > 1:
         bad.append(BadLine(line, f"has {len(filled)} fields; write one number in each line"))

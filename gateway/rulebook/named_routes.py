@@ -25,7 +25,7 @@ from gateway.reading import (
 )
 from gateway.rulebook.contract import EditQuery
 from gateway.rulebook.edit import Edit
-from gateway.rulebook.item_desk import FIELDS, REVALIDATED, ItemDesk, shown
+from gateway.rulebook.item_desk import FIELDS, REVALIDATED, ItemDesk, find_manager, head_of, shown
 from gateway.rulebook.item_store import list_items
 from gateway.rulebook.items import ItemKind
 from gateway.rulebook.list_csv import read_csv, write_csv
@@ -33,7 +33,7 @@ from gateway.rulebook.refusals import TOLD, wrong
 from gateway.rulebook.store import newest_number
 
 # What may stand beside the value in what is sent: what was read.
-_SENT_BACK = ("name", "revision", "edited")
+_SENT_BACK = ("name", "revision", "edited", "managed_by")
 
 _CURSORS: Final[Mapping[ItemKind, Any]] = {
     ItemKind.PROFILE: tuple[Literal["profile"], str],
@@ -154,5 +154,6 @@ def _page(connection: Connection, kind: ItemKind, limit: int, after: str | None)
     number = newest_number(connection)
     rows = list_items(connection, number, kind, limit=limit + 1, after=after)
     page = rows[:limit]
-    items = [{"revision": number, "edited": row.edited, **shown(row, 0)} for row in page]
+    manager = find_manager(connection, number)
+    items = [{**head_of(number, row, manager), **shown(row, 0)} for row in page]
     return {"items": items, "next": write_cursor((kind, page[-1].name)) if len(rows) > limit else None}

@@ -35,12 +35,13 @@ from gateway.rulebook.examination import (
     problems_of,
 )
 from gateway.rulebook.expectations import broken_expectations
+from gateway.rulebook.items import ItemKind
 from gateway.rulebook.precondition import check_matches
 from gateway.rulebook.row_plan import plan_anew, plan_rows
 from gateway.rulebook.store import Publication, Signed, find_revision, newest_number
 from gateway.settings import Settings
 from gateway.switching import switching_often
-from routing_rules import DocumentError, Problem, Rulebook, find_notes, read_document
+from routing_rules import DocumentError, Problem, Rulebook, find_notes, missing_from, read_document
 
 # How often an edit is made again because another node was faster.
 TRIES: Final = 5
@@ -54,6 +55,14 @@ class StaleBaseError(GatewayError):
     def __init__(self, newest: int) -> None:
         super().__init__(f"the current revision is {newest}")
         self.newest = newest
+
+
+class ManagedError(GatewayError):
+    """The rulebook is edited elsewhere, and nobody said why it should be changed here."""
+
+    def __init__(self, managed_by: str) -> None:
+        super().__init__(f"the rulebook is managed by {managed_by}; change it there, or force the change for a reason")
+        self.managed_by = managed_by
 
 
 class Released(NamedTuple):
@@ -94,7 +103,7 @@ class Publisher:
 
     async def problems(self) -> tuple[int, tuple[Problem, ...]]:
         """The number of the revision in force, and its problems and notes as they stand today."""
-        compiled, now = self._current.compiled, self._clock.now()
+        compiled, now = self._current.revision, self._clock.now()
         today = to_datetime(now).date()
         if self._known is None or self._known[0] is not compiled or self._known[1] != today:
             self._known = (compiled, today, await asyncio.to_thread(self._doubts, compiled, now))
@@ -115,13 +124,16 @@ class Publisher:
         """Publish a document that was made from revision `base`; its number and its warnings.
 
         Raises DocumentError with every error (BrokenExpectations if there are no others), StaleBaseError when `base` is
-        not the current revision any more, and DatabaseUnavailable, upon which it may have been published or not.
+        not the current revision any more, ManagedError for a document that takes the rulebook from who manages it, and
+        DatabaseUnavailable, upon which it may have been published or not.
         """
         examined = await self._examine(document)
         del document  # 100 MB for 100,000 rules, which its owner should not keep either
         async with self._turn:
             with switching_often():
                 before = await self._before(base)
+                if before is not None and before.managed_by not in (None, examined.rulebook.managed_by):
+                    _demand_force(before, signed)
                 changes = await asyncio.to_thread(difference, before, examined.rulebook) if before else None
                 return await self._release(base, examined, changes, signed)
 
@@ -139,7 +151,7 @@ class Publisher:
         """Publish edits of the current revision as one revision; its number, and the warnings about them.
 
         With `base` that must be the current revision; without, each edit's own condition must hold. Raises
-        DocumentError with every error, StaleBaseError, MatchError, and DatabaseUnavailable.
+        DocumentError with every error, StaleBaseError, MatchError, ManagedError, and DatabaseUnavailable.
         """
         async with self._turn:
             for _ in range(TRIES):
@@ -162,6 +174,7 @@ class Publisher:
     async def _release_edits(self, newest: int, edits: Sequence[Edit], signed: Signed) -> Released:
         """Release the newest revision with the edits made, unless all is as it is wanted already."""
         rulebook = await self._rulebook(newest)
+        _demand_force(rulebook, signed)
         today = to_datetime(self._clock.now()).date()
         examined = await asyncio.to_thread(examine_edits, rulebook, edits, self._refer_guard, today)
         changes = await asyncio.to_thread(difference, rulebook, examined.rulebook)
@@ -169,9 +182,10 @@ class Publisher:
             return Released(newest, examined.warnings)
         try:
             return await self._release(newest, examined, changes, signed)
-        except BrokenExpectations as error:
-            # All edits together broke it, and the expectation is not part of what was sent.
-            raise BrokenExpectations([replace(problem, pointer="") for problem in error.problems]) from None
+        except DocumentError as error:
+            # All edits together broke an expectation, or took what an override needs, which are not part of what was
+            # sent.
+            raise type(error)([replace(problem, pointer="") for problem in error.problems]) from None
 
     async def _rulebook(self, number: int) -> Rulebook:
         """The rulebook of the newest revision. Raises DocumentError if this release cannot read it."""
@@ -196,7 +210,7 @@ class Publisher:
             writing = await self._database.read(plan_rows, base + 1, rulebook, changes)
         publication = Publication(
             number=base + 1,
-            signed=signed if tried.broken else replace(signed, forced_for=None),
+            signed=signed if tried.broken or _is_owned(rulebook, changes) else replace(signed, forced_for=None),
             created_at=now,
             counts={} if changes is None else counts(changes),
             writing=writing,
@@ -219,7 +233,13 @@ class Publisher:
             return None
 
     def _try(self, rulebook: Rulebook, number: int, now: int, force: bool) -> Tried:
-        """Compile a rulebook and try its expectations. Raises BrokenExpectations unless forced."""
+        """Compile a rulebook and try its expectations.
+
+        Raises DocumentError if it lacks what an override in force needs, and BrokenExpectations unless forced.
+        """
+        live = self._current.overrides.at(now).readable()
+        if needed := missing_from(rulebook, [override.rule for override in live]):
+            raise DocumentError(needed)
         with uncollected():
             like = self._current.compiled.table
             compiled = compile_rulebook(rulebook, number, years_around(now), like)
@@ -227,6 +247,17 @@ class Publisher:
             if broken and not force:
                 raise BrokenExpectations(broken)
             return Tried(compiled, tuple(map(admitted, broken)))
+
+
+def _demand_force(rulebook: Rulebook, signed: Signed) -> None:
+    """Refuse a change of a rulebook that is managed elsewhere, unless somebody says why."""
+    if rulebook.managed_by is not None and signed.forced_for is None:
+        raise ManagedError(rulebook.managed_by)
+
+
+def _is_owned(rulebook: Rulebook, changes: Sequence[ItemChange] | None) -> bool:
+    """Whether the rulebook is, or until now was, managed elsewhere."""
+    return rulebook.managed_by is not None or any(change.kind is ItemKind.MANAGED_BY for change in changes or ())
 
 
 def _read(document: Mapping[str, Any]) -> Rulebook:

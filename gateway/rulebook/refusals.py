@@ -6,6 +6,7 @@ from typing import Final
 from gateway.errors import RequestError
 from gateway.problem_details import Kind
 from gateway.rulebook.expectations import FORCEABLE
+from gateway.rulebook.publish import ManagedError
 from routing_rules import Problem
 
 # Mistakes told at once: more than anybody mends in one go, and an answer of a megabyte at most.
@@ -15,6 +16,11 @@ TOLD: Final = 1_000
 def wrong(pointer: str, detail: str) -> RequestError:
     """The refusal of one field."""
     return Kind.INVALID.error(f"{pointer[1:]}: {detail}", errors=[{"pointer": pointer, "detail": detail}])
+
+
+def managed(error: ManagedError) -> RequestError:
+    """The refusal of a change that is not made where the rulebook is managed."""
+    return Kind.MANAGED.error(f"{error}: force=true and a reason", managed_by=error.managed_by)
 
 
 def mistakes(problems: Sequence[Problem], root: str = "") -> RequestError:

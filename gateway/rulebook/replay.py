@@ -5,6 +5,9 @@ and not from its row, which follows what became of the call (a fallback, the sec
 the same if the caller cannot tell them apart by where the call goes: kind, profile, status and targets. What a profile
 says, a rule's own instructions and what to do if the upstream refuses are not compared.
 
+An override stands above every rulebook: what one decided, no other rulebook would have changed. What rules decided is
+decided again by rules alone.
+
 How many calls were live at the time is not known any more, so nothing is in use here: `active_below` and `rate_below`
 hold. A change that came about in this way says so.
 
@@ -28,7 +31,7 @@ from gateway.rulebook.current import Compiled, Current, compile_revision
 from gateway.rulebook.examination import ReferGuard
 from gateway.rulebook.store import find_revision
 from gateway.rulebook.trial import compile_draft
-from routing_rules import Accept, Decision, Ignore, Refer, Reject, Verdict, decide
+from routing_rules import Accept, Decision, Ignore, Reason, Refer, Reject, Verdict, decide
 
 # Calls checked in one go: some 4 ms. A replay of 100,000 then takes 4.4 s beside an idle event loop, which it delays by
 # 1.4 ms at the 99th percentile; with 1,000 at a time it would be 3.5 s and 20 ms.
@@ -79,7 +82,7 @@ class Replay:
         """
         if draft is not None:
             return await asyncio.to_thread(compile_draft, draft, self._refer_guard)
-        current = self._current.compiled
+        current = self._current.revision
         if revision is None or revision == current.number:
             return current
         found = await self._database.read(find_revision, revision)
@@ -117,6 +120,8 @@ class _Judge:
             self._planned |= {digest: planned_decision(document) for digest, document in plans.items()}
 
     def _change(self, call: RecordedCall) -> Change | None:
+        if call.reason == Reason.OVERRIDE:
+            return None
         usage = _Idle()
         verdict = decide(self._table, call.facts_as_read(), to_datetime(call.decided_at), usage)
         was, now = self._planned[call.plan], bare(verdict.decision)

@@ -62,11 +62,11 @@ class ShownField(Answer):
 class ShownChange(Answer):
     """One item that is not as it was."""
 
-    kind: Literal["rule", "profile", "calendar", "list", "default", "expect"]
+    kind: Literal["rule", "profile", "calendar", "list", "default", "expect", "managed_by"]
     """What it is."""
 
     name: str
-    """The rule's id, or the item's name; empty for the default and the expectations."""
+    """The rule's id, or the item's name; empty for the default, the expectations and `managed_by`."""
 
     change: Sort
     """What became of it."""

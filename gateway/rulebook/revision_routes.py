@@ -17,8 +17,8 @@ from gateway.problem_details import Kind
 from gateway.rulebook.contract import EditQuery, Publication, ShownProblem
 from gateway.rulebook.difference import counts, difference
 from gateway.rulebook.history import find_changes
-from gateway.rulebook.publish import Publisher, StaleBaseError
-from gateway.rulebook.refusals import TOLD, mistakes
+from gateway.rulebook.publish import ManagedError, Publisher, StaleBaseError
+from gateway.rulebook.refusals import TOLD, managed, mistakes
 from gateway.rulebook.revision_contract import (
     MOST_CHANGES,
     Counts,
@@ -76,6 +76,8 @@ class RevisionRoutes:
             raise mistakes(error.problems) from None
         except StaleBaseError as error:
             raise stale(error.newest) from None
+        except ManagedError as error:
+            raise managed(error) from None
         problems = [ShownProblem.model_validate(problem) for problem in released.warnings[:TOLD]]
         published = Publication(revision=released.number, problems=problems)
         return answer(published, headers={"etag": etag(released.number)})

@@ -6,6 +6,7 @@ from contextlib import aclosing
 from typing import Any, Final, Literal
 
 import msgspec
+from sqlalchemy import Connection
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
@@ -24,18 +25,24 @@ from gateway.rulebook.contract import (
     PublishQuery,
     Question,
     RulebookQuery,
+    ShownMove,
     ShownProblem,
+    SuggestedOrder,
     answered_of,
 )
 from gateway.rulebook.current import Current
 from gateway.rulebook.file_form import nulls, write_toml
-from gateway.rulebook.publish import Publisher, StaleBaseError
-from gateway.rulebook.refusals import TOLD, mistakes, wrong
+from gateway.rulebook.publish import ManagedError, Publisher, StaleBaseError
+from gateway.rulebook.refusals import TOLD, managed, mistakes, wrong
 from gateway.rulebook.replay import Replay
 from gateway.rulebook.replay_contract import KEPT, Replayed, ReplayQuestion, ShownChange, change_of
 from gateway.rulebook.store import find_text, newest_number
 from gateway.rulebook.trial import ReadEvent, Trial
-from routing_rules import DocumentError
+from routing_rules import DocumentError, read_document
+from routing_rules.order import suggest_order
+
+# Moves that are suggested at once: after these one asks again.
+MOST_MOVES: Final = 200
 
 # What keeps an answer out of caches that are shared, and lets a client ask whether its own is still right.
 _REVALIDATED: Final = {"cache-control": "private, no-cache", "vary": "accept, authorization"}
@@ -104,6 +111,8 @@ class RulebookRoutes:
             raise mistakes(error.problems) from None
         except StaleBaseError as error:
             raise stale(error.newest) from None
+        except ManagedError as error:
+            raise managed(error) from None
         problems = [ShownProblem.model_validate(problem) for problem in warnings[:TOLD]]
         return answer(Publication(revision=number, problems=problems), headers={"etag": etag(number)})
 
@@ -118,6 +127,13 @@ class RulebookRoutes:
         following = write_cursor(("problems", revision, end)) if end < len(problems) else None
         items = [ShownProblem.model_validate(problem) for problem in problems[begin:end]]
         return answer(ProblemPage(items=items, next=following))
+
+    async def suggest_order(self, request: Request) -> Response:
+        """Suggest which rules should stand elsewhere, so that none hides a more specific one.
+
+        Nothing is moved. In the order that is suggested the calls of no rule but the moved ones go elsewhere.
+        """
+        return answer(await self._database.read(_suggested))
 
     async def decide(self, request: Request, body: Question) -> Response:
         """Say what would happen to a call, and why.
@@ -171,6 +187,19 @@ class RulebookRoutes:
                 items += [change_of(change, masked=True) for change in one.changes[: KEPT - len(items)]]
         revision = None if draft is not None else compiled.number
         return answer(Replayed(revision=revision, checked=checked, changed=changed, complete=not more, items=items))
+
+
+def _suggested(connection: Connection) -> SuggestedOrder:
+    """Raises RequestError (422) for a revision that this release cannot read."""
+    number = newest_number(connection)
+    text = find_text(connection, number)
+    with uncollected():
+        try:
+            moves = suggest_order(read_document(msgspec.json.decode(text or b"{}")))
+        except DocumentError as error:
+            raise Kind.INVALID.error(f"the revision cannot be read by this release: {error}") from None
+    told = [ShownMove.model_validate(move) for move in moves[:MOST_MOVES]]
+    return SuggestedOrder(revision=number, moves=told, more=len(moves) - len(told))
 
 
 async def _read_document(request: Request, media: str) -> Any:

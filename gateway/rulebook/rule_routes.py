@@ -15,7 +15,7 @@ from gateway.reading import JSON, PageQuery, content_type, invalid, mistakes, pa
 from gateway.rulebook.contract import EditQuery
 from gateway.rulebook.edit import Edit, Spot
 from gateway.rulebook.item_contract import Changes, SpotForm
-from gateway.rulebook.item_desk import ItemDesk, shown
+from gateway.rulebook.item_desk import ItemDesk, find_manager, head_of, shown
 from gateway.rulebook.item_store import count_before, find_item, list_rules
 from gateway.rulebook.items import ItemKind
 from gateway.rulebook.refusals import wrong
@@ -101,9 +101,9 @@ def _page(connection: Connection, limit: int, after: int | None) -> dict[str, An
     rows = list_rules(connection, number, limit=limit + 1, after=after)
     page = rows[:limit]
     before = count_before(connection, number, page[0].place) if page else 0
+    manager = find_manager(connection, number)
     items = [
-        {"revision": number, "edited": row.edited, **shown(row, position)}
-        for position, row in enumerate(page, start=before + 1)
+        {**head_of(number, row, manager), **shown(row, position)} for position, row in enumerate(page, start=before + 1)
     ]
     return {"items": items, "next": write_cursor(("rules", page[-1].place)) if len(rows) > limit else None}
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 # The order matters: three quotes before one. A dot stands alone: a number with one is three words, no matter.
-_TOKEN: Final = re.compile(
+TOKEN: Final = re.compile(
     r"""
       "{3} (?:[^\\]|\\.)*? "{3,5}   | '{3} .*? '{3,5}    # texts of several lines
     | " (?:[^"\\\n]|\\.)* "         | ' [^'\n]* '        # texts of one
@@ -111,7 +111,7 @@ class _Walk:
         while self._token.text != end:
             part = self._step().text
             if part != ".":
-                yield _bare(part)
+                yield bare(part)
 
     def _pair(self, table: _Wanted | None) -> None:
         line = self._token.line
@@ -166,7 +166,7 @@ def _go(place: _Wanted | None, step: str, line: int) -> _Wanted | None:
     return member
 
 
-def _bare(key: str) -> str:
+def bare(key: str) -> str:
     """A key without its quotes."""
     if key[0] not in "\"'":
         return key
@@ -177,7 +177,7 @@ def _bare(key: str) -> str:
 def _tokens(text: str) -> Iterator[_Token]:
     """Everything but blanks and comments, and an empty token at the end."""
     line = 1
-    for match in _TOKEN.finditer(text):
+    for match in TOKEN.finditer(text):
         found = match[0]
         if found[0] not in " \t\r#":
             yield _Token(found, line)

@@ -1,4 +1,4 @@
-"""Noticing what others publish: other nodes on PostgreSQL, command lines on SQLite.
+"""Noticing what others publish and override: other nodes on PostgreSQL, command lines on SQLite.
 
 On PostgreSQL a publish notifies every node at once. That is only a hint, and may be lost: the newest revision's number
 is asked for again and again anyway, which costs some fifty microseconds on a reading connection. (SQLite's `PRAGMA
@@ -11,12 +11,14 @@ import asyncio
 from typing import Final
 
 import structlog
+from sqlalchemy import Connection
 
 from gateway.clock import Clock
 from gateway.database import Database
 from gateway.errors import DatabaseUnavailable
 from gateway.notifications import listen
 from gateway.rulebook.current import Compiled, Current, compile_revision, years_around
+from gateway.rulebook.overrides import find_live, newest_change
 from gateway.rulebook.store import CHANNEL, Revision, find_revision, newest_number
 
 # Seconds between two looks where nothing is heard: an admin who publishes elsewhere and then dials must find the new
@@ -26,8 +28,13 @@ PAUSE: Final = 0.5
 log = structlog.get_logger(__name__)
 
 
+def _newest(connection: Connection) -> tuple[int, int]:
+    """The numbers of the newest revision and of the last change of the overrides."""
+    return newest_number(connection), newest_change(connection)
+
+
 class Watch:
-    """Keeps `current` at the newest revision of the database."""
+    """Keeps `current` at the newest revision and the newest overrides of the database."""
 
     def __init__(self, *, database: Database, current: Current, clock: Clock) -> None:
         self._database = database
@@ -59,9 +66,10 @@ class Watch:
             pass
 
     async def look(self) -> None:
-        """Put the newest revision in force if it is not. Raises DatabaseUnavailable."""
-        newest = await self._database.read(newest_number)
-        if newest <= max(self._current.compiled.number, self._unreadable):
+        """Put the newest revision and overrides in force if they are not. Raises DatabaseUnavailable."""
+        newest, change = await self._database.read(_newest)
+        await self._look_at_overrides(change)
+        if newest <= max(self._current.revision.number, self._unreadable):
             return
         revision = await self._database.read(find_revision)
         if revision is None:
@@ -74,6 +82,17 @@ class Watch:
         else:
             self._current.swap(compiled)
             log.info("revision in force", revision=revision.number, author=revision.author)
+
+    async def _look_at_overrides(self, change: int) -> None:
+        """Put the overrides in force as of their last change, and forget those that have expired."""
+        now, known = self._clock.now(), self._current.overrides
+        if change > known.number:
+            overrides = await self._database.read(find_live, now)
+            self._current.override(overrides)
+            log.info("overrides in force", change=overrides.number, overrides=[one.id for one in overrides.live])
+        elif (still := known.at(now)) != known:
+            self._current.override(still)
+            log.info("overrides expired", overrides=[one.id for one in known.live if one not in still.live])
 
     def _compile(self, revision: Revision) -> Compiled | str:
         """The compiled revision, or why it cannot be."""

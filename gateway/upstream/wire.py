@@ -11,6 +11,7 @@ alone.
 
 import re
 from collections.abc import Mapping
+from datetime import date
 from enum import StrEnum
 from typing import Any, Final
 
@@ -252,6 +253,30 @@ def read_client_secret(body: bytes) -> ClientSecret:
         return _secret_decoder.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise PayloadError("the upstream's reply is not an ephemeral key of the published shape") from None
+
+
+MODELS: Final = "/models"
+
+
+class _Model(msgspec.Struct, frozen=True, gc=False):
+    id: str
+    shutdown_date: str | None = None
+
+
+class _Models(msgspec.Struct, frozen=True, gc=False):
+    data: list[_Model]
+
+
+_models_decoder: Final = msgspec.json.Decoder(_Models)
+
+
+def read_models(body: bytes) -> dict[str, date | None]:
+    """The models that a key may use, each with the day of its announced shutdown. Raises PayloadError."""
+    try:
+        listed = _models_decoder.decode(body).data
+        return {model.id: date.fromisoformat(model.shutdown_date) if model.shutdown_date else None for model in listed}
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError):
+        raise PayloadError("the upstream's reply is not a list of models of the published shape") from None
 
 
 class _Error(msgspec.Struct, frozen=True, gc=False):

@@ -81,34 +81,31 @@ class EndpointRoutes:
 
         While a secret is rotated both are listed. The old one can be taken away once it is no longer used.
         """
+        return answer(EndpointPage(items=await self.shown()))
+
+    async def shown(self) -> list[ShownEndpoint]:
+        """All endpoints as they stand now."""
         stored = await self._database.read(find_uses)
-        return answer(EndpointPage(items=show_endpoints(self._endpoints, self._keyring, self._upstream, stored)))
+        secrets: dict[str, list[ShownSecret]] = {}
+        for use in self._keyring.uses():
+            latest = max(use.at, stored.get((use.endpoint, use.fingerprint), 0))
+            secrets.setdefault(use.endpoint, []).append(
+                ShownSecret(fingerprint=use.fingerprint, last_used_at=latest or None)
+            )
+        return [self._show(one, secrets) for one in self._endpoints.values()]
 
-
-def show_endpoints(
-    endpoints: Mapping[str, Endpoint], keyring: Keyring, upstream: Upstream, stored: Mapping[tuple[str, str], int]
-) -> list[ShownEndpoint]:
-    """All endpoints; `stored` are the uses of secrets that the database knows."""
-    secrets: dict[str, list[ShownSecret]] = {}
-    for use in keyring.uses():
-        latest = max(use.at, stored.get((use.endpoint, use.fingerprint), 0))
-        shown = ShownSecret(fingerprint=use.fingerprint, last_used_at=latest or None)
-        secrets.setdefault(use.endpoint, []).append(shown)
-    return [_show(endpoint, secrets.get(endpoint.name, []), upstream) for endpoint in endpoints.values()]
-
-
-def _show(endpoint: Endpoint, secrets: list[ShownSecret], upstream: Upstream) -> ShownEndpoint:
-    name = endpoint.name
-    return ShownEndpoint(
-        name=name,
-        webhook=f"/webhooks/{name}",
-        base_url=endpoint.base_url,
-        surface=endpoint.surface,
-        auth=endpoint.auth,
-        api_key=upstream.key_fingerprint(name),
-        secrets=secrets,
-        upstream_timeout=endpoint.upstream_timeout,
-        max_in_flight=endpoint.max_in_flight,
-        in_flight=upstream.in_flight(name),
-        missing=missing_of(endpoint),
-    )
+    def _show(self, endpoint: Endpoint, secrets: Mapping[str, list[ShownSecret]]) -> ShownEndpoint:
+        name = endpoint.name
+        return ShownEndpoint(
+            name=name,
+            webhook=f"/webhooks/{name}",
+            base_url=endpoint.base_url,
+            surface=endpoint.surface,
+            auth=endpoint.auth,
+            api_key=self._upstream.key_fingerprint(name),
+            secrets=secrets.get(name, []),
+            upstream_timeout=endpoint.upstream_timeout,
+            max_in_flight=endpoint.max_in_flight,
+            in_flight=self._upstream.in_flight(name),
+            missing=missing_of(endpoint),
+        )

@@ -139,6 +139,7 @@ class Intake:
             event=event,
             read=read,
             revision=compiled.number,
+            overrides=compiled.overrides,
             verdict=verdict,
             planned=self._plans.plan(compiled, verdict, read.facts, now, event.surface),
             seconds_left=seconds_left,

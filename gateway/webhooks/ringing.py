@@ -34,6 +34,7 @@ class Ringing:
     event: IncomingCall
     read: ReadCall
     revision: int
+    overrides: int  # the state of them
     verdict: Verdict
     planned: Planned
     seconds_left: float  # until it is useless to act; negative for a call that is announced too late
@@ -116,6 +117,7 @@ class Ringing:
             "decided_at": at,
             "ended_at": None if self.birth is Event.ARRIVED else at,
             "plan": self.planned.digest,
+            "overrides": self.overrides,
         }
 
     def _facts(self) -> bytes:

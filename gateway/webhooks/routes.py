@@ -92,14 +92,13 @@ class WebhookDoor:
     def _note(self, scope: Scope, endpoint: str, status: int, why: str) -> None:
         """Remember a refusal, for those who wonder where their deliveries are."""
         peer = scope.get("client")
-        address = peer[0] if peer else None
         refusal = refusal_of(
             at=self._clock.now(),
             endpoint=endpoint,
             status=status,
             why=why,
             headers=scope["headers"],
-            address=address,
+            address=peer[0] if peer else None,
         )
         self._refusals.note(refusal)
 

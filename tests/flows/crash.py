@@ -1,10 +1,18 @@
 """Kill the gateway under load, again and again, and prove that nothing was lost, doubled or contradicted.
 
     python -m tests.flows.crash --kills 200 --rate 200
+    python -m tests.flows.crash --kills 100 --rate 50 --live         with calls that talk, transfer and hang up
+    python -m tests.flows.crash --kills 100 --rate 50 --live --nodes 2 --database postgresql://…
+    python -m tests.flows.crash --kills 5 --rate 20 --live --nodes 2 --pause 20 --database postgresql://…
 
 One process plays the upstream and the callers; the gateway is a process of its own that is killed with SIGKILL at
 random moments. What must hold (RELIABILITY section 4, E1): every acknowledged delivery is in the database, no call is
 decided in two ways, no refer is sent twice, and every call settles within 30 s of the last restart.
+
+With `--live` callers also talk and hang up, models transfer them, and transfers are swallowed; then every call must
+settle *truthfully*: as what the upstream knows that it is (`tests.flows.truth`). With `--nodes` two gateways share a
+PostgreSQL database and are killed in turn (E2), or with `--pause` stopped for so many seconds, so that the other takes
+over, and let go on (E9).
 """
 
 import argparse
@@ -16,7 +24,9 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
@@ -27,11 +37,13 @@ from gateway.calls.lifecycle import TERMINAL, State
 from gateway.database import Database
 from gateway.emulator.callers import BILLING, DEMO_RULEBOOK, MUNICH, RECEPTION, SALES, SUPPORT, UNASSIGNED
 from gateway.emulator.dialer import Dialer
-from gateway.emulator.faults import Chaos
+from gateway.emulator.faults import Chaos, Command, Trouble, empty_promise
 from gateway.emulator.invite import Invite, Trunk, new_call_id
+from gateway.emulator.scenarios import CATALOGUE, PLAIN
 from gateway.emulator.server import EmulatorServer
 from gateway.emulator.upstream import EmulatedUpstream
 from gateway.tables import calls
+from tests.flows.truth import lie
 
 SECRET = "whsec_dGhlIHNlY3JldCBvZiB0aGUgY3Jhc2ggdGVzdA=="
 SETTLED = frozenset(TERMINAL) | {State.ACCEPTED}
@@ -47,6 +59,7 @@ class Report:
     lost: list[str] = field(default_factory=list)  # acknowledged, but not in the database
     violations: tuple[str, ...] = ()  # requests that should not have been made
     unsettled: list[str] = field(default_factory=list)
+    lies: list[str] = field(default_factory=list)  # settled as what the upstream knows that they are not
     settled_after: float = 0.0  # seconds after the last restart
     slowest_start: float = 0.0  # seconds from exec to ready
     states: Counter[str] = field(default_factory=Counter)
@@ -58,13 +71,15 @@ class Report:
             *(f"lost: {call}" for call in self.lost),
             *(f"forbidden: {violation}" for violation in self.violations),
             *(f"not settled: {call}" for call in self.unsettled),
+            *(f"not true: {call}" for call in self.lies),
         ]
 
     def __str__(self) -> str:
         states = ", ".join(f"{count} {state}" for state, count in sorted(self.states.items()))
         return (
             f"{self.kills} kills, {self.acknowledged} calls acknowledged, {len(self.lost)} lost, "
-            f"{len(self.violations)} forbidden requests of {self.requests}, {len(self.unsettled)} unsettled; "
+            f"{len(self.violations)} forbidden requests of {self.requests}, {len(self.unsettled)} unsettled, "
+            f"{len(self.lies)} untrue; "
             f"all settled {self.settled_after:.1f} s after the last restart, "
             f"slowest restart {self.slowest_start:.2f} s\n{states}"
         )
@@ -114,6 +129,14 @@ class Victim:
             await asyncio.sleep(0.02)
         raise RuntimeError(f"the gateway did not become ready; its log:\n{self._log.read_text()[-3000:]}")
 
+    async def pause(self, seconds: float) -> None:
+        """Let it stand still, as a virtual machine that is being moved, and go on."""
+        os.kill(self.pid, signal.SIGSTOP)
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            os.kill(self.pid, signal.SIGCONT)
+
     async def kill(self) -> None:
         assert self._process is not None
         self._process.kill()
@@ -129,44 +152,92 @@ class Victim:
                 raise
 
 
-async def crash_loop(database_url: str, directory: Path, *, kills: int, rate: float, seed: int = 1) -> Report:
-    """Kill a gateway `kills` times while `rate` calls a second ring."""
+async def crash_loop(
+    database_url: str,
+    directory: Path,
+    *,
+    kills: int,
+    rate: float,
+    seed: int = 1,
+    live: bool = False,
+    nodes: int = 1,
+    pause: float | None = None,
+) -> Report:
+    """Kill gateways `kills` times in turn, or let them stand still, while `rate` calls a second ring."""
     random = Random(seed)
     report = Report(kills=kills)
     upstream = EmulatedUpstream(chaos=Chaos(rate=0.1, seed=seed))
+    acknowledged: set[str] = set()
     async with EmulatorServer(upstream) as emulator, httpx.AsyncClient(trust_env=False) as client:
-        victim = Victim(database_url, emulator.base_url, directory)
+        victims = [Victim(database_url, emulator.base_url, directory) for _ in range(nodes)]
         try:
-            report.slowest_start = await victim.start(client)
-            await _publish(client, victim)
-            async with Dialer(upstream, url=f"{victim.url}/webhooks/openai", secret=SECRET) as dialer:
-                ringing = asyncio.create_task(_ring(dialer, random, rate))
-                for _ in range(kills):
+            for victim in victims:
+                report.slowest_start = max(report.slowest_start, await victim.start(client))
+            await publish(client, victims[0])
+            async with AsyncExitStack() as stack:
+                dialers = [
+                    await stack.enter_async_context(
+                        Dialer(upstream, url=f"{victim.url}/webhooks/openai", secret=SECRET)
+                    )
+                    for victim in victims
+                ]
+                ringing = asyncio.create_task(_ring(dialers, random, rate, live=live))
+                for turn in range(kills):
+                    victim = victims[turn % nodes]
                     await asyncio.sleep(random.uniform(0.1, 0.6))  # the moment of the kill is what varies
+                    if pause is not None:
+                        await victim.pause(pause)
+                        continue
                     await victim.kill()
                     report.slowest_start = max(report.slowest_start, await victim.start(client))
                 last_start = time.monotonic()
                 ringing.cancel()
                 acknowledged = await ringing
                 report.acknowledged = len(acknowledged)
-                states = await _until_settled(database_url, last_start + 30)
+                states = await _until_settled(database_url, last_start + 30, upstream if live else None)
                 report.settled_after = time.monotonic() - last_start
         finally:
-            await victim.stop()
+            await asyncio.gather(*(victim.stop() for victim in victims))
     report.lost = sorted(acknowledged - states.keys())
     report.unsettled = sorted(f"{call} is {state}" for call, state in states.items() if state not in SETTLED)
+    if live:
+        report.lies = _lies(upstream, states)
     report.states = Counter(states.values())
     report.violations = upstream.record.violations()
     report.requests = len(upstream.record)
     return report
 
 
-async def _ring(dialer: Dialer, random: Random, rate: float) -> set[str]:
+# What live callers go through, by the line that they ring; those of the other lines only stay on the line.
+_SWALLOWED = replace(PLAIN, name="swallowed", troubles=(Trouble(command=Command.REFER, fault=empty_promise()),))
+_SCENARIOS = {
+    SALES: (
+        PLAIN,
+        CATALOGUE["talk"],
+        CATALOGUE["transfer-by-model"],
+        CATALOGUE["presses-0"],
+        CATALOGUE["abandoned"],
+        CATALOGUE["sideband-drops"],
+    ),
+    RECEPTION: (PLAIN, _SWALLOWED),
+}
+
+
+def _lies(upstream: EmulatedUpstream, states: Mapping[str, str]) -> list[str]:
+    return sorted(
+        f"{call_id}: {why}"
+        for call_id, state in states.items()
+        if call_id in upstream.calls and (why := lie(upstream.calls[call_id], state))
+    )
+
+
+async def _ring(dialers: Sequence[Dialer], random: Random, rate: float, *, live: bool) -> set[str]:
     """Let calls ring until cancelled, then wait for the last; the ids of those that were acknowledged."""
     acknowledged: set[str] = set()
 
     async def one(call_id: str, invite: Invite) -> None:
-        if 200 in await dialer.ring(call_id, invite):
+        scenario = random.choice(_SCENARIOS.get(invite.called, (PLAIN,))) if live else PLAIN
+        if 200 in await random.choice(dialers).ring(call_id, invite, scenario):
             acknowledged.add(call_id)
 
     async with asyncio.TaskGroup() as group:
@@ -188,7 +259,7 @@ async def _ring(dialer: Dialer, random: Random, rate: float) -> set[str]:
     return acknowledged
 
 
-async def _publish(client: httpx.AsyncClient, victim: Victim) -> None:
+async def publish(client: httpx.AsyncClient, victim: Victim) -> None:
     answer = await client.put(
         f"{victim.url}/api/v1/rulebook",
         content=DEMO_RULEBOOK.read_bytes(),
@@ -201,15 +272,19 @@ async def _publish(client: httpx.AsyncClient, victim: Victim) -> None:
     assert answer.status_code == 200, answer.text
 
 
-async def _until_settled(database_url: str, deadline: float) -> dict[str, str]:
-    """The states of all calls, when none owes work any more or the deadline has passed."""
+async def _until_settled(database_url: str, deadline: float, upstream: EmulatedUpstream | None) -> dict[str, str]:
+    """The states of all calls, when none owes work any more or the deadline has passed.
+
+    With an `upstream` they must also be true, for a call that ends takes a moment to be noticed.
+    """
     database = Database(database_url)
     try:
         while True:
             states = await database.read(_states)
-            if set(states.values()) <= SETTLED or time.monotonic() > deadline:
+            settled = set(states.values()) <= SETTLED and not (upstream and _lies(upstream, states))
+            if settled or time.monotonic() > deadline:
                 return states
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.2)
     finally:
         database.close()
 
@@ -230,12 +305,24 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--rate", type=float, default=200.0, help="calls per second")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--live", action="store_true", help="calls talk, are transferred, hang up")
+    parser.add_argument("--nodes", type=int, default=1, help="gateways on one PostgreSQL database, killed in turn")
+    parser.add_argument("--pause", type=float, help="do not kill: let the gateway stand still for so many seconds")
     parser.add_argument("--database", help="an empty PostgreSQL database; SQLite in a temporary folder without it")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="gateway-crash-") as folder:
         url = arguments.database or f"sqlite:///{folder}/gateway.db"
         report = asyncio.run(
-            crash_loop(url, Path(folder), kills=arguments.kills, rate=arguments.rate, seed=arguments.seed)
+            crash_loop(
+                url,
+                Path(folder),
+                kills=arguments.kills,
+                rate=arguments.rate,
+                seed=arguments.seed,
+                live=arguments.live,
+                nodes=arguments.nodes,
+                pause=arguments.pause,
+            )
         )
     print(report)
     for fault in report.faults:

@@ -1,11 +1,12 @@
-"""Publish and edit rulebooks while calls ring, and prove that each call was decided by the revision that it names.
+"""Publish, edit and override while calls ring, and prove that each call was decided whole, by what it names.
 
     python -m tests.flows.swap --publishes 100 --calls 10000
 
 Every revision decides in ways of its own: other profiles, statuses, targets and rule ids, or, every second time, one
-rule that is edited, moved or added and one profile that says something else. Afterwards each call is
-decided again by the revision that its row names, from its stored facts, at its stored time; rule, reason and the plan's
-bytes must come out the same. A call decided half by one revision and half by the next would betray itself.
+rule that is edited, moved or added and one profile that says something else. So does every override; half of them are
+ended, the others expire. Afterwards each call is decided again by the revision and under the overrides that its row
+names, from its stored facts, at its stored time; rule, reason and the plan's bytes must come out the same. A call
+decided half by one revision and half by the next would betray itself.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import sys
 import tempfile
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -26,8 +28,9 @@ from gateway.calls.wanted import Wanted
 from gateway.clock import to_datetime
 from gateway.emulator.invite import Invite, Trunk, new_call_id
 from gateway.rulebook.current import Compiled, compile_revision
+from gateway.rulebook.overrides import find_state
 from gateway.rulebook.store import find_revision
-from routing_rules import decide
+from routing_rules import Reason, decide
 from tests.flows.harness import Running, running_gateway
 
 LINES = tuple(f"+49302312{line:04}" for line in range(5100, 5108))
@@ -42,11 +45,12 @@ class Report:
     calls: int = 0
     contradictions: list[str] = field(default_factory=list)
     by_revision: Counter[int] = field(default_factory=Counter)
+    by_override: Counter[str] = field(default_factory=Counter)
 
     def __str__(self) -> str:
         return (
             f"{self.publishes} publishes during {self.calls} calls, which were decided by {len(self.by_revision)} "
-            f"revisions; {len(self.contradictions)} calls contradict the revision that they name"
+            f"revisions and {len(self.by_override)} overrides; {len(self.contradictions)} calls contradict them"
         )
 
 
@@ -68,6 +72,22 @@ def rulebook(number: int) -> dict[str, Any]:
     }
 
 
+async def override(running: Running, number: int) -> None:
+    """End the override before the last, and add one for one line; every other one is over within a moment."""
+    await running.client.delete(f"/overrides/o-{number - 2}")
+    decisions = [{"reject": 480 + number % 9}, {"refer": f"tel:+4930902{number:04}"}, {"ignore": True}]
+    until = datetime.now(UTC) + timedelta(seconds=3600 if number % 2 else 0.1)
+    body = {
+        "id": f"o-{number}",
+        "when": {"called": LINES[number % len(LINES)]},
+        "then": decisions[number % 3],
+        "until": until.isoformat(),
+        "reason": "to see it",
+    }
+    answer = await running.client.post("/overrides", json=body)
+    assert answer.status_code == 201, answer.text
+
+
 async def edit(running: Running, number: int) -> None:
     """Change what the revision before decides, item by item, as one revision."""
     before, line = number - 1, number // 2 % len(LINES)
@@ -87,12 +107,20 @@ async def swap_under_load(database_url: str, directory: Path, *, publishes: int,
     """Let `calls` calls ring while `publishes` rulebooks are published, evenly spread among them."""
     report = Report(publishes=publishes)
     async with running_gateway(database_url, directory, GATEWAY_UPSTREAM_TIMEOUT="5") as running:
-        rung = 0
+        rung = published = 0
         progress = asyncio.Condition()
+
+        def in_step() -> bool:
+            """Calls do not run ahead of the publishes, however slow these are."""
+            return rung >= calls or rung < (published + 2) * calls // publishes
 
         async def ring(random: Random) -> None:
             nonlocal rung
-            while rung < calls:
+            while True:
+                async with progress:
+                    await progress.wait_for(in_step)
+                if rung >= calls:
+                    return
                 rung += 1
                 invite = Invite(trunk=Trunk.TELNYX, called=random.choice(LINES), caller="+4930231259999")
                 assert await running.dialer.ring(new_call_id(random), invite) == (200,)
@@ -100,10 +128,13 @@ async def swap_under_load(database_url: str, directory: Path, *, publishes: int,
                     progress.notify_all()
 
         async def publish() -> None:
+            nonlocal published
             for number in range(1, publishes + 1):
                 await (running.publish(rulebook(number)) if number % 2 else edit(running, number))
-                due = number * calls // publishes
+                await override(running, number)
+                due, published = number * calls // publishes, number
                 async with progress:
+                    progress.notify_all()
                     await progress.wait_for(lambda due=due: rung >= due)  # type: ignore[misc]
 
         async with asyncio.TaskGroup() as group:
@@ -126,10 +157,13 @@ async def _compare(running: Running, report: Report) -> None:
                     assert revision is not None
                     known[call.revision] = compile_revision(revision)
                 compiled = known[call.revision]
-                verdict = decide(compiled.table, call.facts_as_read(), to_datetime(call.decided_at))
+                table = compiled.under(find_state(connection, call.overrides, call.decided_at)).table
+                verdict = decide(table, call.facts_as_read(), to_datetime(call.decided_at))
                 plan = digest(make_plan(verdict.decision, compiled.rulebook).encode())
                 report.calls += 1
                 report.by_revision[call.revision] += 1
+                if verdict.reason is Reason.OVERRIDE:
+                    report.by_override[verdict.rule or ""] += 1
                 if (call.rule, call.reason, call.plan) != (verdict.rule, verdict.reason, plan):
                     report.contradictions.append(
                         f"{call.call_id}: {call.rule} ({call.reason}), but revision {call.revision} says "

@@ -12,6 +12,7 @@ from playwright.async_api import Browser, Page, expect
 
 from gateway.emulator.callers import DEMO_RULEBOOK, SALES
 from gateway.emulator.invite import Invite, Trunk, new_call_id
+from gateway.emulator.scenarios import CATALOGUE
 from tests.browser import sign_in
 from tests.flows.console_screenshots import PAGES
 from tests.flows.harness import ADMIN_KEY, Running, running_gateway
@@ -79,6 +80,8 @@ async def test_an_analyst_finds_a_call_by_half_a_number(running: Running, page: 
     await expect(page.locator("table.calls tbody tr")).to_have_count(1)
     assert page.url.endswith("/calls?q=1777")
     await page.locator("table.calls tbody tr").click()
+    await expect(page.get_by_role("heading", level=1)).to_contain_text("+3319•••77")
+    await page.get_by_role("link", name="Tell who called").click()
     await expect(page.get_by_role("heading", level=1)).to_contain_text("+33199001777")
     await expect(page.get_by_role("region", name="Timeline")).to_contain_text("The upstream confirmed")
     assert await reports(page) == []
@@ -99,8 +102,11 @@ async def test_a_caller_named_like_a_script_runs_nothing_on_any_page(running: Ru
     async for name in visit_all(page, running, call_id):
         assert await page.evaluate("window.ran") is None, name
         assert await reports(page) == [], name
-    await page.goto(f"{running.url}/calls/{call_id}")
-    await expect(page.get_by_role("region", name="What was read")).to_contain_text("<img src=x")
+    for path in ("/calls?reveal=true", f"/calls/{call_id}?reveal=true"):  # names are masked unless asked for
+        await page.goto(running.url + path)
+        await expect(page.get_by_role("main")).to_contain_text("<img src=x")
+        assert await page.evaluate("window.ran") is None, path
+        assert await reports(page) == [], path
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -125,3 +131,38 @@ async def test_pages_are_read_and_searched_without_scripts(running: Running, bro
     await page.get_by_role("button", name="Search").click()
     await expect(page.locator("table.calls tbody tr")).to_have_count(1)
     await context.close()
+
+
+async def test_an_admin_closes_the_line_for_two_hours(running: Running, page: Page) -> None:
+    await page.get_by_role("link", name="Overrides").click()
+    await page.get_by_label("Calls to").fill(SALES)
+    await page.get_by_label("For", exact=True).select_option("2 hours")
+    await page.get_by_label("Why").fill("Fire drill")
+    await page.get_by_role("button", name="Put it in force now").click()
+    await expect(page.get_by_text("Override until")).to_be_visible()
+    call_id = await ring(running)
+    call = await running.call(call_id)
+    assert call is not None
+    assert (call["state"], call["decision"]["status"]) == ("rejected", 480)
+    await page.goto(f"{running.url}/calls/{call_id}")
+    await expect(page.get_by_text("Fire drill")).to_be_visible()  # on every page
+    await page.get_by_role("link", name="Overrides").first.click()
+    await page.get_by_role("button", name="End now").click()
+    await expect(page.get_by_role("heading", name="The rules decide")).to_be_visible()
+    call = await running.call(await ring(running))
+    assert call is not None
+    assert call["state"] == "accepted"
+    assert await reports(page) == []
+
+
+async def test_an_engineer_finds_a_bad_signature(running: Running, page: Page) -> None:
+    call_id = new_call_id(Random())
+    await running.dialer.ring(call_id, Invite(trunk=Trunk.TELNYX, called=SALES), CATALOGUE["forged"])
+    await page.get_by_role("link", name="Deliveries").click()
+    await expect(page.get_by_text("1 for a bad signature")).to_be_visible()
+    await page.get_by_role("link", name="See why").click()
+    await expect(page.get_by_role("region", name="The latest")).to_contain_text("Bad signature")
+    await expect(page.get_by_role("region", name="By reason")).to_contain_text("Compare the secret at the sender")
+    await page.get_by_role("link", name="Endpoints").click()
+    await expect(page.get_by_role("heading", name="openai")).to_be_visible()
+    await expect(page.get_by_text("Signing secret", exact=True)).to_be_visible()

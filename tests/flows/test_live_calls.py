@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import select
 
 from gateway.emulator.callers import DEMO_RULEBOOK, RECEPTION, SALES
+from gateway.emulator.calls import State as EmulatedState
 from gateway.emulator.faults import Command, Trouble, empty_promise, lost_reply
 from gateway.emulator.invite import Invite, Trunk, new_call_id
 from gateway.emulator.scenarios import CATALOGUE, Scenario
@@ -260,3 +261,34 @@ async def test_an_administrator_transfers_and_hangs_up(database_url: str, tmp_pa
         assert (await running.client.post(f"/calls/{referred}/refer", json={"to": OPERATOR})).status_code == 202
         assert (await until(running, ended, lambda call: call["state"] == "ended"))["end_reason"] == "by_admin"
         assert (await until(running, referred, lambda call: call["state"] == "referred"))["confirmed"]
+
+
+async def test_a_full_rule_has_room_again_when_a_call_ends(sqlite_url: str, tmp_path: Path) -> None:
+    rules = [
+        {"id": "one-at-a-time", "when": {"active_below": 1}, "then": {"accept": "sales"}},
+        {"id": "rest", "then": {"reject": 486}},
+    ]
+    only = {"profiles": {"sales": DEMO["profiles"]["support"]}, "rules": rules, "default": {"reject": 603}}
+    async with running_gateway(sqlite_url, tmp_path, patience=HASTE) as running:
+        await running.publish(only)
+        first = await ring(running, CATALOGUE["plain"])
+        await until(running, first, lambda call: call["confirmed"])
+        assert (await running.settled(await ring(running, CATALOGUE["plain"])))["state"] == "rejected"
+        running.upstream.calls[first].end(EmulatedState.GONE)
+        await until(running, first, lambda call: call["state"] == "ended")
+        assert (await running.settled(await ring(running, CATALOGUE["plain"])))["state"] == "accepted"
+
+
+async def test_a_restart_does_not_forget_how_full_a_rule_is(database_url: str, tmp_path: Path) -> None:
+    rules = [
+        {"id": "one-at-a-time", "when": {"active_below": 1}, "then": {"accept": "sales"}},
+        {"id": "rest", "then": {"reject": 486}},
+    ]
+    only = {"profiles": {"sales": DEMO["profiles"]["support"]}, "rules": rules, "default": {"reject": 603}}
+    async with EmulatorServer() as emulator:
+        async with running_gateway(database_url, tmp_path, emulator=emulator) as first:
+            await first.publish(only)
+            await until(first, await ring(first, CATALOGUE["plain"]), lambda call: call["confirmed"])
+        async with running_gateway(database_url, tmp_path, emulator=emulator) as second:
+            await asyncio.sleep(1.5)  # a look at what the database knows
+            assert (await second.settled(await ring(second, CATALOGUE["plain"])))["state"] == "rejected"

@@ -12,3 +12,4 @@ async def test_thirty_publishes_during_six_hundred_calls_leave_each_call_whole(
     assert report.calls == 600, report
     assert report.contradictions == []
     assert len(report.by_revision) >= 15, report
+    assert len(report.by_override) >= 5, report

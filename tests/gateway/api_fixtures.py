@@ -156,6 +156,7 @@ def a_call(call_id: str, **changes: Any) -> NewCall:
         "decided_at": NOW,
         "ended_at": None,
         "plan": digest(PLAN.encode()),
+        "overrides": 0,
     }
     call.update(changes)  # type: ignore[typeddict-item]
     return call

@@ -32,6 +32,7 @@ def test_what_happened_is_counted_once(metrics):
     metrics.journal_committed(entries=3, seconds=0.001, waiting=2)
     metrics.connection_cut("slow_head")
     metrics.watch_actions(lambda: 5)
+    metrics.watch_overrides(lambda: 2)
     found = {key: value for key, value in samples(metrics).items() if key[0].startswith("gateway_")}
     assert found.pop(("gateway_build_info", found_version(metrics))) == 1
     assert found == {
@@ -47,6 +48,7 @@ def test_what_happened_is_counted_once(metrics):
         ("gateway_upstream_attempt_seconds_count", "accept"): 1,
         ("gateway_upstream_attempt_seconds_sum", "accept"): 0.1,
         ("gateway_actions_open",): 5,
+        ("gateway_overrides_live",): 2,
         ("gateway_journal_batch_entries_count",): 1,
         ("gateway_journal_batch_entries_sum",): 3,
         ("gateway_journal_commit_seconds_count",): 1,
@@ -76,6 +78,15 @@ def test_rules_beyond_the_cap_share_one_series(metrics):
     assert found["gateway_decisions_total", "accept", "rule-0"] == 2
 
 
+def test_overrides_share_one_series_since_their_ids_never_come_again(metrics):
+    for number in range(MOST_RULES + 50):
+        metrics.call_decided("reject", f"override:o-{number}")
+    metrics.call_decided("accept", "sales")
+    found = samples(metrics)
+    assert found["gateway_decisions_total", "reject", "(override)"] == MOST_RULES + 50
+    assert found["gateway_decisions_total", "accept", "sales"] == 1
+
+
 def test_an_endpoint_that_a_client_made_up_is_no_label(metrics):
     for number in range(100):
         metrics.delivery_answered(f"+1415555{number:04}", "unknown_endpoint", 404, 0.001)
@@ -96,3 +107,13 @@ def test_two_gateways_in_one_process_count_apart(metrics):
 
 def test_the_content_type_is_prometheus_text(metrics):
     assert metrics.render()[1].startswith("text/plain; version=")
+
+
+def test_the_days_until_a_shutdown_are_those_of_what_is_in_force(metrics):
+    ends = {("model", "gpt-realtime"): 60, ("feature", "prompt"): -1}
+    metrics.watch_shutdowns(lambda: ends)
+    name = "gateway_profile_shutdown_days"
+    found = {key[1:]: value for key, value in samples(metrics).items() if key[0] == name}
+    assert sorted(found.values()) == [-1, 60]
+    ends.clear()
+    assert not [key for key in samples(metrics) if key[0] == name]

@@ -16,6 +16,7 @@ from routing_rules import (
     Reject,
     Rulebook,
     read_document,
+    write_document,
 )
 from routing_rules.calendars import Hours, Override
 from tests.routing_rules.calls import mistakes
@@ -242,3 +243,17 @@ def test_the_error_reads_as_one_line_for_each_mistake() -> None:
 def test_offsets_of_any_kind_are_understood() -> None:
     at = datetime(2026, 12, 1, 22, tzinfo=timezone(timedelta(hours=-3, minutes=-30)))
     assert read_document(expectation(call={"at": at})).expect[0].call.at == at
+
+
+def test_a_rulebook_can_say_who_edits_it_elsewhere() -> None:
+    assert read_document({}).managed_by is None
+    rulebook = read_document({"managed_by": "git:acme/routing"})
+    assert rulebook.managed_by == "git:acme/routing"
+    assert write_document(rulebook)["managed_by"] == "git:acme/routing"
+
+
+@pytest.mark.parametrize("managed_by", ["", " acme", "a\nb", "x" * 201, 7])
+def test_who_edits_a_rulebook_is_a_short_text(managed_by: object) -> None:
+    with pytest.raises(DocumentError) as refused:
+        read_document({"managed_by": managed_by})
+    assert [problem.pointer for problem in refused.value.problems] == ["/managed_by"]

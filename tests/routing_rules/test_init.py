@@ -4,8 +4,9 @@ import routing_rules
 
 PUBLIC = """
 FAILURES NO_USAGE Accept Calendar CallFacts CompiledTable Decision DocumentError Expectation ExpectedCall Explanation
-Ignore Problem Reason Refer Reject Rule Rulebook Severity Tried Usage Verdict check_expectations compile_table decide
-explain find_notes find_problems find_problems_of no_holidays read_document target_mistake write_document
+Ignore Override Problem Reason Refer Reject Rule Rulebook Severity Tried Usage Verdict check_expectations compile_table
+decide explain find_notes find_override_problems find_problems find_problems_of missing_from no_holidays read_document
+read_override target_mistake write_document write_override
 """
 
 

@@ -6,6 +6,7 @@ from routing_rules import FAILURES, Reason
 def test_reasons_are_stable_words_since_every_stored_call_holds_one() -> None:
     assert set(Reason) == {
         "rule_matched",
+        "override",
         "no_rules",
         "none_matched",
         "outside_hours",

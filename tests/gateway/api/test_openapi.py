@@ -90,6 +90,7 @@ async def test_answers_are_as_described(api: Api, document: dict[str, Any]) -> N
         ("put", "/rulebook", {"json": {"rules": rules}, "headers": {"if-match": '"0"'}}),
         ("get", "/rulebook", {}),
         ("get", "/rulebook/problems", {}),
+        ("get", "/rulebook/order", {}),
         ("get", "/rulebook/revisions", {}),
         ("post", "/decide", {"json": {"called": "+15551230000", "headers": {"To": "x"}}}),
         ("post", "/keys", {"json": {"name": "ci", "role": "viewer"}}),

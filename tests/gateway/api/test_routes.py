@@ -62,6 +62,7 @@ async def test_no_operation_reads_a_body_of_an_unknown_kind(api: Api, listed: li
     assert {operation.name for operation in reading} == {
         *("publish_rulebook", "decide", "replay", "create_key", "change_rulebook", "create_rule", "put_rule"),
         *("put_profile", "put_calendar", "put_list", "create_client_secret", "upgrade_profile", "refer_call"),
+        "add_override",
     }
     for operation in reading:
         refused = await ask(api, operation, content=b"x", headers={"content-type": "text/html"})

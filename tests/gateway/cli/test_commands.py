@@ -199,7 +199,7 @@ async def test_calls_are_listed_and_shown(run: Run, tmp_path: Path) -> None:
     for part in ("accepted", "retrying", "sales", SALES_CALL.caller, "accept"):
         assert part in shown
     whole = json.loads(run("calls", "show", referred, "--json", **environment).stdout)
-    assert [event["kind"] for event in whole["events"]][-1] == "unwatched"
+    assert [event["kind"] for event in whole["events"]][-1] == "closed"
     assert whole["explanation"]["agrees"] is True
     assert "--state" in run("calls", "list", "--state", "done", code=2, **environment).stderr
     assert "calls list" in run("calls", "show", "rtc_none", code=1, **environment).stderr
@@ -381,6 +381,46 @@ def test_what_keys_are_made_and_revoked_from_the_command_line_is_audited(run: Ru
     run("audit", "list", "--action", "key.steal", code=2)
 
 
+def test_overrides_are_added_listed_and_ended_from_the_command_line(run: Run) -> None:
+    added = run("overrides", "add", "--id", "storm", "--for", "1h30m", "--reason", "trees fell", "--reject", "480")
+    assert added.stdout == "storm\n"
+    assert "gateway overrides end storm" in added.stderr
+    more = ("--called", "+1555*", "--when", '{"country": "DE"}', "--unless", '{"caller": "anonymous"}', "--json")
+    later = json.loads(
+        run("overrides", "add", "--until", "23:59", "--reason", "x", "--refer", "tel:+493023125042", *more).stdout
+    )
+    assert (later["when"], later["unless"]) == ({"called": "+1555*", "country": "DE"}, {"caller": "anonymous"})
+    listed = [json.loads(line)["id"] for line in run("overrides", "list", "--json").stdout.splitlines()]
+    assert listed == [later["id"], "storm"]
+    assert "trees fell" in run("overrides", "list").stdout
+    decided = run("decide", "--called", "+15551230000", "--caller", "+14155550100")
+    assert decided.stdout.startswith("reject by override:storm, above revision 0")
+    assert "is over" in run("overrides", "end", "storm").stderr
+    run("overrides", "end", later["id"])
+    assert "No overrides" in run("overrides", "list").stderr
+    assert "ended" in run("overrides", "list", "--all").stdout
+    assert "there is no override" in run("overrides", "end", "calm", code=1).stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (["--for", "1h"], 2, "--accept, --reject, --refer"),
+        (["--reject", "480"], 2, "--until or --for"),
+        (["--reject", "480", "--for", "soon"], 2, "90m"),
+        (["--reject", "480", "--until", "noon"], 2, "14:00"),
+        (["--reject", "480", "--until", "2026-12-01T14:00:00"], 2, "14:00"),
+        (["--reject", "480", "--until", "2020-12-01T14:00:00Z"], 1, "until must be in the future"),
+        (["--then", "{", "--for", "1h"], 2, "is not JSON"),
+        (["--then", "[]", "--for", "1h"], 2, "must be an object"),
+        (["--accept", "nobody", "--for", "1h"], 1, "/then/accept: there is no profile 'nobody'"),
+    ],
+    ids=str,
+)
+def test_a_wrong_override_is_refused_by_the_command_line(run: Run, options: list[str], code: int, message: str) -> None:
+    assert message in run("overrides", "add", "--reason", "x", *options, code=code).stderr
+
+
 async def test_an_ephemeral_key_is_made_for_an_agent(run: Run, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/gateway.db"
     async with EmulatorServer(api_key="sk-1") as emulator:
@@ -394,3 +434,12 @@ async def test_an_ephemeral_key_is_made_for_an_agent(run: Run, tmp_path: Path) -
         assert "refuses our API key" in wrong.stderr
     audited = await asyncio.to_thread(run, "audit", "list", "--json", **there)
     assert [json.loads(line)["action"] for line in audited.stdout.splitlines()] == ["client_secret.create"]
+
+
+def test_the_doctor_tells_what_is_wrong_and_what_to_do(run: Run) -> None:
+    result = run("doctor", OPENAI_BASE_URL="https://upstream.invalid/v1", code=1)
+    assert "✗ dns             openai: upstream.invalid cannot be resolved" in result.stdout
+    assert "→ check the name in the base URL" in result.stdout
+    assert "failed" in result.stderr
+    lines = run("doctor", "--json", OPENAI_BASE_URL="https://upstream.invalid/v1", code=1).stdout.splitlines()
+    assert {"check", "subject", "result", "detail", "remedy"} == json.loads(lines[0]).keys()

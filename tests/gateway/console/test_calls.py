@@ -6,7 +6,7 @@ from tests.gateway.console_fixtures import Console
 async def test_a_call_is_found_by_half_a_number(console: Console) -> None:
     given_calls(console.api.database, a_call("rtc_1", caller="+14155550177"), a_call("rtc_2", caller="+493023125100"))
     await console.sign_in()
-    seen = await console.see("/calls?q=555017")
+    seen = await console.see("/calls?q=555017&reveal=true")
     assert "+14155550177" in seen
     assert "+493023125100" not in seen
 
@@ -14,7 +14,7 @@ async def test_a_call_is_found_by_half_a_number(console: Console) -> None:
 async def test_empty_fields_of_the_search_say_nothing(console: Console) -> None:
     given_calls(console.api.database, a_call("rtc_1"))
     await console.sign_in()
-    assert "+14155550100" in await console.see("/calls?q=&state=&decision=&since=&until=&called=")
+    assert "+14155550100" in await console.see("/calls?q=&state=&decision=&since=&until=&called=&reveal=true")
 
 
 async def test_a_search_that_cannot_be_read_says_which_field(console: Console) -> None:
@@ -28,7 +28,7 @@ async def test_dates_without_an_offset_are_the_viewers(console: Console) -> None
     given_calls(console.api.database, a_call("rtc_1"))  # 14:13:20 UTC
     await console.sign_in()
     console.client.cookies.set("zone", "Asia/Tokyo")
-    assert "+14155550100" in await console.see("/calls?since=2026-09-21T23:13")
+    assert "+14155550100" in await console.see("/calls?since=2026-09-21T23:13&reveal=true")
     assert "No call is like that" in await console.see("/calls?since=2026-09-21T23:14")
 
 
@@ -37,7 +37,7 @@ async def test_pages_go_on_where_the_last_one_ended(console: Console) -> None:
         console.api.database, *(a_call(f"rtc_{n}", caller=f"+1415555010{n}", received_at=NOW + n) for n in range(3))
     )
     await console.sign_in()
-    first = await console.client.get("/calls?limit=2")
+    first = await console.client.get("/calls?limit=2&reveal=true")
     older = first.text.partition('rel="next"')[0].rpartition('href="')[2].partition('"')[0].replace("&amp;", "&")
     seen = await console.see(older)
     assert "+14155550100" in seen
@@ -51,7 +51,7 @@ async def test_a_call_tells_its_story(console: Console) -> None:
     )
     given_events(console.api.database, ids["rtc_1"], ("arrived", "decided"), ("accept_started", "accepting"))
     await console.sign_in()
-    seen = await console.see("/calls/rtc_1")
+    seen = await console.see("/calls/rtc_1?reveal=true")
     for words in ("Webhook verified", "Accept sent", "X-Tenant", "acme", "no rule matched", "gateway calls show rtc_1"):
         assert words in seen
 
@@ -67,7 +67,7 @@ async def test_a_call_is_decided_again_by_the_current_rules(console: Console) ->
 async def test_a_hostile_name_is_text(console: Console) -> None:
     given_calls(console.api.database, a_call("rtc_1", caller_name="<img src=x onerror=alert(1)>\u202e"))
     await console.sign_in()
-    for path in ("/", "/calls", "/calls/rtc_1"):
+    for path in ("/", "/calls?reveal=true", "/calls/rtc_1?reveal=true"):
         html = (await console.client.get(path)).text
         assert "<img" not in html
         assert "\u202e" not in html
@@ -77,3 +77,16 @@ def test_a_search_has_its_command() -> None:
     assert command_of({"q": "555", "state": "failed", "cursor": "x"}) == [
         *("gateway", "calls", "list", "-q", "555", "--state", "failed"),
     ]
+
+
+async def test_who_called_is_masked_until_it_is_asked_for_and_that_is_written_down(console: Console) -> None:
+    given_calls(console.api.database, a_call("rtc_1"))
+    await console.sign_in()
+    for path in ("/", "/calls", "/calls/rtc_1", "/calls/rtc_1?again=1"):
+        seen = await console.see(path)
+        assert "+1415•••00" in seen
+        assert "4155550100" not in seen
+    assert "Tell who called" in await console.see("/calls/rtc_1")
+    assert "+14155550100" in await console.see("/calls/rtc_1?reveal=true")
+    audited = await console.api.client.get("/api/v1/audit", params={"action": "callers.reveal"})
+    assert [entry["object"] for entry in audited.json()["items"]] == ["call:rtc_1"]

@@ -31,7 +31,7 @@ def given_quarantined(console: Console) -> None:
 
 def refuse(console: Console, why: str, webhook_id: bytes = b"wh_bad") -> None:
     """A delivery that was turned away."""
-    console.context.engine.refusals.note(
+    console.context.refusals.note(
         refusal_of(
             at=NOW,
             endpoint="openai",

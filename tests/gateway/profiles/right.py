@@ -109,6 +109,18 @@ RIGHT: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         ),
         model(),
     ),
+    "what the other surface gets": (
+        model(
+            live={
+                "model": "gpt-live-1",
+                "instructions": "Be brief.",
+                "audio": {"output": {"voice": "willow"}},
+                "delegation": {"type": "responses", "responses": {"model": "gpt-5", "tools": []}},
+                "store": False,
+            }
+        ),
+        model(),
+    ),
     "an heir": (
         {"extends": "base", "audio": {"output": {"speed": 1.1}}},
         model(instructions="You answer for Example Ltd.", audio={"output": {"voice": "marin", "speed": 1.1}}),

@@ -12,10 +12,9 @@ from gateway.actions.plan import make_plan
 from gateway.profiles.legacy import upgrade
 from gateway.profiles.mistakes import BETA_FIELDS
 from gateway.profiles.problems import find_problems_of, find_profile_problems, used_by_profiles
-from gateway.profiles.profile import conduct_of, session_of
 from gateway.profiles.session import RealtimeProfile
 from gateway.profiles.variables import Call, Rendering
-from routing_rules import CallFacts, Problem, Severity, read_document
+from routing_rules import Accept, CallFacts, Problem, Rulebook, Severity, read_document
 from routing_rules.lists import ListIndex
 from tests.gateway.profiles.right import RIGHT
 from tests.gateway.profiles.wrong import WRONG, heard, model, said
@@ -62,9 +61,14 @@ def test_the_tables_are_long_enough() -> None:
 DOUBTFUL: dict[str, tuple[dict[str, Any], str, str]] = {
     "no model": ({"instructions": "Sell."}, "/model", "say which"),
     "an unknown model": ({"model": "gpt-realtime-2.l"}, "/model", "did you mean 'gpt-realtime-2.1'"),
-    "a model of the other surface": ({"model": "gpt-live-1"}, "/model", "Live API only"),
+    "a model of the other surface": ({"model": "gpt-live-1"}, "/model", "in the table `live`"),
     "an unknown voice": (said(voice="marine"), "/audio/output/voice", "did you mean 'marin'"),
     "a voice that is gone": (said(voice="onyx"), "/audio/output/voice", "is gone"),
+    "an unknown voice of the other surface": (
+        model(live={"audio": {"output": {"voice": "wilow"}}}),
+        "/live/audio/output/voice",
+        "did you mean 'willow'",
+    ),
     "an unknown transcriber": (
         heard(transcription={"model": "whisper-9"}),
         "/audio/input/transcription/model",
@@ -186,5 +190,5 @@ def test_whatever_somebody_writes_is_told_and_breaks_nothing(profile: dict[str, 
     list(find_problems_of({"it": profile}, "it", {}, date(2026, 11, 21)))
     upgraded = upgrade(profile)
     list(find_problems_of({"it": upgraded.profile}, "it", {}, date(2026, 11, 21)))
-    session_of(profile)
-    conduct_of(profile)
+    rulebook = Rulebook(profiles={"it": profile}, default=Accept(profile="it"))
+    make_plan(rulebook.default, rulebook)  # what an earlier release let through still answers calls

@@ -1,7 +1,7 @@
 """The models know every field and every word that the official SDK knows, and nothing that it does not."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from types import UnionType
 from typing import Annotated, Any, Literal, Required, Union, get_args, get_origin
 
@@ -19,7 +19,7 @@ from typing_extensions import get_type_hints, is_typeddict
 from gateway.profiles.live import LiveSession
 from gateway.profiles.profile import GATEWAY_KEYS, browser_session_of, session_of
 from gateway.profiles.session import ADAPTER, RealtimeProfile, TranscriptionProfile, json_schema
-from gateway.profiles.vocabulary import MODELS, TRANSCRIPTION_MODELS, VOICES
+from gateway.profiles.vocabulary import LIVE_MODELS, LIVE_VOICES, MODELS, TRANSCRIPTION_MODELS, VOICES
 from tests.gateway.profiles.right import RIGHT
 from tests.gateway.profiles.wrong import WRONG
 
@@ -33,9 +33,17 @@ OPEN = {
 UNMODELLED = {
     "prompt.variables": "values of a prompt object, which closes on 2026-11-30: any JSON",
 }
+# … and of the Live surface.
+UNMODELLED_OF_LIVE = {
+    "delegation.responses": "the language of the Responses API, which the gateway does not speak",
+    "delegation.decisions": "the language of decisions, likewise",
+    "input": "items of a conversation, likewise",
+    "triggers": "likewise",
+}
 # What a profile knows beyond the SDK's session.
 OURS = {
     *GATEWAY_KEYS,
+    "live",
     "tools.extra",
     *(f"silence.{field}" for field in ("seconds", "say", "times")),
     *(f"keys.{field}" for field in ("transfer", "hang_up")),
@@ -44,30 +52,28 @@ OURS = {
 Tree = dict[str, set[object]]  # path → the words that a closed field allows there
 
 
-def tree_of(kind: Any, path: str = "") -> Iterator[tuple[str, object]]:
-    """Every path below a type, with each word that it allows; None for a field itself."""
+def tree_of(kind: Any, path: str = "", opaque: Collection[str] = ("live", *UNMODELLED)) -> Iterator[tuple[str, object]]:
+    """Every path below a type, with each word that it allows; None for a field itself. Opaque ones are not entered."""
     if is_typeddict(kind) or (isinstance(kind, type) and issubclass(kind, BaseModel)):
         for name, field in get_type_hints(kind, include_extras=True).items():
-            if name == "model_config" or (get_origin(field) is get_origin(Annotated[int, 0]) and name.startswith("__")):
+            if name == "model_config" or name.startswith("_"):
                 continue
             here = f"{path}.{name}" if path else name
-            if here in UNMODELLED:
-                yield here, None
-            else:
-                yield here, None
-                yield from tree_of(field, here)
+            yield here, None
+            if here not in opaque:
+                yield from tree_of(field, here, opaque)
     elif get_origin(kind) is Literal:
         yield from ((path, word) for word in get_args(kind))
     elif get_origin(kind) in (Union, UnionType, Annotated, Required, list) or get_args(kind):
         inner = get_args(kind)[:1] if get_origin(kind) is Annotated else get_args(kind)
         for part in inner:
-            yield from tree_of(part, path)
+            yield from tree_of(part, path, opaque)
 
 
-def collected(*kinds: Any) -> Tree:
+def collected(*kinds: Any, opaque: Collection[str] = ("live", *UNMODELLED)) -> Tree:
     tree: Tree = {}
     for kind in kinds:
-        for path, word in tree_of(kind):
+        for path, word in tree_of(kind, opaque=opaque):
             words = tree.setdefault(path, set())
             if word is not None:
                 words.add(word)
@@ -101,11 +107,13 @@ def test_the_models_know_nothing_that_the_sdk_does_not() -> None:
     assert not {path: words for path, words in made_up.items() if words}
 
 
-def test_the_live_session_has_the_fields_of_the_sdk() -> None:
-    fields = get_type_hints(session_accept_params.Session)
-    assert LiveSession.model_fields.keys() - {"extra"} == fields.keys() - {"type"}
-    kinds = {get_args(get_type_hints(kind)["type"])[0] for kind in get_args(session_accept_params.SessionDelegation)}
-    assert MODELLED["live.delegation.type"] == kinds
+def test_the_live_session_has_the_fields_and_words_of_the_sdk() -> None:
+    sdk = collected(session_accept_params.Session, opaque=UNMODELLED_OF_LIVE)
+    ours = collected(LiveSession, opaque=UNMODELLED_OF_LIVE)
+    assert sdk.keys() - {"type"} == ours.keys() - {"extra"}  # the wire adds the type
+    assert sdk["delegation.type"] == ours["delegation.type"]
+    assert sdk["audio.output.voice"] == VOICES | LIVE_VOICES
+    assert sdk["model"] == LIVE_MODELS
 
 
 @pytest.mark.parametrize("path", OPEN)
@@ -123,7 +131,7 @@ def test_the_bodies_of_right_profiles_are_what_the_sdk_would_send(name: str) -> 
     TypeAdapter(call_accept_params.CallAcceptParams).validate_python({"type": "realtime", **session})
     body = {"session": browser_session_of(profile), "expires_after": {"anchor": "created_at", "seconds": 600}}
     TypeAdapter(client_secret_create_params.ClientSecretCreateParams).validate_python(body)
-    assert session_of(profile).keys() <= SDK.keys() | (profile.get("extra") or {}).keys()
+    assert session_of(profile).keys() <= SDK.keys() | {"live"} | (profile.get("extra") or {}).keys()
 
 
 def test_a_transcription_session_is_what_the_sdk_would_send() -> None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.calls.facts import read_facts
 from gateway.profiles.variables import Call, Rendering, find_mistakes
 from routing_rules import CallFacts
 from routing_rules.lists import ListIndex
@@ -123,3 +124,25 @@ def test_a_mistake_in_a_variable_is_told(text: str, code: str, hint: str) -> Non
 def test_braces_that_mean_no_variable_are_no_mistake() -> None:
     fine = "{called} {caller_country} {now} {now:Asia/Tokyo} {caller_in:vip} {order_number_of_the_customer} {}"
     assert not list(find_mistakes(fine, LISTS))
+
+
+@settings(max_examples=100, deadline=None)
+@given(name=HOSTILE, user=HOSTILE, header=HOSTILE)
+def test_nothing_of_an_invite_enters_a_text_but_numbers(name: str, user: str, header: str) -> None:
+    read = read_facts(
+        call_id="rtc_1",
+        headers=(
+            ("From", f'"{name}" <sip:{user}@{header}>;tag=1'),
+            ("To", f"{name} <sip:{user}@example.com>"),
+            ("Diversion", header),
+            ("X-Instructions", name),
+        ),
+        media=header,
+        endpoint="openai",
+        called_headers=("To", "Diversion"),
+        caller_headers=("From",),
+        default_region="DE",
+        attestation_header="X-Instructions",
+    )
+    text = rendering(read.facts).render("[{called}][{caller_country}][{now}][{caller_in:vip}]")
+    assert SAFE.fullmatch(text), text

@@ -1,9 +1,11 @@
 import pytest
 
+from gateway.access.audit import GATEWAY
 from gateway.calls.history import find_call
 from gateway.rulebook.hindsight import Hindsight
+from gateway.rulebook.overrides import Addition, Ending, add_overrides, end_overrides
 from gateway.rulebook.store import Revision, insert_revision
-from routing_rules import Explanation
+from routing_rules import Explanation, read_override
 from tests.gateway.api_fixtures import NOW, Api, a_call, given_calls
 
 # The clock of the tests begins on a Monday at 16:13 in Berlin.
@@ -15,9 +17,11 @@ def hindsight(api: Api) -> Hindsight:
     return Hindsight(database=api.database, current=api.current)
 
 
-async def explained(api: Api, hindsight: Hindsight, revision: int, decided_at: int = NOW) -> Explanation | None:
-    call_id = f"rtc_{revision}_{decided_at}"
-    given_calls(api.database, a_call(call_id, revision=revision, decided_at=decided_at))
+async def explained(
+    api: Api, hindsight: Hindsight, revision: int, decided_at: int = NOW, overrides: int = 0
+) -> Explanation | None:
+    call_id = f"rtc_{revision}_{decided_at}_{overrides}"
+    given_calls(api.database, a_call(call_id, revision=revision, decided_at=decided_at, overrides=overrides))
     call = await api.database.read(find_call, call_id)
     assert call is not None
     return await hindsight.explain(call)
@@ -60,3 +64,20 @@ async def test_a_revision_that_cannot_be_had_explains_nothing(api: Api, hindsigh
         insert_revision(connection, Revision(number=1, document={"rulez": []}))
     assert await explained(api, hindsight, 1) is None
     assert await explained(api, hindsight, 2) is None
+
+
+async def test_a_call_is_explained_under_the_overrides_that_its_node_knew(api: Api, hindsight: Hindsight) -> None:
+    publish(api, 1, "open")
+    rules = {name: read_override(name, {"then": {"reject": 480}}) for name in ("first", "second")}
+    with api.database.transaction() as connection:
+        for rule in rules.values():
+            add_overrides(connection, [Addition(rule=rule, reason="x", until=NOW + 100, at=NOW, by=GATEWAY)])
+        end_overrides(connection, [Ending("second", NOW + 50, GATEWAY)])
+    told = {0: "open", 1: "override:first", 2: "override:second", 3: "override:first"}
+    for state, rule in told.items():
+        explanation = await explained(api, hindsight, 1, NOW + 60, state)
+        assert explanation is not None
+        assert explanation.verdict.rule == rule
+    expired = await explained(api, hindsight, 1, NOW + 100, 3)
+    assert expired is not None
+    assert expired.verdict.rule == "open"

@@ -454,3 +454,15 @@ async def test_a_question_that_makes_no_sense_is_told_why(api: Api, question: An
 async def test_a_viewer_may_ask(api: Api) -> None:
     asked = await api.client.post(DECIDE, json={"called": "1"}, headers=api.as_(Role.VIEWER))
     assert asked.status_code == 200
+
+
+async def test_a_better_order_is_suggested_and_not_made(api: Api) -> None:
+    wide = {"id": "wide", "when": {"called": "+1*"}, "then": {"reject": 486}}
+    narrow = {"id": "narrow", "when": {"called": "+15551230000"}, "then": {"reject": 480}}
+    published = await api.client.put("/api/v1/rulebook", json={"rules": [wide, narrow]}, headers={"if-match": '"0"'})
+    assert published.status_code == 200
+    suggested = (await api.client.get("/api/v1/rulebook/order")).json()
+    assert [(move["rule"], move["before"]) for move in suggested["moves"]] == [("narrow", "wide")]
+    assert (suggested["revision"], suggested["more"]) == (1, 0)
+    shown = (await api.client.get("/api/v1/rulebook")).json()
+    assert [rule["id"] for rule in shown["rules"]] == ["wide", "narrow"]

@@ -3,11 +3,14 @@ from typing import Any
 
 import pytest
 
+from gateway.access.audit import GATEWAY
 from gateway.database import Database
 from gateway.errors import DatabaseUnavailable
 from gateway.rulebook.current import Compiled, Current
+from gateway.rulebook.overrides import Addition, Ending, Overrides, add_overrides, end_overrides
 from gateway.rulebook.store import Revision, insert_revision
 from gateway.rulebook.watch import Watch
+from routing_rules import read_override
 from tests.conftest import SettableClock
 from tests.postgresql import PostgreSQL
 
@@ -54,6 +57,30 @@ async def test_a_revision_that_cannot_be_read_leaves_the_old_one_in_force_and_is
     assert (current.compiled.number, current.failure) == (3, None)
 
 
+def override_elsewhere(database: Database, clock: SettableClock, name: str, seconds: int = 60) -> None:
+    rule = read_override(name, {"then": {"reject": 480}})
+    until = clock.now() + seconds * 1_000_000
+    with database.transaction() as connection:
+        add_overrides(connection, [Addition(rule=rule, reason="x", until=until, at=clock.now(), by=GATEWAY)])
+
+
+async def test_what_others_override_comes_into_force_and_goes_by_the_clock(
+    database: Database, current: Current, watch: Watch, clock: SettableClock
+) -> None:
+    for name, seconds in (("short", 10), ("long", 60)):
+        override_elsewhere(database, clock, name, seconds)
+        await watch.look()
+        assert current.overrides.live[0].id == name
+    clock.pass_(10)
+    await watch.look()
+    assert (current.compiled.overrides, [override.id for override in current.overrides.live]) == (2, ["long"])
+    with database.transaction() as connection:
+        end_overrides(connection, [Ending("long", clock.now(), GATEWAY)])
+    await watch.look()
+    assert (current.compiled.overrides, current.overrides.live) == (3, ())
+    assert current.compiled.table.overlay is None
+
+
 class Noticed(Current):
     """Says when a revision comes into force."""
 
@@ -63,6 +90,10 @@ class Noticed(Current):
 
     def swap(self, compiled: Compiled) -> None:
         super().swap(compiled)
+        self.swapped.set()
+
+    def override(self, overrides: Overrides) -> None:
+        super().override(overrides)
         self.swapped.set()
 
 
@@ -105,6 +136,9 @@ async def test_on_postgresql_a_publish_is_in_force_on_every_node_at_once(
             await asyncio.wait_for(current.swapped.wait(), 10)
             current.swapped.clear()
             assert current.compiled.number == number
+        override_elsewhere(here, clock, "storm")
+        await asyncio.wait_for(current.swapped.wait(), 10)
+        assert current.compiled.overrides == 1
         looking.cancel()
         with pytest.raises(asyncio.CancelledError):
             await looking

@@ -1,0 +1,108 @@
+"""Capacity: once a second, what live usage has to know of the calls of other nodes, and of those before our start.
+
+Asks the database only where some rule's condition has asked for it (see `gateway.calls.usage`).
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Final
+
+import structlog
+from sqlalchemy import Connection, select
+
+from gateway.calls.lifecycle import LIVE, State
+from gateway.calls.usage import LONGEST_SESSION, Known, LiveUsage
+from gateway.clock import Clock
+from gateway.database import Database
+from gateway.errors import DatabaseUnavailable
+from gateway.rulebook.current import Compiled, Current
+from gateway.tables import calls
+from routing_rules import Rule
+from routing_rules.conditions import ActiveBelow, RateBelow
+
+LOOK: Final = 1.0  # seconds
+
+# Further back than a look, so that a commit that took long, or another node's clock, hides nothing.
+OVERLAP: Final = 4.0  # seconds
+
+# Calls read at once; a rule that is asked about a longer time than these took counts too few for a while.
+MOST: Final = 100_000
+
+log = structlog.get_logger(__name__)
+
+
+class Capacity:
+    """Teaches live usage. `watched`: ends of calls are noticed, so that the database knows which are live."""
+
+    def __init__(self, *, database: Database, usage: LiveUsage, current: Current, clock: Clock, watched: bool) -> None:
+        self._database = database
+        self._usage = usage
+        self._current = current
+        self._asked_for: Compiled | None = None  # the revision whose limits live usage has been asked about
+        self._clock = clock
+        self._watched = watched
+        self._learned: dict[str, int] = {}  # rules whose earlier calls are known, and how many seconds of them
+
+    async def run(self) -> None:
+        """Look for ever; ends by being cancelled."""
+        while True:
+            try:
+                await self.look()
+            except DatabaseUnavailable as error:
+                log.warning("cannot look for other nodes' calls", error=str(error))
+            except Exception:
+                log.exception("looking for other nodes' calls failed")  # and is tried again: limits must hold
+            await asyncio.sleep(LOOK)
+
+    async def look(self) -> None:
+        """Learn what there is. Raises DatabaseUnavailable."""
+        if (compiled := self._current.compiled) is not self._asked_for:
+            self._ask_about(compiled.rulebook.rules)
+            self._asked_for = compiled
+        now = self._clock.now()
+        if self._watched and (limited := self._usage.limited):
+            since = now - int(LONGEST_SESSION * 1e6)
+            self._usage.learn_live(limited, _known(await self._database.read(_find_live, limited, since), now))
+        rated = self._usage.rated
+        if rated:
+            new = [seconds for rule, seconds in rated.items() if self._learned.get(rule) != seconds]
+            since = now - int(max([OVERLAP, *new]) * 1e6)
+            self._usage.learn_decided(_known(await self._database.read(_find_decided, frozenset(rated), since), now))
+            self._learned = dict(rated)
+
+    def _ask_about(self, rules: Sequence[Rule]) -> None:
+        """Let live usage count what the rules' conditions will compare with, before a call asks for it."""
+        for rule in rules:
+            for condition in rule.when:  # as an exception neither is allowed
+                if isinstance(condition, ActiveBelow):
+                    self._usage.active(rule.id)
+                elif isinstance(condition, RateBelow):
+                    self._usage.recent(rule.id, condition.per, "", condition.seconds)
+
+
+def _known(rows: list[Any], now: int) -> list[Known]:
+    return [
+        Known(row.call_id, row.rule, row.caller, row.called, max(0.0, (now - row.received_at) / 1e6)) for row in rows
+    ]
+
+
+# A call that rings counts too: it is about to be answered.
+_COUNTED: Final = LIVE | {State.DECIDED, State.ACCEPTING, State.REJECTING}
+
+_CALLS: Final = select(calls.c.call_id, calls.c.rule, calls.c.caller, calls.c.called, calls.c.received_at)
+
+# Appending nothing keeps the rule's index out of play, which would lead through all calls of a busy rule.
+_RULE: Final = calls.c.rule + ""
+
+
+def _find_live(connection: Connection, rules: frozenset[str], since: int) -> list[Any]:
+    """Live calls of these rules."""
+    wanted = _CALLS.where(calls.c.state.in_(_COUNTED), calls.c.received_at > since, _RULE.in_(rules))
+    return list(connection.execute(wanted.limit(MOST)))
+
+
+def _find_decided(connection: Connection, rules: frozenset[str], since: int) -> list[Any]:
+    """Calls that these rules decided since then (µs), the oldest first."""
+    wanted = _CALLS.where(calls.c.received_at > since, _RULE.in_(rules), calls.c.state != State.EXPIRED)
+    newest = wanted.order_by(calls.c.received_at.desc()).limit(MOST)
+    return list(connection.execute(newest))[::-1]

@@ -1,0 +1,32 @@
+"""What a call's state must be, by what the emulated upstream knows really happened to it."""
+
+from typing import Final
+
+from gateway.emulator.calls import EmulatedCall, State
+from gateway.emulator.faults import Command
+
+# A caller who never spoke to anyone, and whom nobody watched at the right moment, may be taken for one who did.
+_NEVER_TALKED: Final = frozenset({"gone", "ended", "expired", "rejected", "failed"})
+
+_TRUE: Final[dict[State, frozenset[str]]] = {
+    State.RINGING: frozenset({"ignored", "expired", "failed"}),  # left alone, too late, or nothing could be sent
+    State.ACTIVE: frozenset({"accepted"}),
+    State.REJECTED: frozenset({"rejected"}),
+    State.TRANSFERRED: frozenset({"referred"}),
+    State.ENDED: frozenset({"ended"}),
+}
+
+
+def lie(call: EmulatedCall, state: str) -> str | None:
+    """What is not true about this state, as a sentence; None if it is true.
+
+    A caller who hung up while a transfer was under way cannot be told from one who left with it.
+    """
+    if call.state is State.GONE:
+        talked = {"ended", "referred"} if call.reached[Command.REFER] else {"ended"}
+        true = frozenset(talked) if call.answered_at is not None else _NEVER_TALKED
+    else:
+        true = _TRUE[call.state]
+    if state in true:
+        return None
+    return f"it is {state}, and the upstream says {call.state}"
