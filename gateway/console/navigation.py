@@ -39,6 +39,9 @@ NAVIGATION: Final = (
         (
             Link("Rules", "/rules", "rules", Permission.READ_RULEBOOK),
             Link("Overrides", "/overrides", "override", Permission.READ_RULEBOOK),
+            Link("Profiles", "/profiles", "profile", Permission.READ_RULEBOOK),
+            Link("Calendars", "/calendars", "calendar", Permission.READ_RULEBOOK),
+            Link("Lists", "/lists", "list", Permission.READ_RULEBOOK),
             Link("My draft", "/draft", "draft", Permission.PUBLISH),
             Link("Revisions", "/revisions", "history", Permission.READ_RULEBOOK),
         ),

@@ -18,6 +18,7 @@ from gateway.console.door import Page, PageDoor
 from gateway.console.drafting import Drafting
 from gateway.console.engineering import engineering_pages
 from gateway.console.home import HomePages, Troubles
+from gateway.console.items import ABOUT, ItemPages
 from gateway.console.overrides import OverridePages
 from gateway.console.rendering import Renderer
 from gateway.console.review import ReviewPages
@@ -170,8 +171,21 @@ def pages(context: ConsoleContext, sign_in: SignIn) -> list[Page]:
         Page("GET", "/revisions/{number}", read_rules, revisions.show_revision),
         Page("POST", "/revisions/{number}/restore", publish, revisions.restore_revision),
         Page("GET", "/rulebook.toml", read_rules, revisions.export_rulebook),
+        *(page for section in ABOUT for page in _item_pages(section, database, drafting, context.clock)),
         Page("GET", "/overrides", read_rules, overrides.list_overrides),
         Page("POST", "/overrides", publish, overrides.add_override),
         Page("POST", "/overrides/{id}/end", publish, overrides.end_override),
         *engineering,
+    ]
+
+
+def _item_pages(section: str, database: Database, drafting: Drafting, clock: Clock) -> list[Page]:
+    items = ItemPages(section, database=database, drafting=drafting, clock=clock)
+    read, publish = Permission.READ_RULEBOOK, Permission.PUBLISH
+    return [
+        Page("GET", f"/{section}", read, items.list_items),
+        Page("GET", f"/{section}/new", publish, items.show_item),
+        Page("POST", f"/{section}/new", publish, items.save_item),
+        Page("GET", f"/{section}/{{name}}", read, items.show_item),
+        Page("POST", f"/{section}/{{name}}", publish, items.save_item),
     ]
