@@ -23,6 +23,7 @@ from gateway.actions.control import Control
 from gateway.actions.leases import LeaseClock
 from gateway.actions.worker import Worker
 from gateway.api.routes import ApiContext, api_routes, read_ringing
+from gateway.calls.feed import Feed as LiveFeed
 from gateway.calls.indexer import Indexer
 from gateway.calls.numbers import country
 from gateway.calls.pseudonyms import Pseudonyms
@@ -90,7 +91,8 @@ class Gateway:
         self.node = f"{socket.gethostname()}:{os.getpid()}:{token_hex(3)}"
         self.metrics = Metrics()
         self.database = Database(settings.database_url)
-        self.journal = self.database.journal(on_death=on_death, gauge=self.metrics.journal_committed)
+        self.live = LiveFeed(self.database)
+        self.journal = self.database.journal(on_death=on_death, gauge=self._committed)
         self.current = Current()
         self.usage = LiveUsage(clock)
         self.refer_guard = ReferGuard(settings.refer_allow)
@@ -104,7 +106,7 @@ class Gateway:
             refer_guard=self.refer_guard,
             attempt_timeout=settings.upstream_timeout,
             decision_deadline=settings.decision_deadline,
-            watched=watched_endpoints(settings),
+            watched=settings.watched,
             leases=leases,
             clock=clock,
             observer=observer,
@@ -171,6 +173,7 @@ class Gateway:
         self.feed = Feed(subscribers=settings.subscribers, database=self.database, journal=self.journal, clock=clock)
         self.courier = Courier(subscribers=settings.subscribers, journal=self.journal, clock=clock)
         self.metrics.watch_actions(lambda: self.worker.in_hand)
+        self.metrics.watch_calls(lambda: self.watcher.in_hand)
         self.metrics.watch_overrides(lambda: len(self.current.overrides.at(clock.now()).live))
         self.metrics.watch_shutdowns(self._shutdown_days)
         self._proving = asyncio.Lock()
@@ -206,9 +209,10 @@ class Gateway:
             asyncio.create_task(self._guard_writer()),
             asyncio.create_task(self.rotation.run()),
             asyncio.create_task(self.retention.run()),
-            asyncio.create_task(self.feed.run()),
+            asyncio.create_task(self.live.run()),
             asyncio.create_task(self.courier.run()),
             asyncio.create_task(indexer.run()),
+            asyncio.create_task(self.feed.run()),
         ]
         gc.collect()
         # A call leaves no cycles behind, so there is little to find, and looking every 700 objects costs a tenth.
@@ -240,7 +244,7 @@ class Gateway:
                 outbox.release_all(connection)
                 release_watches(connection)
             since = self.clock.now() - int(LONGEST_SESSION * 1e6)
-            watch_the_unwatched(connection, since, watched_endpoints(self.settings))
+            watch_the_unwatched(connection, since, self.settings.watched)
             return outbox.database_now(connection)
 
     def _compile_newest(self, connection: Connection) -> None:
@@ -253,6 +257,15 @@ class Gateway:
                     return
             except Exception as error:
                 log.critical("a revision cannot be used", revision=number, error=str(error))  # the watch says so too
+
+    def begin_stop(self) -> None:
+        """End what would keep the server from stopping: open streams. For the server's `on_stopping`."""
+        self.live.close()
+
+    def _committed(self, *, entries: int, seconds: float, waiting: int) -> None:
+        """What the journal's thread calls after each commit."""
+        self.metrics.journal_committed(entries=entries, seconds=seconds, waiting=waiting)
+        self.live.wake()
 
     async def stop(self) -> None:
         """Finish what is under way, then close everything in the opposite order."""
@@ -285,6 +298,7 @@ class Gateway:
             clock=self.clock,
             upstream=self.upstream,
             keyring=self.keyring,
+            feed=self.live,
         )
 
     def console_context(self) -> ConsoleContext:
@@ -341,13 +355,6 @@ class Gateway:
         except (DatabaseUnavailable, TimeoutError) as error:
             return str(error) or "no answer"
         return None
-
-
-def watched_endpoints(settings: Settings) -> frozenset[str]:
-    """The endpoints whose calls have a sideband that we know how to listen to: those of the Realtime API."""
-    if not settings.sideband:
-        return frozenset()
-    return frozenset(name for name, endpoint in settings.endpoints.items() if endpoint.surface == "realtime")
 
 
 def create_app(gateway: Gateway) -> ASGIApp:
