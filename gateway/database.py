@@ -211,13 +211,6 @@ def exists(text: str) -> bool:
     return url.get_backend_name() != "sqlite" or Path(url.database or "").is_file()
 
 
-def prove_writable(connection: Connection, items: Sequence[None]) -> list[None]:
-    """Reach the database; on SQLite also write to the disk, where an empty transaction would touch nothing."""
-    is_sqlite = connection.dialect.name == "sqlite"
-    connection.exec_driver_sql("PRAGMA user_version=1" if is_sqlite else "SELECT 1")
-    return [None] * len(items)
-
-
 def insert_or_skip(dialect: str, table: Table) -> sqlite.Insert | postgresql.Insert:
     """An INSERT that leaves out rows whose unique key is there already; on PostgreSQL it waits for a rival's commit."""
     if dialect == "sqlite":
