@@ -51,6 +51,7 @@ from gateway.settings import Settings
 from gateway.subscribers.courier import Courier
 from gateway.subscribers.feed import Feed
 from gateway.upstream.client import Upstream
+from gateway.upstream.pulse import Pulse
 from gateway.upstream.sideband import Sidebands
 from gateway.webhooks.intake import Intake
 from gateway.webhooks.keyring import Keyring
@@ -92,8 +93,9 @@ class Gateway:
         self.usage = LiveUsage(clock)
         self.refer_guard = ReferGuard(settings.refer_allow)
         self.upstream = Upstream(settings.endpoints)
+        self.pulse = Pulse(settings.endpoints, clock)
         leases, patience = LeaseClock(clock), patience or Patience()
-        observer = Observer(self.metrics, self.usage, clock)
+        observer = Observer(self.metrics, self.usage, self.pulse, clock)
         self.worker = Worker(
             node=self.node,
             journal=self.journal,
@@ -311,6 +313,8 @@ class Gateway:
             keyring=self.keyring,
             refusals=self.refusals,
             node=self.node,
+            feed=self.live,
+            pulse=self.pulse,
         )
 
     def concerns(self) -> dict[str, str]:
