@@ -162,15 +162,8 @@ def _table(costs: list[Cost], title: str) -> Table:
         table.add_column(column, justify="left" if column == "page" else "right")
     for cost in costs:
         met = "" if cost.p95 < TARGET and cost.size < LARGEST else "over"
-        table.add_row(
-            cost.page,
-            str(cost.status),
-            f"{cost.p50:.1f}",
-            f"{cost.p95:.1f}",
-            f"{cost.cpu:.1f}",
-            f"{cost.size / 1e3:.0f}",
-            met,
-        )
+        figures = (f"{cost.p50:.1f}", f"{cost.p95:.1f}", f"{cost.cpu:.1f}", f"{cost.size / 1e3:.0f}")
+        table.add_row(cost.page, str(cost.status), *figures, met)
     return table
 
 
