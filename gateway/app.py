@@ -8,7 +8,7 @@ import asyncio
 import gc
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from secrets import token_hex
 
@@ -31,7 +31,7 @@ from gateway.calls.usage import LONGEST_SESSION, LiveUsage
 from gateway.calls.watches import release_watches, watch_the_unwatched
 from gateway.clock import Clock, to_datetime
 from gateway.console.routes import ConsoleContext, console_routes
-from gateway.database import Database
+from gateway.database import Database, prove_writable
 from gateway.errors import DatabaseUnavailable
 from gateway.health import health_routes
 from gateway.metrics import Metrics
@@ -44,7 +44,9 @@ from gateway.monitor.watcher import Watcher
 from gateway.profiles.shutdowns import days_left
 from gateway.rulebook.current import Current, compile_revision, years_around
 from gateway.rulebook.overrides import find_live
+from gateway.rulebook.publish import Publisher
 from gateway.rulebook.refer_guard import ReferGuard
+from gateway.rulebook.reverting import Reverting
 from gateway.rulebook.store import find_revision, newest_number, pin_starter
 from gateway.rulebook.watch import Watch
 from gateway.settings import Settings
@@ -64,7 +66,6 @@ PATIENCE = 5.0
 
 # Seconds for which readiness, once found out, is not asked of the disk again.
 PROOF_LASTS = 0.5
-
 
 # Several times what a statement may take on PostgreSQL, and what the largest batch takes anywhere.
 LONGEST_TRANSACTION = 15.0
@@ -93,6 +94,15 @@ class Gateway:
         self.current = Current()
         self.usage = LiveUsage(clock)
         self.refer_guard = ReferGuard(settings.refer_allow)
+        publisher = Publisher(
+            settings=settings,
+            database=self.database,
+            journal=self.journal,
+            current=self.current,
+            refer_guard=self.refer_guard,
+            clock=clock,
+        )
+        self.reverting = Reverting(database=self.database, publisher=publisher, clock=clock)
         self.upstream = Upstream(settings.endpoints)
         leases, patience = LeaseClock(clock), patience or Patience()
         observer = Observer(self.metrics, self.usage, clock)
@@ -103,7 +113,7 @@ class Gateway:
             refer_guard=self.refer_guard,
             attempt_timeout=settings.upstream_timeout,
             decision_deadline=settings.decision_deadline,
-            watched=watched_endpoints(settings),
+            watched=settings.watched_endpoints,
             leases=leases,
             clock=clock,
             observer=observer,
@@ -199,9 +209,11 @@ class Gateway:
             watched=self.settings.sideband,
         )
         await capacity.look()  # limits hold from the first call on
+        await self.reverting.look()  # what ran out meanwhile decides no call
         self._rounds = [
             asyncio.create_task(watch.run()),
             asyncio.create_task(capacity.run()),
+            asyncio.create_task(self.reverting.run()),
             asyncio.create_task(self._guard_writer()),
             asyncio.create_task(self.rotation.run()),
             asyncio.create_task(self.retention.run()),
@@ -239,7 +251,7 @@ class Gateway:
                 outbox.release_all(connection)
                 release_watches(connection)
             since = self.clock.now() - int(LONGEST_SESSION * 1e6)
-            watch_the_unwatched(connection, since, watched_endpoints(self.settings))
+            watch_the_unwatched(connection, since, self.settings.watched_endpoints)
             return outbox.database_now(connection)
 
     def _compile_newest(self, connection: Connection) -> None:
@@ -303,7 +315,7 @@ class Gateway:
 
     def concerns(self) -> dict[str, str]:
         """What someone should look at although calls are taken, by part."""
-        return self.current.concerns(self.clock.now())
+        return {**self.current.concerns(self.clock.now()), **self.reverting.concerns()}
 
     async def troubles(self) -> dict[str, str]:
         """What keeps this gateway from taking calls, by part; empty when it is ready."""
@@ -332,24 +344,10 @@ class Gateway:
     async def _try_to_write(self) -> str | None:
         try:
             async with asyncio.timeout(1.5):
-                await self.journal.write(_prove_writable, None)
+                await self.journal.write(prove_writable, None)
         except (DatabaseUnavailable, TimeoutError) as error:
             return str(error) or "no answer"
         return None
-
-
-def watched_endpoints(settings: Settings) -> frozenset[str]:
-    """The endpoints whose calls have a sideband that we know how to listen to: those of the Realtime API."""
-    if not settings.sideband:
-        return frozenset()
-    return frozenset(name for name, endpoint in settings.endpoints.items() if endpoint.surface == "realtime")
-
-
-def _prove_writable(connection: Connection, items: Sequence[None]) -> list[None]:
-    """Reach the database; on SQLite also write to the disk, where an empty transaction would touch nothing."""
-    is_sqlite = connection.dialect.name == "sqlite"
-    connection.exec_driver_sql("PRAGMA user_version=1" if is_sqlite else "SELECT 1")
-    return [None] * len(items)
 
 
 def create_app(gateway: Gateway) -> ASGIApp:

@@ -63,6 +63,13 @@ class Settings:
     warnings: tuple[str, ...] = ()  # what looks odd but works, in sentences
     sources: Mapping[str, str] = field(default_factory=dict)  # variable or path → where it came from
 
+    @property
+    def watched_endpoints(self) -> frozenset[str]:
+        """The endpoints whose calls have a sideband that we know how to listen to: those of the Realtime API."""
+        if not self.sideband:
+            return frozenset()
+        return frozenset(name for name, endpoint in self.endpoints.items() if endpoint.surface == "realtime")
+
     def describe(self) -> tuple[Row, ...]:
         """The effective configuration, secrets redacted, one row per variable."""
         rows = [
