@@ -23,6 +23,7 @@ from gateway.actions.control import Control
 from gateway.actions.leases import LeaseClock
 from gateway.actions.worker import Worker
 from gateway.api.routes import ApiContext, api_routes, read_ringing
+from gateway.calls.feed import Feed as LiveFeed
 from gateway.calls.indexer import Indexer
 from gateway.calls.numbers import country
 from gateway.calls.pseudonyms import Pseudonyms
@@ -31,9 +32,8 @@ from gateway.calls.usage import LONGEST_SESSION, LiveUsage
 from gateway.calls.watches import release_watches, watch_the_unwatched
 from gateway.clock import Clock, to_datetime
 from gateway.console.routes import ConsoleContext, console_routes
-from gateway.database import Database, prove_writable
-from gateway.errors import DatabaseUnavailable
-from gateway.health import health_routes
+from gateway.database import Database
+from gateway.health import Proof, health_routes
 from gateway.metrics import Metrics
 from gateway.monitor.capacity import Capacity
 from gateway.monitor.conducting import Conducting
@@ -56,6 +56,7 @@ from gateway.upstream.client import Upstream
 from gateway.upstream.sideband import Sidebands
 from gateway.webhooks.intake import Intake
 from gateway.webhooks.keyring import Keyring
+from gateway.webhooks.refusals import Refusals
 from gateway.webhooks.rotation import Rotation
 from gateway.webhooks.routes import WEBHOOKS, WebhookDoor
 
@@ -63,9 +64,6 @@ _A_NUMBER = "+14155550100"
 
 # How long a stopping gateway waits for requests to the upstream that are under way.
 PATIENCE = 5.0
-
-# Seconds for which readiness, once found out, is not asked of the disk again.
-PROOF_LASTS = 0.5
 
 # Several times what a statement may take on PostgreSQL, and what the largest batch takes anywhere.
 LONGEST_TRANSACTION = 15.0
@@ -90,7 +88,8 @@ class Gateway:
         self.node = f"{socket.gethostname()}:{os.getpid()}:{token_hex(3)}"
         self.metrics = Metrics()
         self.database = Database(settings.database_url)
-        self.journal = self.database.journal(on_death=on_death, gauge=self.metrics.journal_committed)
+        self.live = LiveFeed(self.database)
+        self.journal = self.database.journal(on_death=on_death, gauge=self._committed)
         self.current = Current()
         self.usage = LiveUsage(clock)
         self.refer_guard = ReferGuard(settings.refer_allow)
@@ -113,7 +112,7 @@ class Gateway:
             refer_guard=self.refer_guard,
             attempt_timeout=settings.upstream_timeout,
             decision_deadline=settings.decision_deadline,
-            watched=settings.watched_endpoints,
+            watched=settings.watched,
             leases=leases,
             clock=clock,
             observer=observer,
@@ -153,6 +152,7 @@ class Gateway:
             metrics=self.metrics,
             clock=clock,
         )
+        self.refusals = Refusals()
         self.guard = Guard(
             database=self.database,
             journal=self.journal,
@@ -182,9 +182,7 @@ class Gateway:
         self.metrics.watch_calls(lambda: self.watcher.in_hand)
         self.metrics.watch_overrides(lambda: len(self.current.overrides.at(clock.now()).live))
         self.metrics.watch_shutdowns(self._shutdown_days)
-        self._proving = asyncio.Lock()
-        self._proved_at = -PROOF_LASTS
-        self._disproof: str | None = None
+        self._proof = Proof(self.journal, clock)
         self._rounds: list[asyncio.Task[None]] = []
         self._leases = leases
         self._on_death = on_death
@@ -217,9 +215,10 @@ class Gateway:
             asyncio.create_task(self._guard_writer()),
             asyncio.create_task(self.rotation.run()),
             asyncio.create_task(self.retention.run()),
-            asyncio.create_task(self.feed.run()),
+            asyncio.create_task(self.live.run()),
             asyncio.create_task(self.courier.run()),
             asyncio.create_task(indexer.run()),
+            asyncio.create_task(self.feed.run()),
         ]
         gc.collect()
         # A call leaves no cycles behind, so there is little to find, and looking every 700 objects costs a tenth.
@@ -251,7 +250,7 @@ class Gateway:
                 outbox.release_all(connection)
                 release_watches(connection)
             since = self.clock.now() - int(LONGEST_SESSION * 1e6)
-            watch_the_unwatched(connection, since, self.settings.watched_endpoints)
+            watch_the_unwatched(connection, since, self.settings.watched)
             return outbox.database_now(connection)
 
     def _compile_newest(self, connection: Connection) -> None:
@@ -264,6 +263,15 @@ class Gateway:
                     return
             except Exception as error:
                 log.critical("a revision cannot be used", revision=number, error=str(error))  # the watch says so too
+
+    def begin_stop(self) -> None:
+        """End what would keep the server from stopping: open streams. For the server's `on_stopping`."""
+        self.live.close()
+
+    def _committed(self, *, entries: int, seconds: float, waiting: int) -> None:
+        """What the journal's thread calls after each commit."""
+        self.metrics.journal_committed(entries=entries, seconds=seconds, waiting=waiting)
+        self.live.wake()
 
     async def stop(self) -> None:
         """Finish what is under way, then close everything in the opposite order."""
@@ -296,6 +304,7 @@ class Gateway:
             clock=self.clock,
             upstream=self.upstream,
             keyring=self.keyring,
+            feed=self.live,
         )
 
     def console_context(self) -> ConsoleContext:
@@ -311,6 +320,10 @@ class Gateway:
             clock=self.clock,
             troubles=self.troubles,
             read_event=read_ringing,
+            upstream=self.upstream,
+            keyring=self.keyring,
+            refusals=self.refusals,
+            node=self.node,
         )
 
     def concerns(self) -> dict[str, str]:
@@ -326,28 +339,9 @@ class Gateway:
             troubles["journal"] = "the writer is not running"
         elif self.journal.failing:
             troubles["database"] = "the latest write failed"
-        elif why := await self._database_trouble():
+        elif why := await self._proof.trouble():
             troubles["database"] = why
         return troubles
-
-    async def _database_trouble(self) -> str | None:
-        """Why nothing can be stored, None if it can; found out by a commit at most once in PROOF_LASTS.
-
-        Whoever asks meanwhile waits for the same answer: this door is open to all.
-        """
-        async with self._proving:
-            if self.clock.monotonic() - self._proved_at >= PROOF_LASTS:
-                self._disproof = await self._try_to_write()
-                self._proved_at = self.clock.monotonic()
-            return self._disproof
-
-    async def _try_to_write(self) -> str | None:
-        try:
-            async with asyncio.timeout(1.5):
-                await self.journal.write(prove_writable, None)
-        except (DatabaseUnavailable, TimeoutError) as error:
-            return str(error) or "no answer"
-        return None
 
 
 def create_app(gateway: Gateway) -> ASGIApp:
@@ -361,6 +355,7 @@ def create_app(gateway: Gateway) -> ASGIApp:
         keyring=gateway.keyring,
         clock=gateway.clock,
         on_answer=gateway.metrics.delivery_answered,
+        refusals=gateway.refusals,
     )
     others = other_doors(gateway)
 

@@ -161,6 +161,13 @@ class Database:
         ]
 
 
+def prove_writable(connection: Connection, items: Sequence[None]) -> list[None]:
+    """Reach the database; on SQLite also write to the disk, where an empty transaction would touch nothing."""
+    is_sqlite = connection.dialect.name == "sqlite"
+    connection.exec_driver_sql("PRAGMA user_version=1" if is_sqlite else "SELECT 1")
+    return [None] * len(items)
+
+
 def migrations() -> Any:
     """Alembic's configuration, from the wheel or from the source tree."""
     from alembic.config import Config
@@ -273,10 +280,3 @@ def _create_sqlite_engine(url: URL, *, writes: bool) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
-
-
-def prove_writable(connection: Connection, items: Sequence[None]) -> list[None]:
-    """Reach the database; on SQLite also write to the disk, where an empty transaction would touch nothing."""
-    is_sqlite = connection.dialect.name == "sqlite"
-    connection.exec_driver_sql("PRAGMA user_version=1" if is_sqlite else "SELECT 1")
-    return [None] * len(items)

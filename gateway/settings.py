@@ -63,13 +63,6 @@ class Settings:
     warnings: tuple[str, ...] = ()  # what looks odd but works, in sentences
     sources: Mapping[str, str] = field(default_factory=dict)  # variable or path → where it came from
 
-    @property
-    def watched_endpoints(self) -> frozenset[str]:
-        """The endpoints whose calls have a sideband that we know how to listen to: those of the Realtime API."""
-        if not self.sideband:
-            return frozenset()
-        return frozenset(name for name, endpoint in self.endpoints.items() if endpoint.surface == "realtime")
-
     def describe(self) -> tuple[Row, ...]:
         """The effective configuration, secrets redacted, one row per variable."""
         rows = [
@@ -82,6 +75,13 @@ class Settings:
             rows.append(self._row(f"subscribers.{one.name}.url", one.url))
             rows.append(self._row(one.secret_env or "", one.secret))
         return tuple(rows)
+
+    @property
+    def watched(self) -> frozenset[str]:
+        """The endpoints whose calls have a sideband that we know how to listen to: those of the Realtime API."""
+        if not self.sideband:
+            return frozenset()
+        return frozenset(name for name, endpoint in self.endpoints.items() if endpoint.surface == "realtime")
 
     def _row(self, name: str, value: object, *, unset: str = "") -> Row:
         source = self.sources.get(name, "default" if value is not None or unset else "not set")

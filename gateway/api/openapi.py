@@ -191,9 +191,13 @@ def _success(operation: Operation, keys: _References) -> _Object:
     return response
 
 
+# Media types whose bodies have no schema of ours.
+_FILES: Final = (TOML, CSV, "application/jsonl", "application/vnd.apache.parquet")
+
+
 def _content(media: Iterable[str], schema: _Object) -> _Object:
     """The content of a body in each of its media types. A file of another form is text to a schema."""
-    return {kind: {"schema": {"type": "string"} if kind in (TOML, CSV) else schema} for kind in media}
+    return {kind: {"schema": {"type": "string"} if kind in _FILES else schema} for kind in media}
 
 
 def _demand(permission: Permission) -> str:

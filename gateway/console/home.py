@@ -61,7 +61,7 @@ class HomePages:
             "outcomes": OUTCOMES,
             "calls": [mask_call(call) for call in calls],
             "revision": revision,
-            "rules": len(self._current.compiled.rulebook.rules),
+            "rules": len(self._current.revision.rulebook.rules),
             "problems": [problem for problem in problems if problem.severity != "info"],
             "failure": self._current.failure,
             "troubles": await self._troubles(),

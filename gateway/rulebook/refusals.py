@@ -26,6 +26,14 @@ def wrong(pointer: str, detail: str) -> RequestError:
     return Kind.INVALID.error(f"{pointer[1:]}: {detail}", errors=[{"pointer": pointer, "detail": detail}])
 
 
+def refused(error: ManagedError | PendingError) -> RequestError:
+    """The refusal of a change that is not made where the rulebook is managed, or while a revision waits for confirmation."""
+    if isinstance(error, ManagedError):
+        return Kind.MANAGED.error(f"{error}: force=true and a reason", managed_by=error.managed_by)
+    how = "POST or DELETE /api/v1/rulebook/confirm, or `gateway rulebook confirm` or `revert`"
+    return Kind.PENDING.error(f"{error}: {how}", revision=error.pending.revision)
+
+
 @contextmanager
 def telling_refusals() -> Iterator[None]:
     """Tell why a publish is refused: 409, 412 or 422."""
@@ -35,11 +43,8 @@ def telling_refusals() -> Iterator[None]:
         raise mistakes(error.problems) from None
     except StaleBaseError as error:
         raise stale(error.newest) from None
-    except ManagedError as error:
-        raise Kind.MANAGED.error(f"{error}: force=true and a reason", managed_by=error.managed_by) from None
-    except PendingError as error:
-        how = "POST or DELETE /api/v1/rulebook/confirm"
-        raise Kind.PENDING.error(f"{error}: {how}", revision=error.pending.revision) from None
+    except (ManagedError, PendingError) as error:
+        raise refused(error) from None
     except NotPendingError as error:
         raise Kind.NOT_PENDING.error(str(error)) from None
     except IrrevertibleError as error:

@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 from gateway.access.roles import Role
 from gateway.api.routes import read_ringing
 from gateway.console.routes import ConsoleContext, console_routes
+from gateway.webhooks.refusals import Refusals
 from tests.gateway.api_fixtures import ADMIN_KEY, Api, store_key
 
 HOST = "http://gateway"
@@ -71,6 +72,10 @@ async def console(api: Api) -> AsyncIterator[Console]:
         clock=shared.clock,
         troubles=_no_troubles,
         read_event=read_ringing,
+        upstream=shared.upstream,
+        keyring=shared.keyring,
+        refusals=Refusals(),
+        node="here:1",
     )
     app = Starlette(routes=console_routes(context))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=HOST) as client:
