@@ -53,6 +53,7 @@ from gateway.settings import Settings
 from gateway.subscribers.courier import Courier
 from gateway.subscribers.feed import Feed
 from gateway.upstream.client import Upstream
+from gateway.upstream.pulse import Pulse
 from gateway.upstream.sideband import Sidebands
 from gateway.webhooks.intake import Intake
 from gateway.webhooks.keyring import Keyring
@@ -103,8 +104,9 @@ class Gateway:
         )
         self.reverting = Reverting(database=self.database, publisher=publisher, clock=clock)
         self.upstream = Upstream(settings.endpoints)
+        self.pulse = Pulse(settings.endpoints, clock)
         leases, patience = LeaseClock(clock), patience or Patience()
-        observer = Observer(self.metrics, self.usage, clock)
+        observer = Observer(self.metrics, self.usage, self.pulse, clock)
         self.worker = Worker(
             node=self.node,
             journal=self.journal,
@@ -324,6 +326,8 @@ class Gateway:
             keyring=self.keyring,
             refusals=self.refusals,
             node=self.node,
+            feed=self.live,
+            pulse=self.pulse,
         )
 
     def concerns(self) -> dict[str, str]:

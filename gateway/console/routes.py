@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute, Route
 
 from gateway.access.guard import Guard
 from gateway.access.roles import Permission
+from gateway.calls.feed import Feed
 from gateway.calls.reveal import Reveal
 from gateway.clock import Clock
 from gateway.console.assets import Assets
@@ -19,6 +20,7 @@ from gateway.console.drafting import Drafting
 from gateway.console.engineering import engineering_pages
 from gateway.console.home import HomePages, Troubles
 from gateway.console.items import ABOUT, ItemPages
+from gateway.console.live import LivePages
 from gateway.console.overrides import OverridePages
 from gateway.console.rendering import Renderer
 from gateway.console.review import ReviewPages
@@ -36,6 +38,7 @@ from gateway.rulebook.replay import Replay
 from gateway.rulebook.trial import ReadEvent, Trial
 from gateway.settings import Settings
 from gateway.upstream.client import Upstream
+from gateway.upstream.pulse import Pulse
 from gateway.webhooks.keyring import Keyring
 from gateway.webhooks.refusals import Refusals
 from routing_rules import Usage
@@ -59,6 +62,8 @@ class ConsoleContext:
     keyring: Keyring
     refusals: Refusals  # what this process refused lately
     node: str  # the name of this process
+    feed: Feed  # what happens to calls
+    pulse: Pulse  # how the upstreams do lately
 
 
 def console_routes(context: ConsoleContext) -> list[BaseRoute]:
@@ -96,9 +101,11 @@ def pages(context: ConsoleContext, sign_in: SignIn) -> list[Page]:
         current=current,
         publisher=publisher,
         troubles=context.troubles,
+        pulse=context.pulse,
         sign_in=sign_in,
         clock=context.clock,
     )
+    live = LivePages(feed=context.feed, clock=context.clock)
     calls = CallPages(
         database=database,
         current=current,
@@ -150,6 +157,7 @@ def pages(context: ConsoleContext, sign_in: SignIn) -> list[Page]:
         Page("POST", "/sign-out", None, home.sign_out),
         Page("POST", "/theme", None, home.choose_theme),
         Page("GET", "/", read_calls, home.show_home),
+        Page("GET", "/live", read_calls, live.follow),
         Page("GET", "/calls", read_calls, calls.list_calls),
         Page("GET", "/calls/{call_id}", read_calls, calls.show_call),
         Page("GET", "/test", Permission.TRY_CALLS, test.show_trial),

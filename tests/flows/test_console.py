@@ -239,3 +239,21 @@ async def test_an_engineer_finds_a_bad_signature(running: Running, page: Page) -
     await page.get_by_role("link", name="Endpoints").click()
     await expect(page.get_by_role("heading", name="openai")).to_be_visible()
     await expect(page.get_by_text("Signing secret", exact=True)).to_be_visible()
+
+
+async def test_the_first_page_goes_on_by_itself_and_can_be_paused(running: Running, page: Page) -> None:
+    badge = page.get_by_role("button", name="Live")
+    await expect(badge).to_be_visible()
+    latest = page.get_by_role("region", name="Latest calls")
+    await expect(latest).to_contain_text("No call yet")
+    await ring(running, name=HOSTILE)
+    await expect(latest.locator("tbody tr")).to_have_count(1)
+    await expect(page.get_by_role("region", name="Upstream")).to_contain_text("0 % of 1 failed")
+    await badge.click()
+    await expect(page.get_by_role("button", name="Paused")).to_be_visible()
+    await ring(running)
+    await expect(latest.locator("tbody tr")).to_have_count(1)
+    await page.get_by_role("button", name="Paused").click()
+    await expect(latest.locator("tbody tr")).to_have_count(2)
+    assert await page.evaluate("window.ran") is None
+    assert await reports(page) == []
