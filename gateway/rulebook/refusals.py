@@ -27,7 +27,7 @@ def wrong(pointer: str, detail: str) -> RequestError:
 
 
 def refused(error: ManagedError | PendingError) -> RequestError:
-    """The refusal of a change that is not made where the rulebook is managed, or while a revision waits for confirmation."""
+    """The refusal of a change that is to be made elsewhere, or once a revision is confirmed or reverted."""
     if isinstance(error, ManagedError):
         return Kind.MANAGED.error(f"{error}: force=true and a reason", managed_by=error.managed_by)
     how = "POST or DELETE /api/v1/rulebook/confirm, or `gateway rulebook confirm` or `revert`"
