@@ -22,7 +22,7 @@ from gateway.actions import outbox
 from gateway.actions.control import Control
 from gateway.actions.leases import LeaseClock
 from gateway.actions.worker import Worker
-from gateway.api.routes import ApiContext, api_routes, read_ringing
+from gateway.api.routes import ApiContext, api_routes, publisher_of, read_ringing
 from gateway.calls.feed import Feed as LiveFeed
 from gateway.calls.indexer import Indexer
 from gateway.calls.numbers import country
@@ -45,7 +45,6 @@ from gateway.monitor.watcher import Watcher
 from gateway.profiles.shutdowns import days_left
 from gateway.rulebook.current import Current, compile_revision, years_around
 from gateway.rulebook.overrides import find_live
-from gateway.rulebook.publish import Publisher
 from gateway.rulebook.refer_guard import ReferGuard
 from gateway.rulebook.reverting import Reverting
 from gateway.rulebook.store import find_revision, newest_number, pin_starter
@@ -95,15 +94,6 @@ class Gateway:
         self.current = Current()
         self.usage = LiveUsage(clock)
         self.refer_guard = ReferGuard(settings.refer_allow)
-        publisher = Publisher(
-            settings=settings,
-            database=self.database,
-            journal=self.journal,
-            current=self.current,
-            refer_guard=self.refer_guard,
-            clock=clock,
-        )
-        self.reverting = Reverting(database=self.database, publisher=publisher, clock=clock)
         self.upstream = Upstream(settings.endpoints)
         self.pulse = Pulse(settings.endpoints, clock)
         leases, patience = LeaseClock(clock), patience or Patience()
@@ -199,6 +189,8 @@ class Gateway:
         self._leases = leases
         self._on_death = on_death
         self._loop: asyncio.AbstractEventLoop | None = None
+        publisher = publisher_of(self.api_context())
+        self.reverting = Reverting(database=self.database, publisher=publisher, clock=clock)
         self.started = False
 
     async def start(self) -> None:

@@ -96,7 +96,7 @@ def api_routes(context: ApiContext) -> list[BaseRoute]:
 
 def operations(context: ApiContext) -> list[Operation]:
     """Everything that the API does."""
-    publisher = _publisher(context)
+    publisher = publisher_of(context)
     rulebook = _rulebook_routes(context, publisher)
     hindsight = Hindsight(database=context.database, current=context.current)
     reveal = Reveal(journal=context.journal, clock=context.clock)
@@ -345,7 +345,8 @@ def _override_routes(context: ApiContext) -> OverrideRoutes:
     )
 
 
-def _publisher(context: ApiContext) -> Publisher:
+def publisher_of(context: ApiContext) -> Publisher:
+    """Who publishes for this gateway."""
     return Publisher(
         settings=context.settings,
         database=context.database,
