@@ -39,8 +39,8 @@ class Answer(BaseModel):
     model_config = ConfigDict(
         frozen=True,
         from_attributes=True,
-        use_attribute_docstrings=True,
         json_schema_serialization_defaults_required=True,
+        defer_build=True,  # until first used: there are many, and a start must be quick
     )
 
 

@@ -11,6 +11,7 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from secrets import token_hex
+from typing import Any
 
 import structlog
 from sqlalchemy import Connection
@@ -23,6 +24,7 @@ from gateway.actions.control import Control
 from gateway.actions.leases import LeaseClock
 from gateway.actions.worker import Worker
 from gateway.api.routes import ApiContext, api_routes, read_ringing
+from gateway.calls.feed import Feed as LiveFeed
 from gateway.calls.indexer import Indexer
 from gateway.calls.numbers import country
 from gateway.calls.pseudonyms import Pseudonyms
@@ -90,7 +92,8 @@ class Gateway:
         self.node = f"{socket.gethostname()}:{os.getpid()}:{token_hex(3)}"
         self.metrics = Metrics()
         self.database = Database(settings.database_url)
-        self.journal = self.database.journal(on_death=on_death, gauge=self.metrics.journal_committed)
+        self.live = LiveFeed(self.database)
+        self.journal = self.database.journal(on_death=on_death, gauge=self._committed)
         self.current = Current()
         self.usage = LiveUsage(clock)
         self.refer_guard = ReferGuard(settings.refer_allow)
@@ -104,7 +107,7 @@ class Gateway:
             refer_guard=self.refer_guard,
             attempt_timeout=settings.upstream_timeout,
             decision_deadline=settings.decision_deadline,
-            watched=watched_endpoints(settings),
+            watched=settings.watched,
             leases=leases,
             clock=clock,
             observer=observer,
@@ -171,6 +174,7 @@ class Gateway:
         self.feed = Feed(subscribers=settings.subscribers, database=self.database, journal=self.journal, clock=clock)
         self.courier = Courier(subscribers=settings.subscribers, journal=self.journal, clock=clock)
         self.metrics.watch_actions(lambda: self.worker.in_hand)
+        self.metrics.watch_calls(lambda: self.watcher.in_hand)
         self.metrics.watch_overrides(lambda: len(self.current.overrides.at(clock.now()).live))
         self.metrics.watch_shutdowns(self._shutdown_days)
         self._proving = asyncio.Lock()
@@ -206,9 +210,10 @@ class Gateway:
             asyncio.create_task(self._guard_writer()),
             asyncio.create_task(self.rotation.run()),
             asyncio.create_task(self.retention.run()),
-            asyncio.create_task(self.feed.run()),
+            asyncio.create_task(self.live.run()),
             asyncio.create_task(self.courier.run()),
             asyncio.create_task(indexer.run()),
+            asyncio.create_task(self.feed.run()),
         ]
         gc.collect()
         # A call leaves no cycles behind, so there is little to find, and looking every 700 objects costs a tenth.
@@ -240,7 +245,7 @@ class Gateway:
                 outbox.release_all(connection)
                 release_watches(connection)
             since = self.clock.now() - int(LONGEST_SESSION * 1e6)
-            watch_the_unwatched(connection, since, watched_endpoints(self.settings))
+            watch_the_unwatched(connection, since, self.settings.watched)
             return outbox.database_now(connection)
 
     def _compile_newest(self, connection: Connection) -> None:
@@ -253,6 +258,15 @@ class Gateway:
                     return
             except Exception as error:
                 log.critical("a revision cannot be used", revision=number, error=str(error))  # the watch says so too
+
+    def begin_stop(self) -> None:
+        """End what would keep the server from stopping: open streams. For the server's `on_stopping`."""
+        self.live.close()
+
+    def _committed(self, *, entries: int, seconds: float, waiting: int) -> None:
+        """What the journal's thread calls after each commit."""
+        self.metrics.journal_committed(entries=entries, seconds=seconds, waiting=waiting)
+        self.live.wake()
 
     async def stop(self) -> None:
         """Finish what is under way, then close everything in the opposite order."""
@@ -273,38 +287,22 @@ class Gateway:
 
     def api_context(self) -> ApiContext:
         """What the API needs of this gateway."""
-        return ApiContext(
-            settings=self.settings,
-            database=self.database,
-            journal=self.journal,
-            guard=self.guard,
-            current=self.current,
-            refer_guard=self.refer_guard,
-            usage=self.usage,
-            control=self.control,
-            clock=self.clock,
-            upstream=self.upstream,
-            keyring=self.keyring,
-        )
+        return ApiContext(**self._shared(), control=self.control, feed=self.live)
 
     def console_context(self) -> ConsoleContext:
         """What the console needs of this gateway."""
-        return ConsoleContext(
-            settings=self.settings,
-            database=self.database,
-            journal=self.journal,
-            guard=self.guard,
-            current=self.current,
-            refer_guard=self.refer_guard,
-            usage=self.usage,
-            clock=self.clock,
-            troubles=self.troubles,
-            read_event=read_ringing,
-            upstream=self.upstream,
-            keyring=self.keyring,
-            refusals=self.refusals,
-            node=self.node,
-        )
+        own: dict[str, Any] = {
+            "troubles": self.troubles,
+            "refusals": self.refusals,
+            "node": self.node,
+            "read_event": read_ringing,
+        }
+        return ConsoleContext(**self._shared(), **own)
+
+    def _shared(self) -> dict[str, Any]:
+        """What both need."""
+        names = ("settings", "database", "journal", "guard", "current", "refer_guard", "usage", "clock")
+        return {name: getattr(self, name) for name in (*names, "upstream", "keyring")}
 
     def concerns(self) -> dict[str, str]:
         """What someone should look at although calls are taken, by part."""
@@ -341,13 +339,6 @@ class Gateway:
         except (DatabaseUnavailable, TimeoutError) as error:
             return str(error) or "no answer"
         return None
-
-
-def watched_endpoints(settings: Settings) -> frozenset[str]:
-    """The endpoints whose calls have a sideband that we know how to listen to: those of the Realtime API."""
-    if not settings.sideband:
-        return frozenset()
-    return frozenset(name for name, endpoint in settings.endpoints.items() if endpoint.surface == "realtime")
 
 
 def create_app(gateway: Gateway) -> ASGIApp:

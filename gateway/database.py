@@ -161,6 +161,13 @@ class Database:
         ]
 
 
+def prove_writable(connection: Connection, items: Sequence[None]) -> list[None]:
+    """Reach the database; on SQLite also write to the disk, where an empty transaction would touch nothing."""
+    is_sqlite = connection.dialect.name == "sqlite"
+    connection.exec_driver_sql("PRAGMA user_version=1" if is_sqlite else "SELECT 1")
+    return [None] * len(items)
+
+
 def migrations() -> Any:
     """Alembic's configuration, from the wheel or from the source tree."""
     from alembic.config import Config
@@ -202,13 +209,6 @@ def exists(text: str) -> bool:
     """Whether there can be anything in the database with this URL: a SQLite file that is not there is empty."""
     url = make_url(text)
     return url.get_backend_name() != "sqlite" or Path(url.database or "").is_file()
-
-
-def prove_writable(connection: Connection, items: Sequence[None]) -> list[None]:
-    """Reach the database; on SQLite also write to the disk, where an empty transaction would touch nothing."""
-    is_sqlite = connection.dialect.name == "sqlite"
-    connection.exec_driver_sql("PRAGMA user_version=1" if is_sqlite else "SELECT 1")
-    return [None] * len(items)
 
 
 def insert_or_skip(dialect: str, table: Table) -> sqlite.Insert | postgresql.Insert:

@@ -122,6 +122,11 @@ class Metrics:
             registry=registry,
         )
         self._shutdown_days: Callable[[], Mapping[tuple[str, str], int]] = dict
+        self._calls_watched = Gauge(
+            "gateway_calls_watched",
+            "Live calls whose sideband this node keeps.",
+            registry=registry,
+        )
         self._batch_entries = Histogram(
             "gateway_journal_batch_entries",
             "Entries written by one commit of the journal.",
@@ -170,6 +175,10 @@ class Metrics:
         """One request to the upstream ended."""
         self._child(self._attempts, endpoint, command, result).inc()
         self._child(self._attempt_seconds, command).observe(seconds)
+
+    def watch_calls(self, count: Callable[[], int]) -> None:
+        """Ask `count` for the number of watched calls whenever metrics are read."""
+        self._calls_watched.set_function(count)
 
     def watch_actions(self, count: Callable[[], int]) -> None:
         """Ask `count` for the number of open actions whenever metrics are read."""

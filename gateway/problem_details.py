@@ -61,6 +61,7 @@ class Kind(Enum):
     )
     UNCONDITIONAL = (428, "If-Match is missing", "Say which state you changed: send the `ETag` that you read.")
     TOO_MANY = (429, "too many requests", "`Retry-After` says when there is room for another.")
+    NOT_INSTALLED = (501, "not installed", "This gateway lacks a library for it; `detail` names the remedy.")
     UPSTREAM_FAILED = (
         502,
         "the upstream failed",

@@ -55,7 +55,7 @@ class Form(BaseModel):
     JSON has no enumerations: a field that is one must say so by `Field(strict=False)`.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
 
 FormT = TypeVar("FormT", bound=Form)

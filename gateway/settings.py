@@ -76,6 +76,13 @@ class Settings:
             rows.append(self._row(one.secret_env or "", one.secret))
         return tuple(rows)
 
+    @property
+    def watched(self) -> frozenset[str]:
+        """The endpoints whose calls have a sideband that we know how to listen to: those of the Realtime API."""
+        if not self.sideband:
+            return frozenset()
+        return frozenset(name for name, endpoint in self.endpoints.items() if endpoint.surface == "realtime")
+
     def _row(self, name: str, value: object, *, unset: str = "") -> Row:
         source = self.sources.get(name, "default" if value is not None or unset else "not set")
         return Row(name, unset if value is None else _shown(value), source)

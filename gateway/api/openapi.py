@@ -1,7 +1,9 @@
 """The API's description for programs, OpenAPI 3.1, at `/openapi.json`: made of the operations themselves, once."""
 
+import asyncio
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any, Final
@@ -15,6 +17,7 @@ from starlette.routing import Route
 
 from gateway.access.roles import LEAST_ROLE, Permission, Role
 from gateway.api.operations import ROOT, Operation
+from gateway.descriptions import Described
 from gateway.problem_details import MEDIA_TYPE, Kind
 from gateway.reading import CSV, JSON, TOML
 
@@ -66,10 +69,11 @@ _PROBLEM: Final[_Object] = {
 
 
 def openapi_route(operations: Sequence[Operation]) -> Route:
-    """The route that serves the description, rendered now."""
-    content = msgspec.json.encode(describe(operations))
+    """The route that serves the description, rendered when it is first asked for."""
+    rendered = cache(lambda: msgspec.json.encode(describe(operations)))
 
     async def show_openapi(request: Request) -> Response:
+        content = await asyncio.to_thread(rendered)
         return Response(content, headers={"cache-control": "max-age=300"}, media_type=JSON)
 
     return Route(PATH, show_openapi)
@@ -112,7 +116,9 @@ def _schemas(operations: Iterable[Operation]) -> tuple[_References, dict[str, _O
                 wanted[model, "validation"] = None
         if operation.answer is not None:
             wanted[operation.answer, "serialization"] = None
-    keys, definitions = models_json_schema(list(wanted), ref_template="#/components/schemas/{model}")
+    keys, definitions = models_json_schema(
+        list(wanted), ref_template="#/components/schemas/{model}", schema_generator=Described
+    )
     return keys, definitions.get("$defs", {})
 
 
@@ -185,9 +191,13 @@ def _success(operation: Operation, keys: _References) -> _Object:
     return response
 
 
+# Media types whose bodies have no schema of ours.
+_FILES: Final = (TOML, CSV, "application/jsonl", "application/vnd.apache.parquet")
+
+
 def _content(media: Iterable[str], schema: _Object) -> _Object:
     """The content of a body in each of its media types. A file of another form is text to a schema."""
-    return {kind: {"schema": {"type": "string"} if kind in (TOML, CSV) else schema} for kind in media}
+    return {kind: {"schema": {"type": "string"} if kind in _FILES else schema} for kind in media}
 
 
 def _demand(permission: Permission) -> str:

@@ -14,11 +14,15 @@ from gateway.actions.control import Control
 from gateway.actions.routes import ControlRoutes, Ordered
 from gateway.api.openapi import openapi_route
 from gateway.api.operations import Operation, routes
-from gateway.calls.contract import CallDetail, CallFacets, CallPage, Timeline
+from gateway.calls.contract import Call, CallDetail, CallFacets, CallPage, Timeline
+from gateway.calls.export import MEDIA
+from gateway.calls.export_routes import ExportRoutes
+from gateway.calls.feed import Feed
 from gateway.calls.reveal import Reveal
 from gateway.calls.routes import CallRoutes
 from gateway.calls.stats_contract import Stats
 from gateway.calls.stats_routes import StatsRoutes
+from gateway.calls.stream import EVENT_STREAM, CallChange, StreamRoutes
 from gateway.clock import Clock
 from gateway.database import Database
 from gateway.errors import PayloadError
@@ -79,6 +83,7 @@ class ApiContext:
     clock: Clock
     upstream: Upstream
     keyring: Keyring  # the signing secrets and their uses
+    feed: Feed  # what happens to calls
 
 
 def api_routes(context: ApiContext) -> list[BaseRoute]:
@@ -103,6 +108,8 @@ def operations(context: ApiContext) -> list[Operation]:
         upstream=context.upstream,
         database=context.database,
     )
+    exports = ExportRoutes(database=context.database, reveal=reveal)
+    stream = StreamRoutes(feed=context.feed, clock=context.clock, reveal=reveal)
     stats = StatsRoutes(database=context.database, clock=context.clock)
     client_secrets = ClientSecretRoutes(
         endpoints=context.settings.endpoints,
@@ -167,6 +174,24 @@ def operations(context: ApiContext) -> list[Operation]:
         ),
         Operation("GET", "/calls", read_calls, calls.list_calls, answer=CallPage),
         Operation("GET", "/calls/facets", read_calls, calls.show_facets, answer=CallFacets),
+        Operation(
+            "GET",
+            "/calls/export",
+            read_calls,
+            exports.export_calls,
+            answer=Call,
+            media=tuple(MEDIA.values()),
+            problems=(Kind.TOO_MANY, Kind.NOT_INSTALLED),
+        ),
+        Operation(
+            "GET",
+            "/calls/stream",
+            read_calls,
+            stream.stream_calls,
+            answer=CallChange,
+            media=(EVENT_STREAM,),
+            problems=(Kind.MALFORMED,),
+        ),
         Operation("GET", "/calls/stats", read_calls, stats.show_stats, answer=Stats),
         Operation("GET", "/calls/{call_id}", read_calls, calls.show_call, answer=CallDetail),
         Operation("GET", "/calls/{call_id}/events", read_calls, calls.list_call_events, answer=Timeline),

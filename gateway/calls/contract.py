@@ -75,6 +75,9 @@ class Call(Answer):
     caller_name: str | None
     """The caller's display name, as claimed."""
 
+    country: str | None
+    """The caller's region, ISO 3166."""
+
     headers: list[Header]
     """As received: order and repeats kept."""
 
@@ -291,6 +294,7 @@ def call_of(call: RecordedCall) -> Call:
         called=call.called,
         caller=call.caller,
         caller_name=call.caller_name,
+        country=call.country,
         headers=[Header(name=name, value=value) for name, value in call.facts["headers"]],
         media=call.media,
         received_at=call.received_at,

@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import Connection, func, select
 
 from gateway.calls.wanted import Wanted
-from gateway.calls.ways import NEWEST_FIRST, POSITION, SORTED, conditions, end_of_window, narrow, texts_of
+from gateway.calls.ways import NEWEST_FIRST, SORTED, conditions, end_of_window, narrow, texts_of, within
 from gateway.tables import calls
 
 # Calls counted, and looked at for it: some 50 ms.
@@ -36,8 +36,7 @@ def find_facets(connection: Connection, wanted: Wanted, *, most: int = MOST, win
         chosen = select(*NAMES.values()).where(*way, *along, few).order_by(*SORTED)
     else:
         end = end_of_window(connection, way, window) if along else None
-        within = [] if end is None else [end <= POSITION]
-        chosen = select(*NAMES.values()).where(*way, *along, *within).order_by(*NEWEST_FIRST)
+        chosen = select(*NAMES.values()).where(*within(end, way, wanted), *along).order_by(*NEWEST_FIRST)
     newest = chosen.limit(most + 1).subquery()
     rows = connection.execute(select(*newest.c, func.count()).group_by(*newest.c)).all()
     total = sum(row[-1] for row in rows)

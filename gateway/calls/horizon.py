@@ -19,6 +19,10 @@ from sqlalchemy import Connection, Table, text
 MOST_PENDING: Final = 200
 
 
+# While it cannot be said yet, since others have been writing from the first look on.
+UNKNOWN: Final = -1
+
+
 class Horizon:
     """The settled part of one table, as one reader sees it grow."""
 
@@ -29,11 +33,11 @@ class Horizon:
             f"SELECT (SELECT coalesce(max(id), 0) FROM {name}), ARRAY(SELECT virtualtransaction FROM pg_locks "  # noqa: S608
             f"WHERE locktype = 'relation' AND relation = '{name}'::regclass AND mode = 'RowExclusiveLock')"
         )
-        self._settled = 0
+        self._settled = UNKNOWN
         self._pending: list[tuple[int, frozenset[str]]] = []
 
     def settled(self, connection: Connection) -> int:
-        """The highest row id of the settled part. Read the rows themselves in a later statement."""
+        """The highest row id of the settled part, or UNKNOWN. Read the rows themselves in a later statement."""
         if connection.dialect.name == "sqlite":
             self._settled = connection.execute(self._highest).scalar_one()
             return self._settled

@@ -83,6 +83,11 @@ def check_search(request: Request, **parts: str | None) -> None:
             _demand(request, f"a search by {name}")
 
 
+def part_of(number: str | None) -> str | None:
+    """The number, if only a part of it is given."""
+    return number if number and "*" in number else None
+
+
 def _demand(request: Request, what: str) -> None:
     if not may(caller_of(request).role, Permission.REVEAL_CALLERS):
         raise Kind.FORBIDDEN.error(

@@ -21,6 +21,11 @@ from gateway.tables import calls, hourly, hourly_by_rule
 # Nodes that write at once rarely meet on one of so many rows, and a reader adds up no more than these.
 SHARDS: Final = 8
 
+# The columns that the statistics read, in the order of `Counted`.
+COUNTED: Final = tuple(calls.c[name] for name in Counted._fields)
+
+Row = tuple[Any, ...]
+
 
 @contextmanager
 def recounted(connection: Connection, ids: Sequence[int]) -> Iterator[None]:
@@ -28,15 +33,29 @@ def recounted(connection: Connection, ids: Sequence[int]) -> Iterator[None]:
 
     On PostgreSQL the rows are locked first, in one order, so that nodes that change the same calls wait for each other.
     """
-    rows = [{"call": call} for call in sorted(set(ids))]
-    before = [Counted(*row) for row in _COUNTED.returning(connection, rows)]
+    before = as_they_stand(connection, ids)
     yield
-    add(connection, differences(before, [Counted(*row) for row in _COUNTED.returning(connection, rows)]))
+    count_moves(connection, before, as_they_stand(connection, ids))
+
+
+def as_they_stand(connection: Connection, ids: Sequence[int]) -> list[Row]:
+    """COUNTED of the calls with these row ids, which are locked on PostgreSQL, in one order."""
+    return _COUNTED.returning(connection, [{"call": call} for call in sorted(set(ids))])
+
+
+def count_moves(connection: Connection, before: Sequence[Row], after: Sequence[Row]) -> None:
+    """Keep the sums of calls that were changed: COUNTED before and after. Of repetitions the last counts."""
+    now = {row[0]: row for row in after}
+    added = differences(map(Counted._make, before), map(Counted._make, now.values()))
+    if added:
+        add(connection, added)
 
 
 def count_births(connection: Connection, born: Sequence[NewCall]) -> None:
     """Add calls that have just been inserted; most are under way, and add nothing yet."""
-    add(connection, differences([], [_newborn(row) for row in born if row["state"] in RESTING]))
+    resting = [_newborn(row) for row in born if row["state"] in RESTING]
+    if resting:
+        add(connection, differences([], resting))
 
 
 def add(connection: Connection, added: dict[Bucket, Sums]) -> None:
@@ -89,8 +108,4 @@ def _add_to(table: Table) -> Statement:
 _COARSE: Final = tuple(name for name in Bucket._fields if name not in ("rule", "profile"))
 _ADD: Final = _add_to(hourly)
 _ADD_BY_RULE: Final = _add_to(hourly_by_rule)
-_COUNTED: Final = Statement(
-    lambda _: (
-        select(*(calls.c[name] for name in Counted._fields)).where(calls.c.id == bindparam("call")).with_for_update()
-    )
-)
+_COUNTED: Final = Statement(lambda _: select(*COUNTED).where(calls.c.id == bindparam("call")).with_for_update())

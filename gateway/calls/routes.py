@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable
 from typing import Literal
 
-from pydantic import Field
 from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,6 +10,7 @@ from starlette.responses import Response
 from gateway.answering import Place, answer, read_cursor, write_cursor
 from gateway.calls.contract import CallPage, Timeline, call_of, detail_of, event_of, facets_of
 from gateway.calls.facets import find_facets
+from gateway.calls.filters import CallsFilter
 from gateway.calls.history import (
     RecordedCall,
     RecordedEvent,
@@ -19,83 +19,19 @@ from gateway.calls.history import (
     find_events,
     find_plan_of,
 )
-from gateway.calls.lifecycle import State
 from gateway.calls.masking import mask_detail, mask_explanation
-from gateway.calls.reveal import Reveal, RevealQuery, check_search
-from gateway.calls.wanted import Header, Position, Wanted
+from gateway.calls.reveal import Reveal, RevealQuery, check_search, part_of
+from gateway.calls.wanted import Position
 from gateway.database import Database
 from gateway.problem_details import Kind
-from gateway.reading import Form, Line, PageQuery, QueryMoment, QueryNumber, to_micros
+from gateway.reading import PageQuery
 from routing_rules import Explanation
 
 Explain = Callable[[RecordedCall], Awaitable[Explanation | None]]
 
 
-class CallsFilter(Form):
-    """Which calls are wanted."""
-
-    state: State | None = None
-    """The state in which they stand."""
-
-    decision: Literal["accept", "reject", "refer", "ignore"] | None = None
-    """What was decided."""
-
-    rule: Line | None = Field(None, max_length=200)
-    """The id of the rule that decided."""
-
-    profile: Line | None = Field(None, max_length=200)
-    """The profile that answered or was to answer."""
-
-    endpoint: Line | None = Field(None, max_length=200)
-    """The endpoint that delivered them."""
-
-    called: QueryNumber | None = Field(None, max_length=200)
-    """The called number or user part; with `*` at an end, a part of it: `+1555*`, `*5550*`, `*00`."""
-
-    caller: QueryNumber | None = Field(None, max_length=200)
-    """The caller, likewise."""
-
-    country: Line | None = Field(None, pattern="^[A-Z]{2}$")
-    """The caller's region, ISO 3166: `DE`."""
-
-    header: Line | None = Field(None, min_length=1, max_length=300)
-    """A SIP header, `X-Tenant: acme`, or `X-Tenant` for any value; `*` as in numbers. Slow: give other filters too."""
-
-    since: QueryMoment | None = None
-    """Received then or later."""
-
-    until: QueryMoment | None = None
-    """Received before then."""
-
-    q: Line | None = Field(None, min_length=1, max_length=100)
-    """The beginning of a call id, or any part of called, caller or caller_name."""
-
-    def wanted(self) -> Wanted:
-        """The same for history."""
-        return Wanted(
-            state=self.state,
-            decision=self.decision,
-            rule=self.rule,
-            profile=self.profile,
-            endpoint=self.endpoint,
-            called=self.called,
-            caller=self.caller,
-            country=self.country,
-            header=None if self.header is None else read_header(self.header),
-            since=to_micros(self.since),
-            until=to_micros(self.until),
-            q=self.q,
-        )
-
-
 class CallsQuery(CallsFilter, RevealQuery, PageQuery):
     """Which calls are wanted, and which part of their list."""
-
-
-def read_header(text: str) -> Header:
-    """The header that a person asks for: a name, or a name and a value with a colon between."""
-    name, colon, value = text.partition(":")
-    return Header(name.strip(), value.strip() if colon else None)
 
 
 class EventsQuery(RevealQuery, PageQuery):
@@ -117,7 +53,7 @@ class CallRoutes:
         some thousand calls and goes on from there.
         """
         position = read_cursor(query.cursor, tuple[Literal["calls"], Place, Place])
-        check_search(request, caller=_part(query.caller), q=query.q, header=query.header)
+        check_search(request, caller=part_of(query.caller), q=query.q, header=query.header)
         filters = query.model_dump(exclude={"limit", "cursor", "reveal"}, exclude_none=True)
         mask = await self._reveal.mask(request, reveal=query.reveal, of="calls", filters=filters)
         wanted = query.wanted()
@@ -143,7 +79,7 @@ class CallRoutes:
             raise Kind.INVALID.error(
                 f"header {detail}", errors=[{"pointer": "/header", "detail": detail, "in": "query"}]
             )
-        check_search(request, caller=_part(query.caller), q=query.q)
+        check_search(request, caller=part_of(query.caller), q=query.q)
         facets = await self._database.read(lambda connection: find_facets(connection, query.wanted()))
         return answer(facets_of(facets))
 
@@ -172,11 +108,6 @@ class CallRoutes:
             shown = [e.model_copy(update={"detail": mask_detail(e.detail, spare=call.called)}) for e in shown]
         following = write_cursor(("events", events[query.limit - 1].id)) if len(events) > len(shown) else None
         return answer(Timeline(items=shown, next=following))
-
-
-def _part(number: str | None) -> str | None:
-    """The number, if only a part of it is given."""
-    return number if number and "*" in number else None
 
 
 def _call_with_events(

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from gateway.calls.call import Advance, Happened, NewCall, ReadFacts
 from gateway.calls.remark import Said
-from gateway.calls.rollups import count_births, recounted
+from gateway.calls.rollups import COUNTED, as_they_stand, count_births, count_moves
 from gateway.database import insert_or_skip
 from gateway.statements import Statement
 from gateway.tables import call_facts, calls, events, plans, transcripts
@@ -50,8 +50,8 @@ def insert_transcripts(connection: Connection, said: Sequence[tuple[int, Said]])
 def advance_calls(connection: Connection, rows: Sequence[Advance]) -> None:
     """Move calls to new states."""
     if rows:
-        with recounted(connection, [row["call"] for row in rows]):
-            _ADVANCE.run(connection, rows)
+        before = as_they_stand(connection, [row["call"] for row in rows])
+        count_moves(connection, before, _ADVANCE.returning(connection, rows))
 
 
 _INSERT_PLANS: Final = Statement(lambda dialect: insert_or_skip(dialect, plans))
@@ -78,6 +78,7 @@ _ADVANCE: Final = Statement(
             confirmed=func.coalesce(bindparam("new_confirmed", type_=calls.c.confirmed.type), calls.c.confirmed),
             attempts=calls.c.attempts + bindparam("more_attempts", type_=calls.c.attempts.type),
         )
+        .returning(*COUNTED)
     )
 )
 

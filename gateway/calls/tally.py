@@ -113,7 +113,14 @@ def differences(before: Iterable[Counted], after: Iterable[Counted]) -> dict[Buc
 
 def plus(one: Sums, other: Sums, sign: int = 1) -> Sums:
     """The sum of both; with `sign` -1, the difference."""
-    return Sums(*(mine + sign * theirs for mine, theirs in zip(one, other, strict=True)))
+    return Sums(
+        one.calls + sign * other.calls,
+        one.answer_us + sign * other.answer_us,
+        one.talks + sign * other.talks,
+        one.talk_us + sign * other.talk_us,
+        one.input_tokens + sign * other.input_tokens,
+        one.output_tokens + sign * other.output_tokens,
+    )
 
 
 def percentile(answers: Mapping[int, int], share: float) -> float | None:

@@ -71,17 +71,28 @@ def read_pattern(text: str) -> Pattern:
 class Searched(Protocol):
     """What a search reads of a call."""
 
-    call_id: str
-    endpoint: str
-    state: str
-    kind: str
-    rule: str | None
-    profile: str | None
-    called: str
-    caller: str
-    caller_name: str | None
-    country: str | None
-    received_at: int
+    @property
+    def call_id(self) -> str: ...
+    @property
+    def endpoint(self) -> str: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def rule(self) -> str | None: ...
+    @property
+    def profile(self) -> str | None: ...
+    @property
+    def called(self) -> str: ...
+    @property
+    def caller(self) -> str: ...
+    @property
+    def caller_name(self) -> str | None: ...
+    @property
+    def country(self) -> str | None: ...
+    @property
+    def received_at(self) -> int: ...
 
 
 def passes(call: Searched, wanted: Wanted) -> bool:

@@ -3,7 +3,7 @@
 See `gateway.calls.history` for why. Everything here is a condition or a bounded count; pages are read there.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, Select, func, or_, select, tuple_, union_all
@@ -13,7 +13,7 @@ from gateway.calls.wanted import EXACT, Pattern, Position, Wanted, read_pattern
 from gateway.tables import calls
 
 # Calls looked at for one page: some 5 ms.
-WINDOW: Final = 5_000
+WINDOW: Final = 4_000
 
 Condition = ColumnElement[bool]
 
@@ -30,8 +30,14 @@ _EXACT: Final = {"decision": calls.c.kind, **{name: calls.c[name] for name in EX
 _WAYS: Final = ("called", "caller", "rule", "state", "country")
 
 
-def conditions(connection: Connection, wanted: Wanted, few: int) -> tuple[list[Condition], list[Condition], bool]:
-    """The conditions that choose the way, those that are checked along it, and whether a column is the way."""
+def conditions(
+    connection: Connection, wanted: Wanted, few: int, after: Position | None = None
+) -> tuple[list[Condition], list[Condition], bool]:
+    """The conditions that choose the way, those that are checked along it, and whether a column is the way.
+
+    The way begins behind `after`. `until` is then checked along it: of two upper bounds, SQLite might begin at the
+    higher one.
+    """
     exact = {name: value for name in _EXACT if (value := getattr(wanted, name)) is not None}
     for name in texts_of(wanted):
         exact.pop(name, None)
@@ -39,7 +45,9 @@ def conditions(connection: Connection, wanted: Wanted, few: int) -> tuple[list[C
     if wanted.since is not None:
         way.append(calls.c.received_at >= wanted.since)
     if wanted.until is not None:
-        way.append(calls.c.received_at < wanted.until)
+        way.append((calls.c.received_at if after is None else calls.c.received_at + 0) < wanted.until)
+    if after is not None:
+        way.append(after > POSITION)
     ways = [name for name in _WAYS if name in exact]
     if chosen := _narrowest(connection, {name: exact[name] for name in ways}, min(few, WINDOW)):
         way.append(_EXACT[chosen] == exact.pop(chosen))
@@ -114,7 +122,15 @@ def _count(connection: Connection, found: Select[tuple[int]], most: int) -> int:
     return connection.execute(select(func.count()).select_from(found.limit(most).subquery())).scalar_one()
 
 
-def end_of_window(connection: Connection, way: list[Condition], window: int) -> Position | None:
+def within(end: Position | None, way: Sequence[Condition], wanted: Wanted) -> Sequence[Condition]:
+    """A way up to the end of its window, which takes the place of `since`: SQLite might walk on to the lower bound."""
+    if end is None:
+        return way
+    rest = way[1:] if wanted.since is not None else way  # `conditions` puts it first
+    return [*rest, end <= POSITION]
+
+
+def end_of_window(connection: Connection, way: Sequence[Condition], window: int) -> Position | None:
     """The last call that may be looked at for one page; None if all that are left may be.
 
     Its offset is bounded and walks along an index only.

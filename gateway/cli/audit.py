@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gateway.cli.calls import micros_of
+from gateway.cli.call_filters import micros_of
 from gateway.cli.configured import database_of, settings_of
 from gateway.cli.output import json_option, print_json, print_table, say
 

@@ -18,42 +18,46 @@ if TYPE_CHECKING:
     from gateway.actions.action import Orders
     from gateway.database import Database
 
-# A command that is not even begun by then has no gateway that serves this database.
-TAKEN_UP_WITHIN: Final = 10.0
+# A serving gateway takes a command up within a second, a second one after a crash within twenty.
+wait_option: Final = click.option(
+    "--wait", default=20.0, show_default=True, metavar="SECONDS", help="How long a gateway may take to take it up."
+)
 
 
 @click.command("hangup")
 @click.argument("call_id")
+@wait_option
 @json_option
 @click.pass_context
-def hangup(ctx: click.Context, call_id: str, as_json: bool) -> None:
+def hangup(ctx: click.Context, call_id: str, wait: float, as_json: bool) -> None:
     """Hang up the call CALL_ID."""
     from gateway.actions.action import Orders
     from gateway.calls.remark import EndReason
 
     orders = Orders(by="admin", who=author_of_command().name, end_reason=EndReason.BY_ADMIN)
-    _command(ctx, call_id, orders, as_json)
+    _command(ctx, call_id, orders, wait, as_json)
 
 
 @click.command("refer")
 @click.argument("call_id")
 @click.argument("target")
+@wait_option
 @json_option
 @click.pass_context
-def refer(ctx: click.Context, call_id: str, target: str, as_json: bool) -> None:
+def refer(ctx: click.Context, call_id: str, target: str, wait: float, as_json: bool) -> None:
     """Transfer the call CALL_ID to TARGET, a tel: or sip: address."""
     from gateway.actions.action import Orders
     from gateway.rulebook.refer_guard import ReferGuard
 
     if why := ReferGuard(settings_of(ctx).refer_allow)(target):
         raise GatewayError(f"{target!r} is refused: {why}")
-    _command(ctx, call_id, Orders(by="admin", who=author_of_command().name, targets=(target,)), as_json)
+    _command(ctx, call_id, Orders(by="admin", who=author_of_command().name, targets=(target,)), wait, as_json)
 
 
-def _command(ctx: click.Context, call_id: str, orders: "Orders", as_json: bool) -> None:
+def _command(ctx: click.Context, call_id: str, orders: "Orders", wait: float, as_json: bool) -> None:
     with database_of(settings_of(ctx)) as database:
         action = _order(database, call_id, orders)
-        settled = _settled(database, action)
+        settled = _settled(database, action, wait)
     if settled is None:
         raise GatewayError("no gateway has taken it up; is one serving this database?")
     if as_json:
@@ -87,14 +91,14 @@ def _order(database: "Database", call_id: str, orders: "Orders") -> int:
         return moved.action
 
 
-def _settled(database: "Database", action: int) -> Any:
+def _settled(database: "Database", action: int, wait: float) -> Any:
     """The action's end, as soon as it has one; None if nobody takes it up."""
     from sqlalchemy import select
 
     from gateway.tables import actions, calls
 
     wanted = select(actions.c.outcome, actions.c.epoch, calls.c.state).join(calls).where(actions.c.id == action)
-    deadline = time.monotonic() + TAKEN_UP_WITHIN
+    deadline = time.monotonic() + wait
     while True:
         with database.reader.connect() as connection:
             row = connection.execute(wanted).one()

@@ -1,12 +1,14 @@
 """`gateway calls`: look at calls, and command those under way."""
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from gateway.cli import erase
 from gateway.cli.call_control import hangup, refer
+from gateway.cli.call_export import export
+from gateway.cli.call_filters import call_filters, wanted_of
+from gateway.cli.call_tail import tail
 from gateway.cli.configured import database_of, settings_of
 from gateway.cli.output import json_option, print_json, print_table, say
 from gateway.clock import to_rfc3339
@@ -26,17 +28,12 @@ command.add_command(refer)
 
 
 command.add_command(erase.command, "erase")
+command.add_command(tail)
+command.add_command(export)
 
 
 @command.command("list")
-@click.option("--state", metavar="STATE", help="Only calls that stand there.")
-@click.option("--decision", type=click.Choice(["accept", "reject", "refer", "ignore"]))
-@click.option("--rule", metavar="ID", help="Only calls that this rule decided.")
-@click.option("--called", metavar="NUMBER", help="The called number, or its beginning: '+1555*'.")
-@click.option("--caller", metavar="NUMBER", help="The caller, likewise.")
-@click.option("--since", type=click.DateTime(), help="Received then or later, UTC.")
-@click.option("--until", type=click.DateTime(), help="Received before then, UTC.")
-@click.option("-q", "q", metavar="TEXT", help="Part of a number or a name, or the beginning of a call id.")
+@call_filters()
 @click.option("--limit", type=click.IntRange(1, 100_000), default=20, show_default=True)
 @json_option
 @click.pass_context
@@ -45,19 +42,13 @@ def list_(
     /,
     limit: int,
     as_json: bool,
-    since: datetime | None,
-    until: datetime | None,
-    **filters: str | None,
+    **filters: Any,
 ) -> None:
     """List calls, the newest first."""
     from gateway.calls.contract import call_of
     from gateway.calls.history import find_calls
-    from gateway.calls.lifecycle import State
-    from gateway.calls.wanted import Wanted
 
-    if filters["state"] is not None and filters["state"] not in set(State):
-        raise click.BadParameter(f"there are {', '.join(State)}", param_hint="--state")
-    wanted = Wanted(**filters, since=micros_of(since), until=micros_of(until))  # type: ignore[arg-type]
+    wanted = wanted_of(filters)
     found: list[RecordedCall] = []
     with database_of(settings_of(ctx)) as database, database.reader.connect() as connection:
         position = None
@@ -141,8 +132,3 @@ def _words(detail: Any) -> str:
     if not isinstance(detail, dict):
         return "" if detail is None else str(detail)
     return ", ".join(f"{name} {value}" for name, value in detail.items() if value not in (None, [], ""))
-
-
-def micros_of(moment: datetime | None) -> int | None:
-    """A time given on the command line, which is UTC, in the stored form."""
-    return None if moment is None else int(moment.replace(tzinfo=UTC).timestamp() * 1e6)

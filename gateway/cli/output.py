@@ -25,7 +25,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(_printable(value)) for value in row))
+        table.add_row(*(Text(printable(value)) for value in row))
     Console(soft_wrap=not sys.stdout.isatty()).print(table)
 
 
@@ -59,7 +59,8 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
         yield advance
 
 
-def _printable(value: object) -> str:
+def printable(value: object) -> str:
+    """The value on one line, its control characters shown and not obeyed."""
     if value is None:
         return ""
     return "".join(sign if sign.isprintable() else f"\\u{ord(sign):04x}" for sign in str(value))

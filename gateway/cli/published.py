@@ -203,7 +203,7 @@ class _InDatabase:
         from gateway.rulebook.publish import StaleBaseError
         from gateway.rulebook.store import Signed
 
-        signed = Signed(author=author_of_command().name, comment=change.comment, forced_for=change.forced_for)
+        signed = Signed(author=author_of_command(), comment=change.comment, forced_for=change.forced_for)
         try:
             with progress("items published", change.size) as self._written.advance:
                 return (await self._publisher.publish(change.document, base=change.base, signed=signed)).number

@@ -55,6 +55,7 @@ def command(ctx: click.Context, host: str | None, port: int | None) -> None:
         host=settings.host,
         port=settings.port,
         on_started=on_started,
+        on_stopping=gateway.begin_stop,
         on_cut=gateway.metrics.connection_cut,
     )
     if died:

@@ -5,6 +5,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 from starlette.responses import Response
 
+from gateway.access.guard import author_of
 from gateway.console.door import View
 from gateway.console.drafting import Drafted, Drafting
 from gateway.console.forms import Fields, by_field, read_fields
@@ -81,7 +82,7 @@ class ReviewPages:
         caller = caller_of(visit)
         try:
             query = EditQuery.model_validate({**said, "force": "force" in fields})
-            released = await self._drafting.publish(caller, query.signed(caller.name))
+            released = await self._drafting.publish(caller, query.signed(author_of(visit.request)))
         except ValidationError as error:
             return await self._show(visit, {**said, "wrong": by_field(mistakes(error, EditQuery))}, 422)
         except (DocumentError, StaleBaseError, MatchError):

@@ -7,10 +7,10 @@ import msgspec
 from sqlalchemy import Connection
 from starlette.responses import Response
 
+from gateway.access.guard import author_of
 from gateway.collector import uncollected
 from gateway.console.door import View
 from gateway.console.forms import read_fields
-from gateway.console.rules import caller_of
 from gateway.console.visit import Visit, go_to
 from gateway.database import Database
 from gateway.problem_details import Kind
@@ -58,7 +58,7 @@ class RevisionPages:
         fields = await read_fields(visit)
         base = _number(fields.get("base", [""])[0])
         comment = fields.get("comment", [""])[0].strip()[:500] or f"restores revision {number}"
-        signed = Signed(author=caller_of(visit).name, comment=comment)
+        signed = Signed(author=author_of(visit.request), comment=comment)
         try:
             released = await self._publisher.restore(number, base=base, signed=signed)
         except LookupError:

@@ -99,7 +99,7 @@ class Demo:
             self._directory,
         )
         gateway = Gateway(settings, clock=SystemClock(), on_death=self.died.set)
-        async with running(create_app(gateway), port=self._port) as port:
+        async with running(create_app(gateway), port=self._port, on_stopping=gateway.begin_stop) as port:
             yield port
 
     async def _publish(self) -> None:

@@ -77,15 +77,18 @@ class Listening:
                 async with self._slots:
                     line = await self._sidebands.attach(watch.live.endpoint, watch.live.call_id)
             except CallAbsent:
+                watch.absent = True
                 if watch.is_certainly_over(self._clock.monotonic(), self._patience):
                     await self._over(watch)
                     return
                 await asyncio.sleep(YOUNG)
             except SidebandError as error:
+                watch.absent = False
                 log.warning("a sideband cannot be opened", call_id=watch.live.call_id, error=str(error))
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
             else:
+                watch.absent = False
                 if await self._listen(watch, line):
                     pause = FIRST_PAUSE
                 else:  # an upstream that lets us in and throws us out at once is not asked faster and faster

@@ -82,6 +82,7 @@ class Watch:
     activity: Activity
     line: Sideband | None = None  # while we are on the sideband
     closed_at: int | None = None  # µs; when we last lost the sideband
+    absent: bool = False  # when it was last asked, the upstream did not know the call
     expired: bool = False  # the session told that its time is over
     acting: bool = False  # on something that was due
     answers: list[bytes] = field(default_factory=list)  # to the model, not yet sent
@@ -103,7 +104,8 @@ class Watch:
         """What the time has come for, if anything."""
         waited = at - self.since
         if self.state is State.ACCEPT_UNKNOWN:
-            return Due.PROBE_IS_OVER if self.line is None and waited >= patience.probe else None
+            unasked = self.line is None and not self.absent  # an upstream that answers is heard (`is_certainly_over`)
+            return Due.PROBE_IS_OVER if unasked and waited >= patience.probe else None
         if self.state in (State.REFER_WAIT, State.REFER_UNKNOWN):
             if self.line is not None:
                 return Due.TRANSFER_FAILED if waited >= patience.transfer else None

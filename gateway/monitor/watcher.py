@@ -31,6 +31,9 @@ TICK: Final = 0.5
 # Calls taken over by one look, so that a restart among thousands does not hold up the journal.
 CLAIMED_AT_ONCE: Final = 200
 
+# A stop does not wait longer for a database that is away; leases then run out by themselves.
+LONGEST_FAREWELL: Final = 3.0
+
 log = structlog.get_logger(__name__)
 
 
@@ -76,9 +79,13 @@ class Watcher:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await asyncio.gather(*(self._store(watch) for watch in held), return_exceptions=True)
         if held:
-            await asyncio.gather(self._journal.write(release_watches_of, self._node), return_exceptions=True)
+            try:
+                async with asyncio.timeout(LONGEST_FAREWELL):
+                    await asyncio.gather(*(self._store(watch) for watch in held), return_exceptions=True)
+                    await self._journal.write(release_watches_of, self._node)
+            except (DatabaseUnavailable, TimeoutError) as error:
+                log.warning("what was learned last of live calls is lost", error=str(error), calls=len(held))
 
     @property
     def in_hand(self) -> int:

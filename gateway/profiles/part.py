@@ -51,7 +51,7 @@ def _fields_of(schema: Any) -> Iterable[Any]:
 class Part(BaseModel):
     """A table of a profile."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:

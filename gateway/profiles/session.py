@@ -7,8 +7,9 @@ can be had with an ephemeral key but not on a phone call. Field by field this is
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, TypeAdapter
+from pydantic import ConfigDict, Discriminator, Field, Tag, TypeAdapter
 
+from gateway.descriptions import Described
 from gateway.profiles.audio import Audio, TranscriptionAudio
 from gateway.profiles.live import LiveSession
 from gateway.profiles.part import BY_SHAPE, NULLABLE, NUMBER, TABLE, TEXT, Part, Text
@@ -219,12 +220,12 @@ Profile = Annotated[
     Discriminator(_kind),
 ]
 
-ADAPTER: TypeAdapter[RealtimeProfile | TranscriptionProfile] = TypeAdapter(Profile)
+ADAPTER: TypeAdapter[RealtimeProfile | TranscriptionProfile] = TypeAdapter(Profile, config=ConfigDict(defer_build=True))
 
 
 def json_schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of one profile, with descriptions, for editors and forms."""
-    schema = ADAPTER.json_schema(mode="validation")
+    schema = ADAPTER.json_schema(mode="validation", schema_generator=Described)
     for part in schema["$defs"].values():
         part["properties"] = {name: _told(field) for name, field in part.get("properties", {}).items()}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Profile", **schema}

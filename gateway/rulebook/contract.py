@@ -15,6 +15,7 @@ from pydantic import (
     model_validator,
 )
 
+from gateway.access.audit import Author
 from gateway.answering import Answer, Page
 from gateway.calls.contract import Header, Tried
 from gateway.calls.expected import TRIAL
@@ -85,8 +86,8 @@ class EditQuery(Form):
             raise ValueError("says why the publish is forced: send both force=true and a reason, or neither")
         return reason
 
-    def signed(self, author: str) -> Signed:
-        """The same, with the name of who wants it."""
+    def signed(self, author: Author) -> Signed:
+        """The same, with who wants it."""
         return Signed(author=author, comment=self.comment, forced_for=self.reason if self.force else None)
 
 

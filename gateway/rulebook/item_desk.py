@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.access.guard import caller_of
+from gateway.access.guard import author_of
 from gateway.answering import answer
 from gateway.database import Database
 from gateway.preconditions import etag, has_already, sent_tags, stale
@@ -127,7 +127,7 @@ class ItemDesk:
 
     async def submit(self, request: Request, edits: Sequence[Edit], base: int | None, query: EditQuery) -> Released:
         """Publish edits. Raises RequestError: 412, 428 or 422."""
-        signed = query.signed(caller_of(request).name)
+        signed = query.signed(author_of(request))
         try:
             return await self._publisher.edit(edits, base=base, signed=signed)
         except DocumentError as error:

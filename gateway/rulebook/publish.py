@@ -21,6 +21,7 @@ from gateway.collector import uncollected
 from gateway.database import Database
 from gateway.errors import GatewayError
 from gateway.journal import Journal
+from gateway.rulebook.account import account_of
 from gateway.rulebook.commit import commit
 from gateway.rulebook.current import Compiled, Current, compile_rulebook, years_around
 from gateway.rulebook.difference import ItemChange, counts, difference
@@ -214,12 +215,13 @@ class Publisher:
             created_at=now,
             counts={} if changes is None else counts(changes),
             writing=writing,
+            account=None if changes is None else await asyncio.to_thread(account_of, changes),
         )
         published = await commit(publication, self._database, self._journal)
         if not published.done:
             raise StaleBaseError(published.newest)
         self._current.swap(tried.compiled)
-        log.info("rulebook published", revision=base + 1, author=signed.author, rules=len(rulebook.rules))
+        log.info("rulebook published", revision=base + 1, author=signed.author.name, rules=len(rulebook.rules))
         return Released(base + 1, (*examined.warnings, *tried.broken))
 
     async def _before(self, base: int) -> Rulebook | None:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.access.guard import caller_of
+from gateway.access.guard import author_of
 from gateway.answering import Place, answer, read_cursor, write_cursor
 from gateway.collector import uncollected
 from gateway.database import Database
@@ -67,7 +67,7 @@ class RevisionRoutes:
         base = await self._database.read(newest_number)
         demand_match(request, base)
         comment = query.comment or f"restores revision {number}"
-        signed = replace(query.signed(caller_of(request).name), comment=comment)
+        signed = replace(query.signed(author_of(request)), comment=comment)
         try:
             released = await self._publisher.restore(number, base=base, signed=signed)
         except LookupError as error:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from gateway.access.guard import caller_of
+from gateway.access.guard import author_of
 from gateway.answering import Place, answer, read_cursor, write_cursor
 from gateway.calls.reveal import demand_reveal
 from gateway.collector import uncollected
@@ -97,7 +97,7 @@ class RulebookRoutes:
             expect_match(request, base)
         else:
             demand_match(request, base)
-        signed = query.signed(caller_of(request).name)
+        signed = query.signed(author_of(request))
         try:
             # The document is handed over without a name of its own, so that it can go when it has been read.
             if query.dry_run:

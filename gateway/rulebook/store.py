@@ -1,8 +1,8 @@
-"""Revisions of the rulebook in the database."""
+"""Revisions of the rulebook in the database, each with its entry in the audit log."""
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final, NamedTuple
@@ -10,9 +10,11 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from sqlalchemy import Connection, func, insert, select, text
 
+from gateway.access.audit import Action, Author, Entry, record
 from gateway.collector import uncollected
 from gateway.database import insert_or_skip
 from gateway.notifications import notify
+from gateway.rulebook.account import Account
 from gateway.rulebook.item_store import Writing, clear, find_rows, sweep, write_items
 from gateway.rulebook.items import rows_of, write_text
 from gateway.tables import revisions
@@ -37,7 +39,7 @@ class Revision:
 class Signed:
     """Who publishes, and why."""
 
-    author: str
+    author: Author
     comment: str = ""
     forced_for: str | None = None  # why it is published although expectations fail
 
@@ -51,6 +53,7 @@ class Publication:
     created_at: int  # µs
     counts: Mapping[str, int] = field(default_factory=dict)  # what it changes, by sort of change
     writing: Writing | None = None  # its rows; None where they are written already
+    account: Account | None = None  # the changes themselves, for the audit log; None where they are many
 
 
 class Note(NamedTuple):
@@ -140,18 +143,43 @@ def _publish(connection: Connection, publication: Publication) -> Published:
     if publication.writing is not None:
         _begin(connection, newest)
         write_items(connection, publication.writing)
+    signed = publication.signed
     row = {
         "number": publication.number,
         "created_at": publication.created_at,
-        **asdict(publication.signed),
+        "author": signed.author.name,
+        "comment": signed.comment,
+        "forced_for": signed.forced_for,
         "counts": msgspec.json.encode(publication.counts).decode(),
     }
     # On PostgreSQL another node may be publishing this number; the skip waits for its commit.
     stored = connection.execute(insert_or_skip(connection.dialect.name, revisions).returning(revisions.c.number), row)
     done = stored.one_or_none() is not None
     if done:
+        record(connection, _entry(publication))
         notify(connection, CHANNEL)
     return Published(done=done, newest=publication.number)
+
+
+def _entry(publication: Publication) -> Entry:
+    """What the audit log says of a publication: who and why, and what is not as it was, or how much."""
+    signed, account = publication.signed, publication.account or Account({}, {})
+    before = {"revision": publication.number - 1, **account.before}
+    after = {
+        "revision": publication.number,
+        "comment": signed.comment,
+        "forced_for": signed.forced_for,
+        "counts": publication.counts,
+        **account.after,
+    }
+    return Entry(
+        at=publication.created_at,
+        author=signed.author,
+        action=Action.PUBLISH,
+        object="rulebook",
+        before=before,
+        after=after,
+    )
 
 
 def write_ahead(connection: Connection, writings: Sequence[Writing]) -> list[bool]:

@@ -34,6 +34,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("calls") as batch:
-        batch.drop_column("overrides")
+    op.drop_column("calls", "overrides")
     op.drop_table("overrides")

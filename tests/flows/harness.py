@@ -104,7 +104,7 @@ async def running_gateway(
             patience=patience,
             load=load if reloads else None,
         )
-        async with running(create_app(gateway)) as port:
+        async with running(create_app(gateway), on_stopping=gateway.begin_stop) as port:
             url = f"http://127.0.0.1:{port}"
             client = httpx.AsyncClient(
                 base_url=f"{url}/api/v1", headers={"authorization": f"Bearer {ADMIN_KEY}"}, trust_env=False

@@ -9,7 +9,9 @@ from gateway.emulator.faults import Command
 _NEVER_TALKED: Final = frozenset({"gone", "ended", "expired", "rejected", "failed"})
 
 _TRUE: Final[dict[State, frozenset[str]]] = {
-    State.RINGING: frozenset({"ignored", "expired", "failed"}),  # left alone, too late, or nothing could be sent
+    # Left alone, too late, or nothing could be sent; after an accept in doubt, who is not on the sideband is taken for
+    # gone.
+    State.RINGING: frozenset({"ignored", "expired", "failed", "gone"}),
     State.ACTIVE: frozenset({"accepted"}),
     State.REJECTED: frozenset({"rejected"}),
     State.TRANSFERRED: frozenset({"referred"}),

@@ -20,6 +20,7 @@ from gateway.actions.control import Control
 from gateway.actions.plan import Plan, Step, digest
 from gateway.api.routes import ApiContext, api_routes
 from gateway.calls.call import Happened, NewCall
+from gateway.calls.feed import Feed
 from gateway.calls.store import insert_calls, insert_events, insert_facts, insert_plans, pack_facts
 from gateway.calls.usage import LiveUsage
 from gateway.clock import Clock
@@ -80,6 +81,7 @@ class Nobody:
 @asynccontextmanager
 async def running_api(database: Database, clock: Clock) -> AsyncIterator[Api]:
     """The API over a database that has its tables."""
+    feed = Feed(database)
     journal = database.journal(on_death=lambda: None)
     journal.start()
     with database.transaction() as connection:
@@ -103,6 +105,7 @@ async def running_api(database: Database, clock: Clock) -> AsyncIterator[Api]:
         clock=clock,
         upstream=upstream,
         keyring=Keyring(settings.endpoints),
+        feed=feed,
     )
     app = Starlette(routes=api_routes(context))
     try:

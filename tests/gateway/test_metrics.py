@@ -32,6 +32,7 @@ def test_what_happened_is_counted_once(metrics):
     metrics.journal_committed(entries=3, seconds=0.001, waiting=2)
     metrics.connection_cut("slow_head")
     metrics.watch_actions(lambda: 5)
+    metrics.watch_calls(lambda: 7)
     metrics.watch_overrides(lambda: 2)
     found = {key: value for key, value in samples(metrics).items() if key[0].startswith("gateway_")}
     assert found.pop(("gateway_build_info", found_version(metrics))) == 1
@@ -48,6 +49,7 @@ def test_what_happened_is_counted_once(metrics):
         ("gateway_upstream_attempt_seconds_count", "accept"): 1,
         ("gateway_upstream_attempt_seconds_sum", "accept"): 0.1,
         ("gateway_actions_open",): 5,
+        ("gateway_calls_watched",): 7,
         ("gateway_overrides_live",): 2,
         ("gateway_journal_batch_entries_count",): 1,
         ("gateway_journal_batch_entries_sum",): 3,

@@ -26,6 +26,7 @@ CALL = {
     "called": "+15551230000",
     "caller": "+14155550100",
     "caller_name": "Ann",
+    "country": "US",
     "headers": [
         {"name": "To", "value": "<sip:+15551230000@example.com>"},
         {"name": "X-Tenant", "value": "acme"},

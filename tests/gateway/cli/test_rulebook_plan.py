@@ -118,6 +118,8 @@ def test_a_file_is_applied_and_then_nothing_is_left_to_change(run: Run, file: Pa
     assert applied.stdout == PLANNED
     assert "Revision 2 is published." in applied.stderr
     assert "as agreed" in run("rulebook", "log").stdout
+    audited = json.loads(run("audit", "list", "--json").stdout)
+    assert (audited["author"]["id"], audited["action"], audited["after"]["revision"]) == ("cli", "rulebook.publish", 2)
     assert "Nothing would change" in run("rulebook", "apply", str(file), "--yes").stderr
 
 

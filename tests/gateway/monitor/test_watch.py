@@ -1,14 +1,19 @@
 """What the time has come for, as a table."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
+from gateway.actions.action import Orders
 from gateway.actions.jobs import LiveCall
 from gateway.actions.plan import Plan, Step
-from gateway.calls.lifecycle import LIVE, TERMINAL, State, advance
+from gateway.calls.lifecycle import State
 from gateway.calls.remark import EndReason
-from gateway.monitor import sighting
 from gateway.monitor.activity import Activity
-from gateway.monitor.watch import Due, Patience, Watch
+from gateway.monitor.watch import GOODBYE, Due, Order, Patience, Watch
+from gateway.profiles.profile import Conduct, Silence
+from gateway.upstream.sideband_wire import CallerSpeaks, ModelSpeaks
 
 
 class Attached:
@@ -49,6 +54,13 @@ def test_what_is_due(state: State, attached: bool, waited: float, due: Due | Non
     assert a_watch(state, attached=attached).due(100.0 + waited, Patience()) is due
 
 
+def test_an_upstream_that_answers_decides_and_not_the_clock() -> None:
+    watch = a_watch(State.ACCEPT_UNKNOWN)
+    watch.absent = True
+    assert watch.due(110.0, Patience()) is None
+    assert watch.is_certainly_over(110.0, Patience())
+
+
 def test_waiting_begins_when_the_state_does() -> None:
     watch = a_watch(State.REFERRING, attached=True)
     watch.enter(State.REFER_WAIT, 150.0)
@@ -72,13 +84,44 @@ def test_why_it_ended() -> None:
     assert watch.end_reason() is EndReason.SESSION_EXPIRED
 
 
-@pytest.mark.parametrize("steps", [sighting.SEEN, sighting.OVER, sighting.NEVER_THERE, sighting.UNPROVEN])
-def test_every_sighting_leads_only_where_the_lifecycle_has_a_step(steps: sighting.Steps) -> None:
-    for state, events in steps.items():
-        advance(state, *events)
+SILENCE = Silence(seconds=20, say="Still there?", times=2)
 
 
-def test_what_is_over_leaves_no_call_live_that_nobody_works_on() -> None:
-    for steps in (sighting.OVER, sighting.NEVER_THERE):
-        for state in LIVE - {State.REFERRING, State.ENDING}:
-            assert advance(state, *steps[state]) in TERMINAL
+def conducted(conduct: Conduct, **changes: Any) -> Watch:
+    """A call that is talked in since second 100."""
+    watch = a_watch(State.ACCEPTED, attached=True, confirmed=True)
+    plan = Plan((Step(kind="accept", body=b"{}", profile="sales", conduct=conduct),))
+    watch.live = replace(watch.live, plan=plan)
+    watch.attached_at = 100.0
+    for name, value in changes.items():
+        setattr(watch, name, value)
+    return watch
+
+
+def test_the_longest_duration_is_counted_from_the_answer() -> None:
+    watch = conducted(Conduct(max_seconds=60))
+    assert (watch.due(159.9, Patience()), watch.due(160.0, Patience())) == (None, Due.TOO_LONG)
+
+
+def test_silence_is_due_when_nobody_speaks_for_its_seconds() -> None:
+    watch = conducted(Conduct(silence=SILENCE))
+    assert (watch.due(119.9, Patience()), watch.due(120.0, Patience())) == (None, Due.SILENT)
+    watch.activity.take(CallerSpeaks(begins=True), 119.0, 0)
+    assert watch.due(200.0, Patience()) is None
+    watch.activity.take(CallerSpeaks(begins=False), 201.0, 0)
+    assert (watch.due(220.9, Patience()), watch.due(221.0, Patience())) == (None, Due.SILENT)
+    watch.urged_at = 221.0
+    assert (watch.due(240.0, Patience()), watch.due(241.0, Patience())) == (None, Due.SILENT)
+    watch.line = None
+    assert watch.due(300.0, Patience()) is None
+
+
+@pytest.mark.parametrize(("patient", "at_once"), [(True, None), (False, Due.ORDERED)])
+def test_a_model_may_finish_its_sentence_and_a_key_waits_for_nobody(patient: bool, at_once: Due | None) -> None:
+    order = Order(orders=Orders(by="x"), since=110.0, patient=patient)
+    watch = conducted(Conduct(), order=order)
+    watch.activity.take(ModelSpeaks(begins=True), 109.0, 0)
+    assert watch.due(110.0, Patience()) is at_once
+    assert watch.due(110.0 + GOODBYE, Patience()) is Due.ORDERED
+    watch.activity.take(ModelSpeaks(begins=False), 111.0, 0)
+    assert watch.due(111.0, Patience()) is Due.ORDERED

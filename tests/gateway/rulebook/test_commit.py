@@ -11,6 +11,7 @@ from gateway.rulebook.item_store import AT_ONCE, Writing, find_rows
 from gateway.rulebook.row_plan import plan_anew
 from gateway.rulebook.store import Publication, Published, Signed, find_revision, newest_number
 from routing_rules import Reject, Rule, Rulebook
+from tests.gateway.authors import an_author
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def rows(number: int, rules: int) -> Writing:
 
 
 def publication(number: int, writing: Writing) -> Publication:
-    return Publication(number=number, signed=Signed(author="ann"), created_at=number, writing=writing)
+    return Publication(number=number, signed=Signed(author=an_author("ann")), created_at=number, writing=writing)
 
 
 @pytest.mark.parametrize("rules", [3, AT_ONCE * 3])

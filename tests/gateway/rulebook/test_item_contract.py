@@ -6,6 +6,7 @@ from pydantic import ValidationError
 from gateway.rulebook.edit import Edit, Spot
 from gateway.rulebook.item_contract import Change, Changes, SpotForm
 from gateway.rulebook.items import ItemKind
+from tests.gateway.authors import an_author
 
 
 def test_a_change_of_a_batch_is_an_edit_with_its_place_in_the_batch() -> None:
@@ -60,9 +61,11 @@ def test_a_change_that_makes_no_sense_is_refused(change: dict[str, Any]) -> None
 
 def test_a_batch_holds_something_and_says_why_if_it_is_forced() -> None:
     changes = [{"op": "delete", "path": "/rules/a"}]
-    forced = Changes.model_validate({"changes": changes, "comment": "c", "force": True, "reason": "r"}).signed("ann")
-    assert (forced.author, forced.comment, forced.forced_for) == ("ann", "c", "r")
-    assert Changes.model_validate({"changes": changes}).signed("ann").forced_for is None
+    forced = Changes.model_validate({"changes": changes, "comment": "c", "force": True, "reason": "r"}).signed(
+        an_author("ann")
+    )
+    assert (forced.author, forced.comment, forced.forced_for) == (an_author("ann"), "c", "r")
+    assert Changes.model_validate({"changes": changes}).signed(an_author("ann")).forced_for is None
     for wrong in ({"changes": []}, {"changes": changes, "force": True}, {"changes": changes, "reason": "r"}):
         with pytest.raises(ValidationError):
             Changes.model_validate(wrong)

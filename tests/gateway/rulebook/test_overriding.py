@@ -163,7 +163,7 @@ async def test_expectations_are_held_against_the_rules_alone(
     await add(overriding)
     case = {"name": "it", "call": {"called": "+15551230000"}, "rule": "all"}
     base = await api.database.read(lambda _: 0)
-    released = await publisher.publish(DOCUMENT | {"expect": [case]}, base=base, signed=Signed(author="Ann"))
+    released = await publisher.publish(DOCUMENT | {"expect": [case]}, base=base, signed=Signed(author=ANN))
     assert released.number == 1
     _, problems = await publisher.problems()
     assert "broken_expectation" not in [problem.code for problem in problems]

@@ -13,6 +13,7 @@ from gateway.settings import Settings
 from routing_rules import DocumentError
 from tests.conftest import SettableClock
 from tests.gateway.api_fixtures import Api
+from tests.gateway.authors import an_author
 
 DOCUMENT = {"rules": [{"id": "all", "then": {"reject": 486}}, {"id": "never", "then": {"reject": 603}}]}
 
@@ -33,7 +34,9 @@ def publisher(api: Api) -> Publisher:
 async def test_a_published_rulebook_is_stored_and_in_force(
     api: Api, publisher: Publisher, clock: SettableClock
 ) -> None:
-    number, warnings = await publisher.publish(DOCUMENT, base=0, signed=Signed(author="ann", comment="all are busy"))
+    number, warnings = await publisher.publish(
+        DOCUMENT, base=0, signed=Signed(author=an_author("ann"), comment="all are busy")
+    )
     assert number == 1
     assert [problem.pointer for problem in warnings] == ["/rules/1"]
     assert api.current.compiled.number == 1
@@ -45,9 +48,9 @@ async def test_a_published_rulebook_is_stored_and_in_force(
 
 
 async def test_a_change_from_an_older_revision_is_refused_and_changes_nothing(api: Api, publisher: Publisher) -> None:
-    await publisher.publish(DOCUMENT, base=0, signed=Signed(author="ann"))
+    await publisher.publish(DOCUMENT, base=0, signed=Signed(author=an_author("ann")))
     with pytest.raises(StaleBaseError) as stale:
-        await publisher.publish({}, base=0, signed=Signed(author="bob"))
+        await publisher.publish({}, base=0, signed=Signed(author=an_author("bob")))
     assert stale.value.newest == 1
     assert api.current.compiled.number == 1
     assert len(api.current.compiled.rulebook.rules) == 2
@@ -55,7 +58,7 @@ async def test_a_change_from_an_older_revision_is_refused_and_changes_nothing(ap
 
 async def test_of_changes_made_at_once_exactly_one_is_published(api: Api, publisher: Publisher) -> None:
     outcomes = await asyncio.gather(
-        *[publisher.publish(DOCUMENT, base=0, signed=Signed(author=str(who))) for who in range(5)],
+        *[publisher.publish(DOCUMENT, base=0, signed=Signed(author=an_author(str(who)))) for who in range(5)],
         return_exceptions=True,
     )
     assert sum(isinstance(outcome, StaleBaseError) for outcome in outcomes) == 4
@@ -75,7 +78,7 @@ async def test_of_changes_made_at_once_exactly_one_is_published(api: Api, publis
 async def test_a_rulebook_with_a_mistake_is_not_published(
     api: Api, publisher: Publisher, document: Any, code: str
 ) -> None:
-    for attempt in (publisher.publish(document, base=0, signed=Signed(author="")), publisher.check(document)):
+    for attempt in (publisher.publish(document, base=0, signed=Signed(author=an_author())), publisher.check(document)):
         with pytest.raises(DocumentError) as refused:
             await attempt
         assert code in [problem.code for problem in refused.value.problems]
@@ -91,7 +94,7 @@ async def test_a_check_publishes_nothing(api: Api, publisher: Publisher) -> None
 
 
 async def test_the_problems_are_those_of_the_revision_in_force(publisher: Publisher) -> None:
-    await publisher.publish(DOCUMENT, base=0, signed=Signed(author="ann"))
+    await publisher.publish(DOCUMENT, base=0, signed=Signed(author=an_author("ann")))
     number, problems = await publisher.problems()
     warnings = [problem.pointer for problem in problems if problem.severity == "warning"]
     notes = {problem.code for problem in problems if problem.severity == "info"}
@@ -102,7 +105,9 @@ async def test_the_problems_are_those_of_the_revision_in_force(publisher: Publis
 async def test_the_problems_are_looked_for_again_each_day(publisher: Publisher, clock: SettableClock) -> None:
     office = {"zone": "UTC", "open": "Mon-Fri 09:00-17:00", "closed_on": ["2026-12-24"]}
     rules = [{"id": "open", "when": {"during": "office"}, "then": {"ignore": True}}]
-    await publisher.publish({"calendars": {"office": office}, "rules": rules}, base=0, signed=Signed(author="ann"))
+    await publisher.publish(
+        {"calendars": {"office": office}, "rules": rules}, base=0, signed=Signed(author=an_author("ann"))
+    )
     assert "no_closed_days" not in {problem.code for problem in (await publisher.problems())[1]}
     clock.pass_(365 * 86_400)
     assert "no_closed_days" in {problem.code for problem in (await publisher.problems())[1]}
@@ -114,7 +119,7 @@ BROKEN = DOCUMENT | {"expect": [{"name": "free", "call": {"called": "+1555123000
 
 
 async def test_a_broken_expectation_blocks_a_publish_and_a_check(api: Api, publisher: Publisher) -> None:
-    for attempt in (publisher.publish(BROKEN, base=0, signed=Signed(author="")), publisher.check(BROKEN)):
+    for attempt in (publisher.publish(BROKEN, base=0, signed=Signed(author=an_author())), publisher.check(BROKEN)):
         with pytest.raises(BrokenExpectations) as refused:
             await attempt
         (problem,) = refused.value.problems
@@ -125,7 +130,7 @@ async def test_a_broken_expectation_blocks_a_publish_and_a_check(api: Api, publi
 
 async def test_it_is_published_all_the_same_for_a_reason_which_is_recorded(api: Api, publisher: Publisher) -> None:
     number, warnings = await publisher.publish(
-        BROKEN, base=0, signed=Signed(author="ann", comment="all are busy", forced_for="the test is wrong")
+        BROKEN, base=0, signed=Signed(author=an_author("ann"), comment="all are busy", forced_for="the test is wrong")
     )
     assert [(problem.severity, problem.code) for problem in warnings if problem.pointer == "/expect/0"] == [
         ("warning", "broken_expectation")
@@ -136,7 +141,9 @@ async def test_it_is_published_all_the_same_for_a_reason_which_is_recorded(api: 
 
 
 async def test_a_reason_that_was_not_needed_is_not_recorded(api: Api, publisher: Publisher) -> None:
-    await publisher.publish(DOCUMENT, base=0, signed=Signed(author="ann", comment="busy", forced_for="just in case"))
+    await publisher.publish(
+        DOCUMENT, base=0, signed=Signed(author=an_author("ann"), comment="busy", forced_for="just in case")
+    )
     (noted,) = await api.database.read(lambda connection: list_revisions(connection, limit=2))
     assert (noted.comment, noted.forced_for) == ("busy", None)
 
@@ -144,7 +151,7 @@ async def test_a_reason_that_was_not_needed_is_not_recorded(api: Api, publisher:
 async def test_other_mistakes_are_not_forced(publisher: Publisher) -> None:
     document = BROKEN | {"default": {"accept": "nobody"}}
     with pytest.raises(DocumentError) as refused:
-        await publisher.publish(document, base=0, signed=Signed(author="", forced_for="I said so"))
+        await publisher.publish(document, base=0, signed=Signed(author=an_author(), forced_for="I said so"))
     assert [problem.code for problem in refused.value.problems] == ["missing_profile"]
 
 
@@ -163,5 +170,5 @@ async def test_a_rulebook_that_cannot_be_stored_is_not_put_in_force(sqlite: Any,
         clock=clock,
     )
     with pytest.raises(DatabaseUnavailable):
-        await publisher.publish(DOCUMENT, base=0, signed=Signed(author="ann"))
+        await publisher.publish(DOCUMENT, base=0, signed=Signed(author=an_author("ann")))
     assert current.compiled.number == 0

@@ -95,3 +95,24 @@ async def test_a_revision_that_this_release_cannot_read_is_neither_restored_nor_
     assert (await api.client.get(f"{ROOT}/diff")).status_code == 422
     assert (await api.client.post(f"{ROOT}/revisions/2/restore", headers={"if-match": '"3"'})).status_code == 200
     assert (await api.client.get(ROOT)).json() == {"revision": 4, **SECOND}
+
+
+async def test_every_way_of_publishing_is_in_the_audit_log_by_the_key_that_did_it(api: Api) -> None:
+    ann = api.as_(Role.EDITOR, "ann")
+    put = await api.client.put("/api/v1/rules/a", json={"then": {"reject": 480}}, headers={**ann, "if-match": '"2"'})
+    assert put.status_code == 200
+    batch = {"changes": [{"op": "delete", "path": "/rules/b"}], "comment": "gone"}
+    assert (await api.client.post(f"{ROOT}/changes", json=batch, headers={**ann, "if-match": '"3"'})).status_code == 422
+    batch = {"changes": [{"op": "delete", "path": "/rules/c"}], "comment": "gone"}
+    assert (await api.client.post(f"{ROOT}/changes", json=batch, headers={**ann, "if-match": '"3"'})).status_code == 200
+    back = await api.client.post(f"{ROOT}/revisions/1/restore", headers={**ann, "if-match": '"4"'})
+    assert back.status_code == 200
+    told = (await api.client.get("/api/v1/audit?object=rulebook&action=rulebook.publish")).json()["items"]
+    assert [entry["after"]["revision"] for entry in told] == [5, 4, 3, 2, 1]
+    restored, changed, edited, *_, first = told
+    assert (edited["author"]["name"], first["author"]["id"]) == ("ann", "bootstrap")
+    assert edited["author"]["address"] is not None
+    assert edited["before"]["items"]["rule:a"]["then"] == {"reject": 486}
+    assert edited["after"]["items"]["rule:a"]["then"] == {"reject": 480}
+    assert (changed["after"]["comment"], changed["after"]["counts"]["removed"]) == ("gone", 1)
+    assert restored["after"]["comment"] == "restores revision 1"

@@ -1,10 +1,14 @@
 import json
 import threading
+from dataclasses import replace
 from typing import Any
 
+import pytest
 from sqlalchemy import delete, insert, select
 
+from gateway.access.audit import Action, Entry, Wanted, find_entries
 from gateway.database import Database
+from gateway.rulebook.account import Account
 from gateway.rulebook.item_store import Writing, find_rows
 from gateway.rulebook.items import rows_of
 from gateway.rulebook.store import (
@@ -24,6 +28,7 @@ from gateway.rulebook.store import (
     write_ahead,
 )
 from gateway.tables import revisions, rulebook_items
+from tests.gateway.authors import an_author
 
 DOCUMENT: dict[str, Any] = {"profiles": {}, "calendars": {}, "lists": {}, "rules": [], "default": {"reject": 603}}
 
@@ -35,7 +40,7 @@ def a_writing(number: int, document: dict[str, Any] = DOCUMENT) -> Writing:
 def a_publication(number: int, author: str = "ann") -> Publication:
     return Publication(
         number=number,
-        signed=Signed(author=author, comment=f"change {number}"),
+        signed=Signed(author=an_author(author), comment=f"change {number}"),
         created_at=number,
         writing=a_writing(number),
     )
@@ -120,7 +125,7 @@ def test_of_a_revision_that_was_never_finished_nothing_is_seen_and_nothing_is_le
 
 def test_what_is_written_ahead_is_the_revision_once_it_is_published(database: Database) -> None:
     whole = {**DOCUMENT, "rules": [{"id": "all", "then": {"reject": 486}}]}
-    ready = Publication(number=2, signed=Signed(author="ann"), created_at=2, counts={"added": 1})
+    ready = Publication(number=2, signed=Signed(author=an_author("ann")), created_at=2, counts={"added": 1})
     with database.transaction() as connection:
         publish_revisions(connection, [a_publication(1)])
         make_way(connection, [2])
@@ -153,3 +158,36 @@ def test_the_starter_stays_as_it_was_when_the_first_revision_was_published(datab
         found = find_revision(connection, 0)
     assert found is not None
     assert found.document == older
+
+
+def test_a_publication_is_in_the_audit_log_with_who_why_and_what(database: Database) -> None:
+    by = an_author("ann")
+    account = Account({"items": {"default": {"reject": 603}}}, {"items": {"default": {"reject": 480}}})
+    one = replace(
+        a_publication(1), signed=Signed(author=by, comment="c", forced_for="f"), counts={"changed": 1}, account=account
+    )
+    with database.transaction() as connection:
+        publish_revisions(connection, [one, a_publication(1), a_publication(2)])
+        second, first = [found.entry for found in find_entries(connection, Wanted(), limit=9)]
+    assert first == Entry(
+        at=1,
+        author=by,
+        action=Action.PUBLISH,
+        object="rulebook",
+        before={"revision": 0, **account.before},
+        after={"revision": 1, "comment": "c", "forced_for": "f", "counts": {"changed": 1}, **account.after},
+    )
+    assert (second.before, second.author.address) == ({"revision": 1}, "192.0.2.7")
+
+
+def test_what_is_not_published_is_not_in_the_audit_log_either(database: Database) -> None:
+    def publish_and_fail() -> None:
+        with database.transaction() as connection:
+            publish_revisions(connection, [a_publication(1)])
+            raise LookupError("the transaction comes to nothing")
+
+    with pytest.raises(LookupError):
+        publish_and_fail()
+    with database.transaction() as connection:
+        publish_revisions(connection, [a_publication(7)])
+        assert find_entries(connection, Wanted(), limit=9) == []

@@ -1,0 +1,58 @@
+"""The filters of a search on the command line, shared by `gateway calls list`, `tail` and `export`."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from gateway.calls.wanted import Wanted
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+_FILTERS = (
+    click.option("--state", metavar="STATE", help="Only calls that stand there."),
+    click.option("--decision", type=click.Choice(["accept", "reject", "refer", "ignore"])),
+    click.option("--rule", metavar="ID", help="Only calls that this rule decided."),
+    click.option("--profile", metavar="NAME", help="Only calls that this profile answers."),
+    click.option("--endpoint", metavar="NAME", help="Only calls that this endpoint delivered."),
+    click.option("--called", metavar="NUMBER", help="The called number, or a part of it: '+1555*', '*5550*', '*00'."),
+    click.option("--caller", metavar="NUMBER", help="The caller, likewise."),
+    click.option("--country", metavar="CODE", help="The caller's region, ISO 3166: DE."),
+    click.option("--header", metavar="HEADER", help="A SIP header, 'X-Tenant: acme', or 'X-Tenant' for any value."),
+    click.option("-q", "q", metavar="TEXT", help="Part of a number or a name, or the beginning of a call id."),
+)
+_TIMES = (
+    click.option("--since", type=click.DateTime(), help="Received then or later, UTC."),
+    click.option("--until", type=click.DateTime(), help="Received before then, UTC."),
+)
+
+
+def call_filters(*, times: bool = True) -> Callable[[Decorated], Decorated]:
+    """The options of a command whose `filters` are all of them; `wanted_of` reads those."""
+
+    def decorate(function: Decorated) -> Decorated:
+        for option in reversed((*_FILTERS, *_TIMES) if times else _FILTERS):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def wanted_of(filters: dict[str, Any]) -> "Wanted":
+    """Which calls are wanted. Raises BadParameter."""
+    from gateway.calls.filters import read_header
+    from gateway.calls.lifecycle import State
+    from gateway.calls.wanted import Wanted
+
+    if filters["state"] is not None and filters["state"] not in set(State):
+        raise click.BadParameter(f"there are {', '.join(State)}", param_hint="--state")
+    header = filters["header"]
+    times = {name: micros_of(filters.get(name)) for name in ("since", "until")}
+    return Wanted(**{**filters, **times, "header": None if header is None else read_header(header)})
+
+
+def micros_of(moment: datetime | None) -> int | None:
+    """A time given on the command line, which is UTC, in the stored form."""
+    return None if moment is None else int(moment.replace(tzinfo=UTC).timestamp() * 1e6)

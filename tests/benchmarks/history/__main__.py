@@ -1,0 +1,128 @@
+"""Call history at a million calls and more: what each page, search and sum costs, and what ringing calls feel of it.
+
+    python -m tests.benchmarks.history                          a million calls, on SQLite and PostgreSQL
+    python -m tests.benchmarks.history --calls 5000000
+    python -m tests.benchmarks.history --database sqlite --keep FOLDER
+
+With `--keep`, SQLite's file is left in FOLDER and used again. Needs the `test` extra, a PostgreSQL as the tests do,
+and some 2 kB of disk per call. Nothing is asserted: figures stand beside their targets, for people to judge.
+"""
+
+import argparse
+import asyncio
+import pickle
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from gateway.database import Database
+from tests.benchmarks.history.build import Built, build
+from tests.benchmarks.history.measure import Cost, ask_everything, sizes
+from tests.benchmarks.history.under_load import measure
+from tests.postgresql import start_postgresql
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--calls", type=int, default=1_000_000)
+    parser.add_argument("--database", choices=["sqlite", "postgresql", "both"], default="both")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="where SQLite's file is left")
+    parser.add_argument("--no-load", action="store_true", help="leave out the export beside ringing calls")
+    arguments = parser.parse_args()
+    console = Console()
+    for kind in ("sqlite", "postgresql"):
+        if arguments.database in (kind, "both"):
+            with _database(kind, arguments.keep) as (url, folder):
+                _measure(url, folder, arguments.calls, console)
+                if kind == "sqlite" and not arguments.no_load:
+                    _under_load(folder, console)
+
+
+@contextmanager
+def _database(kind: str, keep: Path | None) -> Iterator[tuple[str, Path]]:
+    with tempfile.TemporaryDirectory(prefix="gateway-history-") as temporary:
+        folder = keep or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        if kind == "sqlite":
+            yield f"sqlite:///{folder}/gateway.db", folder
+            return
+        server = start_postgresql()
+        if server is None:
+            raise SystemExit("there is no PostgreSQL; see tests/postgresql.py")
+        with server, server.database() as url:
+            yield url, folder
+
+
+def _measure(url: str, folder: Path, count: int, console: Console) -> None:
+    database = Database(url)
+    kept = folder / f"built-{count}"
+    try:
+        built: Built
+        if database.is_sqlite and kept.exists():
+            built = pickle.loads(kept.read_bytes())
+        else:
+            database.upgrade()
+            built = _build(database, count)
+            if database.is_sqlite:
+                kept.write_bytes(pickle.dumps(built))
+        kind = "SQLite" if database.is_sqlite else "PostgreSQL"
+        with Progress(TextColumn("{task.description}"), TimeElapsedColumn(), console=Console(stderr=True)) as progress:
+            task = progress.add_task(kind)
+            costs = ask_everything(database, built, lambda what: progress.update(task, description=f"{kind}: {what}"))
+        console.print(_table(f"{kind}, {count:,} calls", costs))
+        each = ", ".join(f"{name} {size:.0f}" for name, size in sizes(database, count).items())
+        console.print(f"Bytes per call: {each}\n")
+    finally:
+        database.close()
+
+
+def _build(database: Database, count: int) -> Built:
+    columns = (TextColumn("building"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    started = time.perf_counter()
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task("building", total=count)
+        built = build(database, count, lambda calls: progress.advance(task, calls))
+    Console(stderr=True).print(f"built in {time.perf_counter() - started:.0f} s")
+    return built
+
+
+def _table(title: str, costs: list[Cost]) -> Table:
+    table = Table(title=title, box=None)
+    for column in ("question", "p50 ms", "p95 ms", "p95 CPU ms", "target", "", "short pages %"):
+        table.add_column(column, justify="left" if column == "question" else "right")
+    for cost in costs:
+        met = "" if cost.p95 <= cost.target else "over"
+        table.add_row(
+            cost.question,
+            f"{cost.p50:.2f}",
+            f"{cost.p95:.2f}",
+            f"{cost.cpu:.2f}",
+            f"{cost.target:.0f}",
+            met,
+            f"{cost.short or ''}",
+        )
+    return table
+
+
+def _under_load(folder: Path, console: Console) -> None:
+    with tempfile.TemporaryDirectory(prefix="gateway-history-") as copy:  # the calls of the load are not to be kept
+        shutil.copy(folder / "gateway.db", copy)
+        alone, beside, exported = asyncio.run(measure(Path(copy)))
+    table = Table(title="From webhook to accept, 100 a second, ms", box=None)
+    for column in ("", "p50", "p95", "p99"):
+        table.add_column(column, justify="right")
+    table.add_row("alone", f"{alone.p50:.2f}", f"{alone.p95:.2f}", f"{alone.p99:.2f}")
+    table.add_row("beside an export", f"{beside.p50:.2f}", f"{beside.p95:.2f}", f"{beside.p99:.2f}")
+    console.print(table)
+    console.print(f"{exported / 1e6:.0f} MB were exported meanwhile.")
+
+
+if __name__ == "__main__":
+    main()

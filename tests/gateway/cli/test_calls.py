@@ -1,0 +1,95 @@
+"""`gateway calls`: lists, exports and the live view, as a person or a script uses them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from gateway.cli.main import cli
+from gateway.database import Database
+from tests.gateway.api_fixtures import a_call, given_calls, given_events
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """A database with three calls."""
+    url = f"sqlite:///{tmp_path}/gateway.db"
+    database = Database(url)
+    database.upgrade()
+    given_calls(
+        database,
+        a_call("rtc_1", caller_name="=1+1"),
+        a_call("rtc_2", caller="+4930901820", country="DE"),
+        a_call("rtc_3", rule="other"),
+    )
+    database.close()
+    return url
+
+
+def run(url: str, *arguments: str, code: int = 0) -> Result:
+    result = CliRunner().invoke(cli, ["calls", *arguments], env={"GATEWAY_DATABASE_URL": url, "COLUMNS": "200"})
+    assert result.exit_code == code, result.output
+    return result
+
+
+def listed(url: str, *arguments: str) -> list[str]:
+    return [json.loads(line)["call_id"] for line in run(url, "list", "--json", *arguments).stdout.splitlines()]
+
+
+def test_calls_are_listed_by_any_part_of_a_number_by_country_and_by_header(url: str) -> None:
+    assert listed(url, "--caller", "*9018*") == ["rtc_2"]
+    assert listed(url, "--country", "US", "--rule", "sales-open") == ["rtc_1"]
+    assert listed(url, "--header", "x-tenant: acme", "--rule", "other") == ["rtc_3"]
+    assert listed(url, "--header", "X-Nothing") == []
+
+
+def test_calls_are_exported_to_a_file_that_appears_when_it_is_whole(url: str, tmp_path: Path) -> None:
+    target = tmp_path / "calls.csv"
+    done = run(url, "export", "--rule", "sales-open", "--output", str(target))
+    lines = target.read_text("utf-8").splitlines()
+    assert [line.partition(",")[0] for line in lines] == ["call_id", "rtc_2", "rtc_1"]
+    assert "'=1+1" in lines[2]
+    assert "2 calls exported." in done.stderr
+    assert [path.name for path in tmp_path.glob("*.part")] == []
+    assert target.stat().st_mode & 0o777 == 0o600
+
+
+def test_calls_are_exported_to_stdout(url: str) -> None:
+    told = run(url, "export", "--format", "jsonl", "--caller", "*5550*").stdout
+    assert [json.loads(line)["call_id"] for line in told.splitlines()] == ["rtc_3", "rtc_1"]
+
+
+def test_an_export_that_cannot_be_written_leaves_nothing_behind(url: str, tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    result = CliRunner().invoke(
+        cli, ["calls", "export", "-o", str(tmp_path / "taken")], env={"GATEWAY_DATABASE_URL": url}
+    )
+    assert result.exit_code == 1
+    assert not (tmp_path / "taken.part").exists()
+
+
+def test_what_happens_to_calls_is_shown_as_it_happens(url: str) -> None:
+    command = [sys.executable, "-m", "gateway", "calls", "tail", "--rule", "other", "--json"]
+    environment = {"PATH": os.environ["PATH"], "GATEWAY_DATABASE_URL": url}
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stderr is not None
+            assert process.stdout is not None
+            assert any("Following" in line for line in process.stderr)
+            database = Database(url)
+            given_events(database, 1, ("arrived", "decided"))
+            given_events(database, 3, ("arrived", "decided"))
+            database.close()
+            told = json.loads(process.stdout.readline())
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
+    assert (told["kind"], told["call"]["call_id"]) == ("arrived", "rtc_3")
