@@ -12,6 +12,7 @@ from starlette.responses import Response, StreamingResponse
 from gateway.calls.export import MEDIA, Format
 from gateway.calls.export_run import Order, estimate, run_apart
 from gateway.calls.filters import CallsFilter
+from gateway.calls.masking import mask_call
 from gateway.calls.reveal import Reveal, RevealQuery, check_search, part_of
 from gateway.database import Database
 from gateway.problem_details import Kind
@@ -56,8 +57,8 @@ class ExportRoutes:
             raise Kind.TOO_MANY.error(detail, headers={"retry-after": str(RETRY_AFTER)})
         check_search(request, caller=part_of(query.caller), q=query.q, header=query.header)
         filters = query.model_dump(exclude={"reveal", "format", "formulas"}, exclude_none=True)
-        await self._reveal.mask(request, reveal=query.reveal, of="calls", filters=filters)
-        order = Order(wanted=query.wanted(), form=query.format, formulas=query.formulas, masked=not query.reveal)
+        mask = await self._reveal.mask(request, reveal=query.reveal, of="calls", filters=filters)
+        order = Order(wanted=query.wanted(), form=query.format, formulas=query.formulas, masked=mask is mask_call)
         rows = await self._database.read(lambda connection: estimate(connection, order.wanted))
         headers = {"cache-control": "no-store", "content-disposition": f'attachment; filename="calls.{order.form}"'}
         if rows is not None:

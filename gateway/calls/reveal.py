@@ -1,12 +1,14 @@
-"""Who called, told only to those who ask for it, may, and are written down.
+"""Who called, told only to those who may, and who are written down.
 
-Every answer about calls is masked (`gateway.calls.masking`) unless the request says `reveal=true`. That demands a
-permission of its own, and an entry in the audit log before the answer is given. The log tells whose calls were looked
-at by the calls' ids and the names of the filters, never by number, so that erasing a caller leaves no trace there.
+Answers about calls are masked (`gateway.calls.masking`) for keys without the permission `calls:reveal`, and for those
+with it who say `reveal=false`, as the console does until a person asks. Whoever is told is written to the audit log
+before the answer is given: each time when it was asked for, and once an hour for a program that is told as a matter of
+course. The log tells whose calls were looked at by the calls' ids and the names of the filters, never by number, so
+that erasing a caller leaves no trace there.
 """
 
 from collections.abc import Callable, Collection, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from pydantic import Field
 from sqlalchemy import Connection
@@ -24,12 +26,18 @@ from gateway.reading import Form
 
 Mask = Callable[[RecordedCall], RecordedCall]
 
+HOUR: Final = 3_600_000_000  # µs
+
+# Kinds of looks that are remembered as written down; beyond, they are written once more.
+MOST_WRITTEN: Final = 10_000
+
 
 class RevealQuery(Form):
     """Whether callers are to be told."""
 
-    reveal: bool = Field(False)
-    """Tell numbers, names and headers as received. Demands `calls:reveal`, and is written to the audit log."""
+    reveal: bool | None = Field(None)
+    """Tell numbers, names and headers as received (`true`, demands `calls:reveal`), or mask them (`false`). Unsaid,
+    keys with that permission are told, and others are not. What is told is written to the audit log."""
 
 
 class Revealed(NamedTuple):
@@ -65,14 +73,23 @@ class Reveal:
     def __init__(self, *, journal: Journal, clock: Clock) -> None:
         self._journal = journal
         self._clock = clock
+        self._written: dict[tuple[str, str, tuple[str, ...]], int] = {}
 
-    async def mask(self, request: Request, *, reveal: bool, of: str, filters: Collection[str] = ()) -> Mask:
-        """What to do to every call in the answer. Raises RequestError (403) for a key that may not be told."""
-        if not reveal:
+    async def mask(self, request: Request, *, reveal: bool | None, of: str, filters: Collection[str] = ()) -> Mask:
+        """What to do to every call in the answer: `mask_call`, or nothing.
+
+        Raises RequestError (403) for a key that asks and may not be told.
+        """
+        if reveal is False or (reveal is None and not _may(request)):
             return mask_call
         _demand(request, "reveal=true")
         look = Revealed(self._clock.now(), author_of(request), of, tuple(sorted(filters)))
-        await self._journal.write(record_revealed, look)
+        kind = (look.by.id, look.object, look.filters)
+        if reveal or look.at - self._written.get(kind, -HOUR) >= HOUR:
+            await self._journal.write(record_revealed, look)
+            if len(self._written) >= MOST_WRITTEN:
+                self._written.clear()
+            self._written[kind] = look.at
         return _as_it_is
 
 
@@ -89,11 +106,15 @@ def part_of(number: str | None) -> str | None:
 
 
 def _demand(request: Request, what: str) -> None:
-    if not may(caller_of(request).role, Permission.REVEAL_CALLERS):
+    if not _may(request):
         raise Kind.FORBIDDEN.error(
             f"{what} tells who called, and needs the permission {Permission.REVEAL_CALLERS}",
             permission=Permission.REVEAL_CALLERS,
         )
+
+
+def _may(request: Request) -> bool:
+    return may(caller_of(request).role, Permission.REVEAL_CALLERS)
 
 
 def _as_it_is(call: RecordedCall) -> RecordedCall:

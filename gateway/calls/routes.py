@@ -19,7 +19,7 @@ from gateway.calls.history import (
     find_events,
     find_plan_of,
 )
-from gateway.calls.masking import mask_detail, mask_explanation
+from gateway.calls.masking import mask_call, mask_detail, mask_explanation
 from gateway.calls.reveal import Reveal, RevealQuery, check_search, part_of
 from gateway.calls.wanted import Position
 from gateway.database import Database
@@ -89,7 +89,7 @@ class CallRoutes:
         call, plan = await self._database.read(_call_with_plan, call_id)
         mask = await self._reveal.mask(request, reveal=query.reveal, of=f"call:{call_id}")
         explanation = await self._explain(call)
-        if explanation is not None and not query.reveal:
+        if explanation is not None and mask is mask_call:
             explanation = mask_explanation(explanation, call)
         return answer(detail_of(mask(call), explanation, plan))
 
@@ -102,9 +102,9 @@ class CallRoutes:
                 connection, call_id, limit=query.limit + 1, after=position[1] if position else 0
             )
         )
-        await self._reveal.mask(request, reveal=query.reveal, of=f"call:{call_id}")
+        mask = await self._reveal.mask(request, reveal=query.reveal, of=f"call:{call_id}")
         shown = [event_of(event) for event in events[: query.limit]]
-        if not query.reveal:
+        if mask is mask_call:
             shown = [e.model_copy(update={"detail": mask_detail(e.detail, spare=call.called)}) for e in shown]
         following = write_cursor(("events", events[query.limit - 1].id)) if len(events) > len(shown) else None
         return answer(Timeline(items=shown, next=following))

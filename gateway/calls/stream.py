@@ -15,7 +15,7 @@ from gateway.calls.contract import Call, call_of, event_of
 from gateway.calls.feed import Feed, Gap
 from gateway.calls.filters import CallsFilter
 from gateway.calls.lifecycle import State
-from gateway.calls.masking import mask_detail
+from gateway.calls.masking import mask_call, mask_detail
 from gateway.calls.reveal import Mask, Reveal, RevealQuery, check_search, part_of
 from gateway.calls.wanted import Wanted
 from gateway.clock import Clock
@@ -83,7 +83,7 @@ class StreamRoutes:
         check_search(request, caller=part_of(query.caller), q=query.q, header=query.header)
         filters = query.model_dump(exclude={"reveal"}, exclude_none=True)
         mask = await self._reveal.mask(request, reveal=query.reveal, of="calls", filters=filters)
-        stream = self._stream(query.wanted(), after, None if query.reveal else mask)
+        stream = self._stream(query.wanted(), after, mask if mask is mask_call else None)
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
         return StreamingResponse(stream, headers=headers, media_type=EVENT_STREAM)
 

@@ -71,7 +71,7 @@ class CallPages:
             part = search.caller if search.caller and "*" in search.caller else None
             check_search(visit.request, caller=part, q=search.q, header=search.header)
             names = [name for name, value in filled.said.items() if value and name not in ("cursor", "reveal")]
-            mask = await self._reveal.mask(visit.request, reveal=search.reveal, of="calls", filters=names)
+            mask = await self._reveal.mask(visit.request, reveal=search.reveal or False, of="calls", filters=names)
             position = read_cursor(search.cursor, tuple[Literal["calls"], Place, Place])
             after = Position(*position[1:]) if position else None
             wanted = search.wanted()

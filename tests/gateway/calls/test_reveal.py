@@ -1,4 +1,4 @@
-"""Who called is masked in every answer, and told only to those who ask, may, and are written down."""
+"""Who called is told only to those who may, and who are written down."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ import pytest
 
 from gateway.access.roles import Role
 from gateway.rulebook.store import Revision, insert_revision
+from tests.conftest import SettableClock
 from tests.gateway.api_fixtures import NOW, Api, a_call, given_calls, given_events
 
 PATHS = ["/calls", "/calls/rtc_1", "/calls/rtc_1/events"]
@@ -34,8 +35,11 @@ async def audited(api: Api) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("role", Role)
 @pytest.mark.parametrize("path", PATHS)
-async def test_no_answer_tells_who_called_unless_it_is_asked_for(calls: Api, path: str, role: Role) -> None:
-    answer = await calls.client.get(f"/api/v1{path}", headers=calls.as_(role))
+async def test_no_answer_tells_a_viewer_who_called_nor_anybody_who_does_not_want_to_know(
+    calls: Api, path: str, role: Role
+) -> None:
+    unsaid = {} if role is Role.VIEWER else {"reveal": "false"}
+    answer = await calls.client.get(f"/api/v1{path}", headers=calls.as_(role), params=unsaid)
     assert answer.status_code == 200
     assert "4155550100" not in answer.text
     assert '"Ann"' not in answer.text
@@ -44,7 +48,7 @@ async def test_no_answer_tells_who_called_unless_it_is_asked_for(calls: Api, pat
 
 
 async def test_an_explanation_does_not_quote_the_caller(calls: Api) -> None:
-    masked = (await calls.client.get("/api/v1/calls/rtc_1")).json()["explanation"]["tried"]
+    masked = (await calls.client.get("/api/v1/calls/rtc_1?reveal=false")).json()["explanation"]["tried"]
     told = (await calls.client.get("/api/v1/calls/rtc_1", params={"reveal": "true"})).json()["explanation"]["tried"]
     assert [one["rule"] for one in masked] == [one["rule"] for one in told]
     assert "4155550100" not in str(masked)
@@ -65,6 +69,20 @@ async def test_an_analyst_is_told_and_written_down(calls: Api, path: str) -> Non
     (entry,) = await audited(calls)
     assert entry["author"]["name"] == "Otto"
     assert entry["object"] == ("calls" if path == "/calls" else "call:rtc_1")
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_a_program_that_may_is_told_unasked_and_written_down_once_an_hour(
+    calls: Api, path: str, clock: SettableClock
+) -> None:
+    otto = calls.as_(Role.ANALYST, "Otto")
+    for _ in range(3):
+        told = await calls.client.get(f"/api/v1{path}", headers=otto)
+        assert path.endswith("events") or "+14155550100" in told.text
+    assert len(await audited(calls)) == 1
+    clock.pass_(3_600)
+    await calls.client.get(f"/api/v1{path}", headers=otto)
+    assert len(await audited(calls)) == 2
 
 
 async def test_the_audit_log_knows_the_filters_and_not_the_number(calls: Api) -> None:
