@@ -33,9 +33,8 @@ from gateway.calls.usage import LONGEST_SESSION, LiveUsage
 from gateway.calls.watches import release_watches, watch_the_unwatched
 from gateway.clock import Clock, to_datetime
 from gateway.console.routes import ConsoleContext, console_routes
-from gateway.database import Database, prove_writable
-from gateway.errors import DatabaseUnavailable
-from gateway.health import health_routes
+from gateway.database import Database
+from gateway.health import Proof, health_routes
 from gateway.metrics import Metrics
 from gateway.monitor.capacity import Capacity
 from gateway.monitor.conducting import Conducting
@@ -53,10 +52,11 @@ from gateway.settings import Settings
 from gateway.subscribers.courier import Courier
 from gateway.subscribers.feed import Feed
 from gateway.upstream.client import Upstream
+from gateway.upstream.pulse import Pulse
 from gateway.upstream.sideband import Sidebands
 from gateway.webhooks.intake import Intake
 from gateway.webhooks.keyring import Keyring
-from gateway.webhooks.refused import Refusals
+from gateway.webhooks.refusals import Refusals
 from gateway.webhooks.rotation import Rotation
 from gateway.webhooks.routes import WEBHOOKS, WebhookDoor
 
@@ -64,10 +64,6 @@ _A_NUMBER = "+14155550100"
 
 # How long a stopping gateway waits for requests to the upstream that are under way.
 PATIENCE = 5.0
-
-# Seconds for which readiness, once found out, is not asked of the disk again.
-PROOF_LASTS = 0.5
-
 
 # Several times what a statement may take on PostgreSQL, and what the largest batch takes anywhere.
 LONGEST_TRANSACTION = 15.0
@@ -98,8 +94,9 @@ class Gateway:
         self.usage = LiveUsage(clock)
         self.refer_guard = ReferGuard(settings.refer_allow)
         self.upstream = Upstream(settings.endpoints)
+        self.pulse = Pulse(settings.endpoints, clock)
         leases, patience = LeaseClock(clock), patience or Patience()
-        observer = Observer(self.metrics, self.usage, clock)
+        observer = Observer(self.metrics, self.usage, self.pulse, clock)
         self.worker = Worker(
             node=self.node,
             journal=self.journal,
@@ -177,9 +174,7 @@ class Gateway:
         self.metrics.watch_calls(lambda: self.watcher.in_hand)
         self.metrics.watch_overrides(lambda: len(self.current.overrides.at(clock.now()).live))
         self.metrics.watch_shutdowns(self._shutdown_days)
-        self._proving = asyncio.Lock()
-        self._proved_at = -PROOF_LASTS
-        self._disproof: str | None = None
+        self._proof = Proof(self.journal, clock)
         self._rounds: list[asyncio.Task[None]] = []
         self._leases = leases
         self._on_death = on_death
@@ -296,6 +291,8 @@ class Gateway:
             "refusals": self.refusals,
             "node": self.node,
             "read_event": read_ringing,
+            "feed": self.live,
+            "pulse": self.pulse,
         }
         return ConsoleContext(**self._shared(), **own)
 
@@ -317,28 +314,9 @@ class Gateway:
             troubles["journal"] = "the writer is not running"
         elif self.journal.failing:
             troubles["database"] = "the latest write failed"
-        elif why := await self._database_trouble():
+        elif why := await self._proof.trouble():
             troubles["database"] = why
         return troubles
-
-    async def _database_trouble(self) -> str | None:
-        """Why nothing can be stored, None if it can; found out by a commit at most once in PROOF_LASTS.
-
-        Whoever asks meanwhile waits for the same answer: this door is open to all.
-        """
-        async with self._proving:
-            if self.clock.monotonic() - self._proved_at >= PROOF_LASTS:
-                self._disproof = await self._try_to_write()
-                self._proved_at = self.clock.monotonic()
-            return self._disproof
-
-    async def _try_to_write(self) -> str | None:
-        try:
-            async with asyncio.timeout(1.5):
-                await self.journal.write(prove_writable, None)
-        except (DatabaseUnavailable, TimeoutError) as error:
-            return str(error) or "no answer"
-        return None
 
 
 def create_app(gateway: Gateway) -> ASGIApp:

@@ -52,8 +52,10 @@ NAVIGATION: Final = (
             Link("Deliveries", "/deliveries", "inbox", Permission.READ_ENDPOINTS),
             Link("Endpoints", "/endpoints", "plug", Permission.READ_ENDPOINTS),
             Link("Outbox", "/outbox", "outbox", Permission.READ_ENDPOINTS),
+            Link("Subscribers", "/subscribers", "pulse", Permission.READ_ENDPOINTS),
+            Link("Nodes", "/nodes", "nodes", Permission.READ_ENDPOINTS),
             Link("Keys", "/keys", "key", Permission.MANAGE_KEYS),
-            Link("Audit", "/audit", "audit", Permission.READ_AUDIT),
+            Link("Audit log", "/audit", "audit", Permission.READ_AUDIT),
         ),
     ),
 )

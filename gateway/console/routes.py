@@ -11,16 +11,17 @@ from starlette.routing import BaseRoute, Route
 from gateway.access.guard import Guard
 from gateway.access.roles import Permission
 from gateway.calls.export_routes import ExportRoutes
+from gateway.calls.feed import Feed
 from gateway.calls.reveal import Reveal
 from gateway.clock import Clock
-from gateway.console.access import AccessPages
 from gateway.console.assets import Assets
 from gateway.console.calls import CallPages
 from gateway.console.door import Page, PageDoor
 from gateway.console.drafting import Drafting
-from gateway.console.engineering import EngineeringPages
+from gateway.console.engineering import engineering_pages
 from gateway.console.home import HomePages, Troubles
 from gateway.console.items import ABOUT, ItemPages
+from gateway.console.live import LivePages
 from gateway.console.overrides import OverridePages
 from gateway.console.rendering import Renderer
 from gateway.console.review import ReviewPages
@@ -38,9 +39,9 @@ from gateway.rulebook.replay import Replay
 from gateway.rulebook.trial import ReadEvent, Trial
 from gateway.settings import Settings
 from gateway.upstream.client import Upstream
-from gateway.webhooks.endpoint_routes import EndpointRoutes
+from gateway.upstream.pulse import Pulse
 from gateway.webhooks.keyring import Keyring
-from gateway.webhooks.refused import Refusals
+from gateway.webhooks.refusals import Refusals
 from routing_rules import Usage
 
 
@@ -62,6 +63,8 @@ class ConsoleContext:
     keyring: Keyring
     refusals: Refusals  # what this process refused lately
     node: str  # the name of this process
+    feed: Feed  # what happens to calls
+    pulse: Pulse  # how the upstreams do lately
 
 
 def console_routes(context: ConsoleContext) -> list[BaseRoute]:
@@ -99,9 +102,11 @@ def pages(context: ConsoleContext, sign_in: SignIn) -> list[Page]:
         current=current,
         publisher=publisher,
         troubles=context.troubles,
+        pulse=context.pulse,
         sign_in=sign_in,
         clock=context.clock,
     )
+    live = LivePages(feed=context.feed, clock=context.clock)
     calls = CallPages(
         database=database,
         current=current,
@@ -136,19 +141,17 @@ def pages(context: ConsoleContext, sign_in: SignIn) -> list[Page]:
             clock=context.clock,
         ),
     )
-    engineering = EngineeringPages(
+    engineering = engineering_pages(
+        settings=context.settings,
         database=database,
+        journal=context.journal,
+        guard=context.guard,
+        keyring=context.keyring,
+        upstream=context.upstream,
         refusals=context.refusals,
-        endpoints=EndpointRoutes(
-            endpoints=context.settings.endpoints,
-            keyring=context.keyring,
-            upstream=context.upstream,
-            database=database,
-        ),
         node=context.node,
+        clock=context.clock,
     )
-    access = AccessPages(database=database, journal=context.journal, guard=context.guard, clock=context.clock)
-    see_endpoints, manage = Permission.READ_ENDPOINTS, Permission.MANAGE_KEYS
     read_calls, read_rules, publish = Permission.READ_CALLS, Permission.READ_RULEBOOK, Permission.PUBLISH
     return [
         Page("GET", "/sign-in", None, home.show_sign_in),
@@ -156,6 +159,7 @@ def pages(context: ConsoleContext, sign_in: SignIn) -> list[Page]:
         Page("POST", "/sign-out", None, home.sign_out),
         Page("POST", "/theme", None, home.choose_theme),
         Page("GET", "/", read_calls, home.show_home),
+        Page("GET", "/live", read_calls, live.follow),
         Page("GET", "/calls", read_calls, calls.list_calls),
         Page("GET", "/calls/export", read_calls, calls.export_calls),
         Page("GET", "/calls/{call_id}", read_calls, calls.show_call),
@@ -182,13 +186,7 @@ def pages(context: ConsoleContext, sign_in: SignIn) -> list[Page]:
         Page("GET", "/overrides", read_rules, overrides.list_overrides),
         Page("POST", "/overrides", publish, overrides.add_override),
         Page("POST", "/overrides/{id}/end", publish, overrides.end_override),
-        Page("GET", "/deliveries", see_endpoints, engineering.list_deliveries),
-        Page("GET", "/endpoints", see_endpoints, engineering.list_endpoints),
-        Page("GET", "/outbox", see_endpoints, engineering.show_outbox),
-        Page("GET", "/keys", manage, access.list_keys),
-        Page("POST", "/keys", manage, access.create_key),
-        Page("POST", "/keys/{key_id}/revoke", manage, access.revoke_key),
-        Page("GET", "/audit", Permission.READ_AUDIT, access.list_audit),
+        *engineering,
     ]
 
 

@@ -9,20 +9,23 @@ from gateway.metrics import Metrics
 from gateway.monitor.watch import Watch as WatchedCall
 from gateway.monitor.watcher import Watcher
 from gateway.upstream.outcome import Outcome, Result
+from gateway.upstream.pulse import Pulse
 from gateway.upstream.wire import Command
 
 
 class Observer:
     """Hands what the worker does, and what the watcher finds out, to the metrics, to live usage and to each other."""
 
-    def __init__(self, metrics: Metrics, usage: LiveUsage, clock: Clock) -> None:
+    def __init__(self, metrics: Metrics, usage: LiveUsage, pulse: Pulse, clock: Clock) -> None:
         self._metrics = metrics
+        self._pulse = pulse
         self._usage = usage
         self._clock = clock
         self.watcher: Watcher | None = None
 
     def attempted(self, job: Job, outcome: Outcome) -> None:
         self._metrics.upstream_attempted(job.endpoint, job.command, outcome.result, outcome.seconds)
+        self._pulse.note(job.endpoint, outcome.result, outcome.seconds)
         if outcome.result is Result.DONE and job.command in (Command.ACCEPT, Command.REJECT):
             self._metrics.decision_sent(self._clock.monotonic() - job.received)
 

@@ -48,8 +48,11 @@ PAGES: Final = {
     "list": "/lists/blocked",
     "overrides": "/overrides",
     "deliveries": "/deliveries",
+    "refused": "/deliveries/refused",
     "endpoints": "/endpoints",
     "outbox": "/outbox",
+    "subscribers": "/subscribers",
+    "nodes": "/nodes",
     "keys": "/keys",
     "audit": "/audit",
 }

@@ -232,9 +232,28 @@ async def test_an_engineer_finds_a_bad_signature(running: Running, page: Page) -
         call_id, Invite(trunk=Trunk.TELNYX, called=SALES, caller="+33199001234"), CATALOGUE["forged"]
     )
     await page.get_by_role("link", name="Deliveries").click()
-    refused = page.get_by_role("region", name="Refused lately")
-    await expect(refused).to_contain_text("signature mismatch")
-    await expect(refused).to_contain_text("Compare the endpoint's secret")
+    await expect(page.get_by_text("1 for a bad signature")).to_be_visible()
+    await page.get_by_role("link", name="See why").click()
+    await expect(page.get_by_role("region", name="The latest")).to_contain_text("Bad signature")
+    await expect(page.get_by_role("region", name="By reason")).to_contain_text("Compare the secret at the sender")
     await page.get_by_role("link", name="Endpoints").click()
     await expect(page.get_by_role("heading", name="openai")).to_be_visible()
-    await expect(page.get_by_text("Signing secrets")).to_be_visible()
+    await expect(page.get_by_text("Signing secret", exact=True)).to_be_visible()
+
+
+async def test_the_first_page_goes_on_by_itself_and_can_be_paused(running: Running, page: Page) -> None:
+    badge = page.get_by_role("button", name="Live")
+    await expect(badge).to_be_visible()
+    latest = page.get_by_role("region", name="Latest calls")
+    await expect(latest).to_contain_text("No call yet")
+    await ring(running, name=HOSTILE)
+    await expect(latest.locator("tbody tr")).to_have_count(1)
+    await expect(page.get_by_role("region", name="Upstream")).to_contain_text("0 % of 1 failed")
+    await badge.click()
+    await expect(page.get_by_role("button", name="Paused")).to_be_visible()
+    await ring(running)
+    await expect(latest.locator("tbody tr")).to_have_count(1)
+    await page.get_by_role("button", name="Paused").click()
+    await expect(latest.locator("tbody tr")).to_have_count(2)
+    assert await page.evaluate("window.ran") is None
+    assert await reports(page) == []

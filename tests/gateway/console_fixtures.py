@@ -13,7 +13,8 @@ from starlette.applications import Starlette
 from gateway.access.roles import Role
 from gateway.api.routes import read_ringing
 from gateway.console.routes import ConsoleContext, console_routes
-from gateway.webhooks.refused import Refusals
+from gateway.upstream.pulse import Pulse
+from gateway.webhooks.refusals import Refusals
 from tests.gateway.api_fixtures import ADMIN_KEY, Api, store_key
 
 HOST = "http://gateway"
@@ -76,6 +77,8 @@ async def console(api: Api) -> AsyncIterator[Console]:
         keyring=shared.keyring,
         refusals=Refusals(),
         node="here:1",
+        feed=shared.feed,
+        pulse=Pulse(shared.settings.endpoints, shared.clock),
     )
     app = Starlette(routes=console_routes(context))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=HOST) as client:

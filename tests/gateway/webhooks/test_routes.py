@@ -10,7 +10,7 @@ import pytest
 
 from gateway.endpoint import Endpoint, SecretStr
 from gateway.webhooks.keyring import Keyring
-from gateway.webhooks.refused import Refusals
+from gateway.webhooks.refusals import Refusals
 from gateway.webhooks.routes import LARGEST_BODY, WebhookDoor
 from gateway.webhooks.signature import sign
 from tests.flows.harness import SECRET, Running, running_gateway

@@ -3,6 +3,7 @@
 import {copyButtons} from "./copy.js";
 import {ruleEditor} from "./editor.js";
 import {leanForms} from "./lean.js";
+import {livePage} from "./live.js";
 import {orderRules} from "./rules.js";
 import {tellZone} from "./zone.js";
 
@@ -10,6 +11,7 @@ document.documentElement.classList.add("scripted");
 tellZone();
 copyButtons();
 leanForms();
+livePage();
 orderRules();
 ruleEditor();
 
