@@ -14,7 +14,8 @@ from gateway.console.visit import Visit, go_to
 from gateway.reading import mistakes
 from gateway.rulebook.contract import EditQuery
 from gateway.rulebook.precondition import MatchError
-from gateway.rulebook.publish import StaleBaseError
+from gateway.rulebook.publish import ManagedError, StaleBaseError
+from gateway.rulebook.refusals import managed
 from gateway.rulebook.replay_contract import change_of
 from gateway.rulebook.revision_contract import MOST_CHANGES, shown_change
 from routing_rules import DocumentError
@@ -85,6 +86,8 @@ class ReviewPages:
             released = await self._drafting.publish(caller, query.signed(author_of(visit.request)))
         except ValidationError as error:
             return await self._show(visit, {**said, "wrong": by_field(mistakes(error, EditQuery))}, 422)
+        except ManagedError as error:
+            raise managed(error) from None
         except (DocumentError, StaleBaseError, MatchError):
             return await self._show(visit, said, 409)
         return go_to("/rules", f"Revision {released.number} is in force.")
