@@ -11,6 +11,7 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from secrets import token_hex
+from typing import Any
 
 import structlog
 from sqlalchemy import Connection
@@ -297,41 +298,24 @@ class Gateway:
 
     def api_context(self) -> ApiContext:
         """What the API needs of this gateway."""
-        return ApiContext(
-            settings=self.settings,
-            database=self.database,
-            journal=self.journal,
-            guard=self.guard,
-            current=self.current,
-            refer_guard=self.refer_guard,
-            usage=self.usage,
-            control=self.control,
-            clock=self.clock,
-            upstream=self.upstream,
-            keyring=self.keyring,
-            feed=self.live,
-        )
+        return ApiContext(**self._shared(), control=self.control, feed=self.live)
 
     def console_context(self) -> ConsoleContext:
         """What the console needs of this gateway."""
-        return ConsoleContext(
-            settings=self.settings,
-            database=self.database,
-            journal=self.journal,
-            guard=self.guard,
-            current=self.current,
-            refer_guard=self.refer_guard,
-            usage=self.usage,
-            clock=self.clock,
-            troubles=self.troubles,
-            read_event=read_ringing,
-            upstream=self.upstream,
-            keyring=self.keyring,
-            refusals=self.refusals,
-            node=self.node,
-            feed=self.live,
-            pulse=self.pulse,
-        )
+        own: dict[str, Any] = {
+            "troubles": self.troubles,
+            "refusals": self.refusals,
+            "node": self.node,
+            "read_event": read_ringing,
+            "feed": self.live,
+            "pulse": self.pulse,
+        }
+        return ConsoleContext(**self._shared(), **own)
+
+    def _shared(self) -> dict[str, Any]:
+        """What both need."""
+        names = ("settings", "database", "journal", "guard", "current", "refer_guard", "usage", "clock")
+        return {name: getattr(self, name) for name in (*names, "upstream", "keyring")}
 
     def concerns(self) -> dict[str, str]:
         """What someone should look at although calls are taken, by part."""

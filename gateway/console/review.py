@@ -14,7 +14,7 @@ from gateway.console.visit import Visit, go_to
 from gateway.reading import mistakes
 from gateway.rulebook.precondition import MatchError
 from gateway.rulebook.publication_contract import EditQuery
-from gateway.rulebook.publish import ManagedError, PendingError, Released, StaleBaseError
+from gateway.rulebook.publish import ManagedError, PendingError, StaleBaseError
 from gateway.rulebook.refusals import refused
 from gateway.rulebook.replay_contract import change_of
 from gateway.rulebook.revision_contract import MOST_CHANGES, shown_change
@@ -82,19 +82,14 @@ class ReviewPages:
         said: dict[str, Any] = {name: fields[name][0].strip() for name in ("comment", "reason") if name in fields}
         try:
             query = EditQuery.model_validate({**said, "force": "force" in fields})
-            released = await self._publish(visit, query)
+            released = await self._drafting.publish(caller_of(visit), query.signed(author_of(visit.request)))
         except ValidationError as error:
             return await self._show(visit, {**said, "wrong": by_field(mistakes(error, EditQuery))}, 422)
+        except (ManagedError, PendingError) as error:
+            raise refused(error) from None
         except (DocumentError, StaleBaseError, MatchError):
             return await self._show(visit, said, 409)
         return go_to("/rules", f"Revision {released.number} is in force.")
-
-    async def _publish(self, visit: Visit, query: EditQuery) -> Released:
-        """Publish; a rulebook that is managed elsewhere, or waits for confirmation, is told as the API tells it."""
-        try:
-            return await self._drafting.publish(caller_of(visit), query.signed(author_of(visit.request)))
-        except (ManagedError, PendingError) as error:
-            raise refused(error) from None
 
     async def _show(self, visit: Visit, said: dict[str, Any], status: int = 200) -> View:
         drafted: Drafted = await self._drafting.read(caller_of(visit))
