@@ -40,6 +40,7 @@ from gateway.monitor.capacity import Capacity
 from gateway.monitor.conducting import Conducting
 from gateway.monitor.listening import Listening
 from gateway.monitor.observer import Observer
+from gateway.monitor.stragglers import Stragglers
 from gateway.monitor.watch import Patience
 from gateway.monitor.watcher import Watcher
 from gateway.profiles.shutdowns import days_left
@@ -135,6 +136,15 @@ class Gateway:
             leases=leases,
             clock=clock,
         )
+        self.stragglers = Stragglers(
+            database=self.database,
+            journal=self.journal,
+            watched=settings.watched,
+            refer_guard=self.refer_guard,
+            leases=leases,
+            clock=clock,
+            settled=observer.advanced,
+        )
         self.intake = Intake(
             settings=settings,
             journal=self.journal,
@@ -203,6 +213,7 @@ class Gateway:
             asyncio.create_task(watch.run()),
             asyncio.create_task(capacity.run()),
             asyncio.create_task(self._guard_writer()),
+            asyncio.create_task(self.stragglers.run()),
             asyncio.create_task(self.rotation.run()),
             asyncio.create_task(self.retention.run()),
             asyncio.create_task(self.live.run()),

@@ -30,7 +30,7 @@ class Observer:
             self._metrics.decision_sent(self._clock.monotonic() - job.received)
 
     def settled(self, job: Job, state: State, watch: NewWatch | None) -> None:
-        self._advanced(job.call_id, job.rule, state)
+        self.advanced(job.call_id, job.rule, state)
         if self.watcher is None:
             return
         if watch is not None:
@@ -39,9 +39,9 @@ class Observer:
             self.watcher.moved(job.call, state)
 
     def watched(self, watch: WatchedCall, state: State) -> None:
-        self._advanced(watch.live.call_id, watch.live.rule, state)
+        self.advanced(watch.live.call_id, watch.live.rule, state)
 
-    def _advanced(self, call_id: str, rule: str | None, state: State) -> None:
+    def advanced(self, call_id: str, rule: str | None, state: State) -> None:
         self._metrics.call_advanced(state)
         if state in TERMINAL and rule is not None:
             self._usage.closed(call_id, rule)
