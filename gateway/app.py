@@ -11,6 +11,7 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from secrets import token_hex
+from typing import Any
 
 import structlog
 from sqlalchemy import Connection
@@ -22,7 +23,7 @@ from gateway.actions import outbox
 from gateway.actions.control import Control
 from gateway.actions.leases import LeaseClock
 from gateway.actions.worker import Worker
-from gateway.api.routes import ApiContext, api_routes, read_ringing
+from gateway.api.routes import ApiContext, api_routes, publisher_of, read_ringing
 from gateway.calls.feed import Feed as LiveFeed
 from gateway.calls.indexer import Indexer
 from gateway.calls.numbers import country
@@ -46,6 +47,7 @@ from gateway.profiles.shutdowns import days_left
 from gateway.rulebook.current import Current, compile_revision, years_around
 from gateway.rulebook.overrides import find_live
 from gateway.rulebook.refer_guard import ReferGuard
+from gateway.rulebook.reverting import Reverting
 from gateway.rulebook.store import find_revision, newest_number, pin_starter
 from gateway.rulebook.watch import Watch
 from gateway.settings import Settings
@@ -188,6 +190,8 @@ class Gateway:
         self._leases = leases
         self._on_death = on_death
         self._loop: asyncio.AbstractEventLoop | None = None
+        publisher = publisher_of(self.api_context())
+        self.reverting = Reverting(database=self.database, publisher=publisher, clock=clock)
         self.started = False
 
     async def start(self) -> None:
@@ -208,9 +212,11 @@ class Gateway:
             watched=self.settings.sideband,
         )
         await capacity.look()  # limits hold from the first call on
+        await self.reverting.look()  # what ran out meanwhile decides no call
         self._rounds = [
             asyncio.create_task(watch.run()),
             asyncio.create_task(capacity.run()),
+            asyncio.create_task(self.reverting.run()),
             asyncio.create_task(self._guard_writer()),
             asyncio.create_task(self.stragglers.run()),
             asyncio.create_task(self.rotation.run()),
@@ -292,45 +298,28 @@ class Gateway:
 
     def api_context(self) -> ApiContext:
         """What the API needs of this gateway."""
-        return ApiContext(
-            settings=self.settings,
-            database=self.database,
-            journal=self.journal,
-            guard=self.guard,
-            current=self.current,
-            refer_guard=self.refer_guard,
-            usage=self.usage,
-            control=self.control,
-            clock=self.clock,
-            upstream=self.upstream,
-            keyring=self.keyring,
-            feed=self.live,
-        )
+        return ApiContext(**self._shared(), control=self.control, feed=self.live)
 
     def console_context(self) -> ConsoleContext:
         """What the console needs of this gateway."""
-        return ConsoleContext(
-            settings=self.settings,
-            database=self.database,
-            journal=self.journal,
-            guard=self.guard,
-            current=self.current,
-            refer_guard=self.refer_guard,
-            usage=self.usage,
-            clock=self.clock,
-            troubles=self.troubles,
-            read_event=read_ringing,
-            upstream=self.upstream,
-            keyring=self.keyring,
-            refusals=self.refusals,
-            node=self.node,
-            feed=self.live,
-            pulse=self.pulse,
-        )
+        own: dict[str, Any] = {
+            "troubles": self.troubles,
+            "refusals": self.refusals,
+            "node": self.node,
+            "read_event": read_ringing,
+            "feed": self.live,
+            "pulse": self.pulse,
+        }
+        return ConsoleContext(**self._shared(), **own)
+
+    def _shared(self) -> dict[str, Any]:
+        """What both need."""
+        names = ("settings", "database", "journal", "guard", "current", "refer_guard", "usage", "clock")
+        return {name: getattr(self, name) for name in (*names, "upstream", "keyring")}
 
     def concerns(self) -> dict[str, str]:
         """What someone should look at although calls are taken, by part."""
-        return self.current.concerns(self.clock.now())
+        return {**self.current.concerns(self.clock.now()), **self.reverting.concerns()}
 
     async def troubles(self) -> dict[str, str]:
         """What keeps this gateway from taking calls, by part; empty when it is ready."""

@@ -24,6 +24,7 @@ from gateway.rulebook.current import Current
 from gateway.rulebook.publish import Publisher
 from gateway.rulebook.store import Note, list_revisions
 from gateway.upstream.pulse import Pulse
+from routing_rules import Problem
 
 # Calls on the home page: what a person takes in at a glance.
 LATEST = 12
@@ -68,11 +69,19 @@ class HomePages:
             "upstreams": self._pulse.health(),
             "revision": revision,
             "rules": len(self._current.revision.rulebook.rules),
-            "problems": [problem for problem in problems if problem.severity != "info"],
+            "problems": [(self._rule(problem), problem) for problem in problems if problem.severity != "info"],
             "failure": self._current.failure,
             "troubles": await self._troubles(),
         }
         return View("home.html", context)
+
+    def _rule(self, problem: Problem) -> str | None:
+        """The rule that a problem is about."""
+        _, section, *steps = problem.pointer.split("/")
+        rules = self._current.revision.rulebook.rules
+        if section != "rules" or not steps or not steps[0].isdecimal() or int(steps[0]) >= len(rules):
+            return None
+        return rules[int(steps[0])].id
 
     async def show_sign_in(self, visit: Visit) -> View | Response:
         """Ask for a key."""

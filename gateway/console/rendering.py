@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
-from gateway.calls.masking import mask_number
+from gateway.calls.masking import HIDDEN, mask_number
 from gateway.clock import Clock, to_datetime, to_rfc3339
 from gateway.console.assets import Assets
 from gateway.console.navigation import NAVIGATION
@@ -64,7 +64,7 @@ class Renderer:
             "event": event_text,
             "reason": lambda reason: REASONS.get(str(reason), str(reason)),
         }
-        self._templates.globals |= {"asset": assets.url, "navigation": NAVIGATION, "url": url}
+        self._templates.globals |= {"asset": assets.url, "navigation": NAVIGATION, "url": url, "hidden": HIDDEN}
 
     def render(self, template: str, visit: Visit, context: Mapping[str, Any]) -> bytes:
         """A page."""

@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute, Route
 
 from gateway.access.guard import Guard
 from gateway.access.roles import Permission
+from gateway.calls.export_routes import ExportRoutes
 from gateway.calls.feed import Feed
 from gateway.calls.reveal import Reveal
 from gateway.clock import Clock
@@ -110,7 +111,8 @@ def pages(context: ConsoleContext, sign_in: SignIn) -> list[Page]:
         database=database,
         current=current,
         hindsight=Hindsight(database=database, current=current),
-        reveal=Reveal(journal=context.journal, clock=context.clock),
+        reveal=(reveal := Reveal(journal=context.journal, clock=context.clock)),
+        exports=ExportRoutes(database=database, reveal=reveal),
     )
     test = TrialPages(
         settings=context.settings, current=current, trial=trial, read_event=context.read_event, clock=context.clock
@@ -159,6 +161,7 @@ def pages(context: ConsoleContext, sign_in: SignIn) -> list[Page]:
         Page("GET", "/", read_calls, home.show_home),
         Page("GET", "/live", read_calls, live.follow),
         Page("GET", "/calls", read_calls, calls.list_calls),
+        Page("GET", "/calls/export", read_calls, calls.export_calls),
         Page("GET", "/calls/{call_id}", read_calls, calls.show_call),
         Page("GET", "/test", Permission.TRY_CALLS, test.show_trial),
         Page("POST", "/test", Permission.TRY_CALLS, test.try_call),

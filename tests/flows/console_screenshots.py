@@ -57,6 +57,9 @@ PAGES: Final = {
     "audit": "/audit",
 }
 
+# Those that are shown to their end; of the others the first screen tells enough.
+WHOLE: Final = {"call", "test", "draft", "rule"}
+
 
 async def ring(running: Running, count: int = 45) -> str:
     """Let the demo's callers ring; a call that was answered after two refusals."""
@@ -115,7 +118,9 @@ async def picture(browser: Browser, url: str, known: dict[str, Any], only: set[s
             for name, path in PAGES.items():
                 if not only or name in only:
                     await page.goto(url + path.format(**known))
-                    await page.screenshot(path=FOLDER / f"{name}-{theme}-{size}.png", full_page=size == "desktop")
+                    await page.screenshot(
+                        path=FOLDER / f"{name}-{theme}-{size}.png", full_page=size == "desktop" and name in WHOLE
+                    )
             await context.close()
 
 

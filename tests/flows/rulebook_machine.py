@@ -422,6 +422,17 @@ class RulebookMachine(RuleBasedStateMachine):
             self._clock.pass_(seconds)
             self._run(self._process.look())
 
+    @precondition(lambda self: self.model.overrides)
+    @rule(seconds=st.sampled_from([1, 60, 3_600, 86_400]), before=st.booleans())
+    def set_the_clock_back(self, seconds: int, before: bool) -> None:
+        """As after an hour in which it was wrong; what is noticed meanwhile counts."""
+        if before:
+            self._clock.micros += seconds * 1_000_000
+            self._run(self._process.look())
+        self._clock.micros -= seconds * 1_000_000
+        self._run(self._process.look())
+        self.tally["clock set back"] += 1
+
     @precondition(lambda self: self.model.live(self._clock.now()))
     @rule(which=st.integers(0, 20), micros=st.sampled_from([-1, 0, 1]))
     def let_time_pass_until_an_override_expires(self, which: int, micros: int) -> None:

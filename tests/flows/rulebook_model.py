@@ -173,6 +173,8 @@ class Model:
     def decide(self, called: str, caller: str, now: int) -> tuple[str | None, Document]:
         """The id of the rule or override that decides a call, and its decision: each is asked in turn."""
         for name, override in self.live(now).items():
+            if now < override.created_at:
+                continue  # the clock was set back
             if matches(self.document, override.document, called, caller, now):
                 return f"override:{name}", override.document["then"]
         for rule in self.document["rules"]:

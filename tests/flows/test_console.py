@@ -99,9 +99,12 @@ async def test_an_admin_tests_a_call_without_leaving_the_page(running: Running, 
 
 async def test_a_caller_named_like_a_script_runs_nothing_on_any_page(running: Running, page: Page) -> None:
     call_id = await ring(running, name=HOSTILE)
+    errors: list[str] = []
+    page.on("console", lambda told: errors.append(told.text) if told.type == "error" else None)
     async for name in visit_all(page, running, call_id):
         assert await page.evaluate("window.ran") is None, name
         assert await reports(page) == [], name
+        assert [told for told in errors if "status of 404" not in told] == [], name  # not all are there in this test
     for path in ("/calls?reveal=true", f"/calls/{call_id}?reveal=true"):  # names are masked unless asked for
         await page.goto(running.url + path)
         await expect(page.get_by_role("main")).to_contain_text("<img src=x")

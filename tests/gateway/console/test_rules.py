@@ -253,3 +253,15 @@ async def test_a_number_is_shown_as_it_will_be_compared(editing: Console, typed:
 @pytest.mark.parametrize("path", ["/rules/nobody", "/revisions/99", "/revisions/x"])
 async def test_what_is_not_there_is_not_found(editing: Console, path: str) -> None:
     await editing.see(path, 404)
+
+
+async def test_a_rulebook_that_belongs_to_files_says_who_manages_it(console: Console) -> None:
+    await given_rules(console, managed_by="git.example/rules")
+    await console.sign_in()
+    await act(console, "switch:blocked")
+    answer = await publish(console)
+    assert answer.status_code not in (303, 500)
+    assert "git.example/rules" in answer.text
+    assert "Your draft: 1 change." in await console.see("/rules")  # nothing is lost
+    assert "git.example/rules . What is published here" in await console.see("/rules")
+    assert (await publish(console, force="yes", reason="fire drill")).status_code == 303
