@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-SCHEMA = "0010"
+SCHEMA = "0011"
 
 metadata = MetaData(
     naming_convention={
@@ -371,4 +371,13 @@ sessions = Table(
     Column("key_digest", LargeBinary, nullable=False),  # … of the key's token, which it stands for
     Column("created_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
+)
+
+drafts = Table(
+    "drafts",
+    metadata,
+    Column("owner", Text, primary_key=True),  # the id of the key whose draft it is
+    Column("base", Integer, nullable=False),  # the revision on which it was begun
+    Column("changes", LargeBinary, nullable=False),  # JSON; see gateway.console.draft
+    Column("updated_at", BigInteger, nullable=False),
 )
