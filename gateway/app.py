@@ -11,6 +11,7 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from secrets import token_hex
+from typing import Any
 
 import structlog
 from sqlalchemy import Connection
@@ -32,14 +33,14 @@ from gateway.calls.usage import LONGEST_SESSION, LiveUsage
 from gateway.calls.watches import release_watches, watch_the_unwatched
 from gateway.clock import Clock, to_datetime
 from gateway.console.routes import ConsoleContext, console_routes
-from gateway.database import Database, prove_writable
-from gateway.errors import DatabaseUnavailable
-from gateway.health import health_routes
+from gateway.database import Database
+from gateway.health import Proof, health_routes
 from gateway.metrics import Metrics
 from gateway.monitor.capacity import Capacity
 from gateway.monitor.conducting import Conducting
 from gateway.monitor.listening import Listening
 from gateway.monitor.observer import Observer
+from gateway.monitor.stragglers import Stragglers
 from gateway.monitor.watch import Patience
 from gateway.monitor.watcher import Watcher
 from gateway.profiles.shutdowns import days_left
@@ -52,9 +53,11 @@ from gateway.settings import Settings
 from gateway.subscribers.courier import Courier
 from gateway.subscribers.feed import Feed
 from gateway.upstream.client import Upstream
+from gateway.upstream.pulse import Pulse
 from gateway.upstream.sideband import Sidebands
 from gateway.webhooks.intake import Intake
 from gateway.webhooks.keyring import Keyring
+from gateway.webhooks.refusals import Refusals
 from gateway.webhooks.rotation import Rotation
 from gateway.webhooks.routes import WEBHOOKS, WebhookDoor
 
@@ -62,10 +65,6 @@ _A_NUMBER = "+14155550100"
 
 # How long a stopping gateway waits for requests to the upstream that are under way.
 PATIENCE = 5.0
-
-# Seconds for which readiness, once found out, is not asked of the disk again.
-PROOF_LASTS = 0.5
-
 
 # Several times what a statement may take on PostgreSQL, and what the largest batch takes anywhere.
 LONGEST_TRANSACTION = 15.0
@@ -96,8 +95,9 @@ class Gateway:
         self.usage = LiveUsage(clock)
         self.refer_guard = ReferGuard(settings.refer_allow)
         self.upstream = Upstream(settings.endpoints)
+        self.pulse = Pulse(settings.endpoints, clock)
         leases, patience = LeaseClock(clock), patience or Patience()
-        observer = Observer(self.metrics, self.usage, clock)
+        observer = Observer(self.metrics, self.usage, self.pulse, clock)
         self.worker = Worker(
             node=self.node,
             journal=self.journal,
@@ -136,6 +136,15 @@ class Gateway:
             leases=leases,
             clock=clock,
         )
+        self.stragglers = Stragglers(
+            database=self.database,
+            journal=self.journal,
+            watched=settings.watched,
+            refer_guard=self.refer_guard,
+            leases=leases,
+            clock=clock,
+            settled=observer.advanced,
+        )
         self.intake = Intake(
             settings=settings,
             journal=self.journal,
@@ -145,6 +154,7 @@ class Gateway:
             metrics=self.metrics,
             clock=clock,
         )
+        self.refusals = Refusals()
         self.guard = Guard(
             database=self.database,
             journal=self.journal,
@@ -174,9 +184,7 @@ class Gateway:
         self.metrics.watch_calls(lambda: self.watcher.in_hand)
         self.metrics.watch_overrides(lambda: len(self.current.overrides.at(clock.now()).live))
         self.metrics.watch_shutdowns(self._shutdown_days)
-        self._proving = asyncio.Lock()
-        self._proved_at = -PROOF_LASTS
-        self._disproof: str | None = None
+        self._proof = Proof(self.journal, clock)
         self._rounds: list[asyncio.Task[None]] = []
         self._leases = leases
         self._on_death = on_death
@@ -205,6 +213,7 @@ class Gateway:
             asyncio.create_task(watch.run()),
             asyncio.create_task(capacity.run()),
             asyncio.create_task(self._guard_writer()),
+            asyncio.create_task(self.stragglers.run()),
             asyncio.create_task(self.rotation.run()),
             asyncio.create_task(self.retention.run()),
             asyncio.create_task(self.live.run()),
@@ -284,35 +293,24 @@ class Gateway:
 
     def api_context(self) -> ApiContext:
         """What the API needs of this gateway."""
-        return ApiContext(
-            settings=self.settings,
-            database=self.database,
-            journal=self.journal,
-            guard=self.guard,
-            current=self.current,
-            refer_guard=self.refer_guard,
-            usage=self.usage,
-            control=self.control,
-            clock=self.clock,
-            upstream=self.upstream,
-            keyring=self.keyring,
-            feed=self.live,
-        )
+        return ApiContext(**self._shared(), control=self.control, feed=self.live)
 
     def console_context(self) -> ConsoleContext:
         """What the console needs of this gateway."""
-        return ConsoleContext(
-            settings=self.settings,
-            database=self.database,
-            journal=self.journal,
-            guard=self.guard,
-            current=self.current,
-            refer_guard=self.refer_guard,
-            usage=self.usage,
-            clock=self.clock,
-            troubles=self.troubles,
-            read_event=read_ringing,
-        )
+        own: dict[str, Any] = {
+            "troubles": self.troubles,
+            "refusals": self.refusals,
+            "node": self.node,
+            "read_event": read_ringing,
+            "feed": self.live,
+            "pulse": self.pulse,
+        }
+        return ConsoleContext(**self._shared(), **own)
+
+    def _shared(self) -> dict[str, Any]:
+        """What both need."""
+        names = ("settings", "database", "journal", "guard", "current", "refer_guard", "usage", "clock")
+        return {name: getattr(self, name) for name in (*names, "upstream", "keyring")}
 
     def concerns(self) -> dict[str, str]:
         """What someone should look at although calls are taken, by part."""
@@ -327,28 +325,9 @@ class Gateway:
             troubles["journal"] = "the writer is not running"
         elif self.journal.failing:
             troubles["database"] = "the latest write failed"
-        elif why := await self._database_trouble():
+        elif why := await self._proof.trouble():
             troubles["database"] = why
         return troubles
-
-    async def _database_trouble(self) -> str | None:
-        """Why nothing can be stored, None if it can; found out by a commit at most once in PROOF_LASTS.
-
-        Whoever asks meanwhile waits for the same answer: this door is open to all.
-        """
-        async with self._proving:
-            if self.clock.monotonic() - self._proved_at >= PROOF_LASTS:
-                self._disproof = await self._try_to_write()
-                self._proved_at = self.clock.monotonic()
-            return self._disproof
-
-    async def _try_to_write(self) -> str | None:
-        try:
-            async with asyncio.timeout(1.5):
-                await self.journal.write(prove_writable, None)
-        except (DatabaseUnavailable, TimeoutError) as error:
-            return str(error) or "no answer"
-        return None
 
 
 def create_app(gateway: Gateway) -> ASGIApp:
@@ -362,6 +341,7 @@ def create_app(gateway: Gateway) -> ASGIApp:
         keyring=gateway.keyring,
         clock=gateway.clock,
         on_answer=gateway.metrics.delivery_answered,
+        refusals=gateway.refusals,
     )
     others = other_doors(gateway)
 

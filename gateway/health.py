@@ -1,5 +1,6 @@
-"""The doors for machines that look after machines: `/healthz`, `/readyz` and `/metrics`."""
+"""The doors for machines that look after machines: `/healthz`, `/readyz` and `/metrics`; and the proof of readiness."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
@@ -8,9 +9,49 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gateway.clock import Clock
+from gateway.database import prove_writable
+from gateway.errors import DatabaseUnavailable
+from gateway.journal import Journal
 from gateway.metrics import Metrics
 
+# Seconds for which readiness, once found out, is not asked of the disk again.
+PROOF_LASTS: Final = 0.5
+
+# Seconds that the disk may take for it.
+PROOF_TAKES: Final = 1.5
+
 _NEVER_CACHED: Final = {"cache-control": "no-store"}
+
+
+class Proof:
+    """Whether something can be stored, found out by a commit at most once in PROOF_LASTS."""
+
+    def __init__(self, journal: Journal, clock: Clock) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._asking = asyncio.Lock()
+        self._asked_at = -PROOF_LASTS
+        self._trouble: str | None = None
+
+    async def trouble(self) -> str | None:
+        """Why nothing can be stored, None if it can.
+
+        Whoever asks meanwhile waits for the same answer: this door is open to all.
+        """
+        async with self._asking:
+            if self._clock.monotonic() - self._asked_at >= PROOF_LASTS:
+                self._trouble = await self._try_to_write()
+                self._asked_at = self._clock.monotonic()
+            return self._trouble
+
+    async def _try_to_write(self) -> str | None:
+        try:
+            async with asyncio.timeout(PROOF_TAKES):
+                await self._journal.write(prove_writable, None)
+        except (DatabaseUnavailable, TimeoutError) as error:
+            return str(error) or "no answer"
+        return None
 
 
 def health_routes(

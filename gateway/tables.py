@@ -384,3 +384,12 @@ sessions = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
 )
+
+drafts = Table(
+    "drafts",
+    metadata,
+    Column("owner", Text, primary_key=True),  # the id of the key whose draft it is
+    Column("base", Integer, nullable=False),  # the revision on which it was begun
+    Column("changes", LargeBinary, nullable=False),  # JSON; see gateway.console.draft
+    Column("updated_at", BigInteger, nullable=False),
+)

@@ -83,6 +83,7 @@ PURE = [
     "gateway/monitor/sighting.py",
     "gateway/monitor/watch.py",
     "gateway/webhooks/keyring.py",
+    "gateway/webhooks/refusals.py",
     "gateway/webhooks/signature.py",
     "gateway/access/roles.py",
     "gateway/access/keys.py",

@@ -53,6 +53,7 @@ class Move:
     ended_at: int | None = None  # where it ends by this move
     end_reason: EndReason | None = None  # likewise
     usage: str | None = None  # JSON
+    error: str | None = None  # for people
     target: str | None = None  # of the transfer that begins
     follow: NewAction | None = None  # the action that begins
 
@@ -131,6 +132,7 @@ def _change(one: Move, moved: Moved, row: Any) -> Advance:
     change["new_target"] = one.target
     change["new_confirmed"] = one.confirmed
     change["new_usage"] = one.usage
+    change["new_error"] = one.error
     if moved.state is State.ACCEPTED and row.answered_at is None:
         change["new_answered_at"] = one.now
     if moved.state in TERMINAL and row.ended_at is None:

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from gateway.actions.plan import Step, decode_plan
 from gateway.answering import Place, read_cursor, write_cursor
+from gateway.calls.export_routes import ExportQuery, ExportRoutes
 from gateway.calls.history import (
     RecordedCall,
     RecordedEvent,
@@ -52,7 +53,10 @@ class Search(CallsQuery):
 class CallPages:
     """`/calls`."""
 
-    def __init__(self, *, database: Database, current: Current, hindsight: Hindsight, reveal: Reveal) -> None:
+    def __init__(
+        self, *, database: Database, current: Current, hindsight: Hindsight, reveal: Reveal, exports: ExportRoutes
+    ) -> None:
+        self._exports = exports
         self._database = database
         self._current = current
         self._hindsight = hindsight
@@ -85,6 +89,18 @@ class CallPages:
             "command": command_of(filters),
         }
         return View("calls.html", context, 200 if filled.form else 422)
+
+    async def export_calls(self, visit: Visit) -> Response:
+        """Every call that the search finds, as a file; what the API exports, for the same query."""
+        said = {name: value.strip() for name, value in visit.request.query_params.items()}
+        for name in {"since", "until"} & said.keys():
+            said[name] = moment_text(said[name], visit.zone)
+        wanted = {name: value for name, value in said.items() if name in ExportQuery.model_fields}
+        filled = fill(ExportQuery, wanted)
+        if filled.form is None:
+            told = "; ".join(f"{name} {detail}" for name, detail in filled.mistakes.items())
+            raise Kind.INVALID.error(f"The search cannot be exported: {told}.")
+        return await self._exports.export_calls(visit.request, filled.form)
 
     async def show_call(self, visit: Visit) -> View:
         """Everything about one call."""

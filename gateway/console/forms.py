@@ -78,3 +78,8 @@ def moment_text(value: str, zone: ZoneInfo) -> str:
     except ValueError:
         return value
     return (local if local.tzinfo else local.replace(tzinfo=zone)).isoformat(timespec="seconds")
+
+
+def row_number(text: str) -> int | None:
+    """The id of a row, as an address holds it; None for anything else."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None

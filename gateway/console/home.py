@@ -10,6 +10,7 @@ from gateway.calls.history import RecordedCall, find_calls
 from gateway.calls.masking import mask_call
 from gateway.calls.statistics import Group, Key, Span, find_groups
 from gateway.calls.stats_contract import stats_of
+from gateway.calls.under_way import count_live
 from gateway.calls.wanted import Wanted
 from gateway.clock import Clock
 from gateway.console.door import View
@@ -22,6 +23,8 @@ from gateway.errors import RequestError
 from gateway.rulebook.current import Current
 from gateway.rulebook.publish import Publisher
 from gateway.rulebook.store import Note, list_revisions
+from gateway.upstream.pulse import Pulse
+from routing_rules import Problem
 
 # Calls on the home page: what a person takes in at a glance.
 LATEST = 12
@@ -41,6 +44,7 @@ class HomePages:
         current: Current,
         publisher: Publisher,
         troubles: Troubles,
+        pulse: Pulse,
         sign_in: SignIn,
         clock: Clock,
     ) -> None:
@@ -49,24 +53,35 @@ class HomePages:
         self._current = current
         self._publisher = publisher
         self._troubles = troubles
+        self._pulse = pulse
         self._sign_in = sign_in
 
     async def show_home(self, visit: Visit) -> View:
         """What is going on."""
         span = day_of(self._clock.now(), visit.zone)
-        calls, revision, groups = await self._database.read(_glance, span)
+        calls, under_way, revision, groups = await self._database.read(_glance, span, self._clock.now())
         _, problems = await self._publisher.problems()
         context = {
             "today": today_of(stats_of("hour", span, groups), span, visit.zone),
             "outcomes": OUTCOMES,
             "calls": [mask_call(call) for call in calls],
+            "under_way": under_way,
+            "upstreams": self._pulse.health(),
             "revision": revision,
-            "rules": len(self._current.compiled.rulebook.rules),
-            "problems": [problem for problem in problems if problem.severity != "info"],
+            "rules": len(self._current.revision.rulebook.rules),
+            "problems": [(self._rule(problem), problem) for problem in problems if problem.severity != "info"],
             "failure": self._current.failure,
             "troubles": await self._troubles(),
         }
         return View("home.html", context)
+
+    def _rule(self, problem: Problem) -> str | None:
+        """The rule that a problem is about."""
+        _, section, *steps = problem.pointer.split("/")
+        rules = self._current.revision.rulebook.rules
+        if section != "rules" or not steps or not steps[0].isdecimal() or int(steps[0]) >= len(rules):
+            return None
+        return rules[int(steps[0])].id
 
     async def show_sign_in(self, visit: Visit) -> View | Response:
         """Ask for a key."""
@@ -109,7 +124,10 @@ def local_path(text: str) -> str:
     return text if harmless else "/"
 
 
-def _glance(connection: Connection, span: Span) -> tuple[list[RecordedCall], Note | None, Mapping[Key, Group]]:
+def _glance(
+    connection: Connection, span: Span, now: int
+) -> tuple[list[RecordedCall], int, Note | None, Mapping[Key, Group]]:
     calls, _ = find_calls(connection, Wanted(), limit=LATEST)
     revisions = list_revisions(connection, limit=1)
-    return calls, revisions[0] if revisions else None, find_groups(connection, "hour", span)
+    newest = revisions[0] if revisions else None
+    return calls, count_live(connection, now), newest, find_groups(connection, "hour", span)

@@ -34,4 +34,28 @@ NAVIGATION: Final = (
             Link("Test a call", "/test", "flask", Permission.TRY_CALLS),
         ),
     ),
+    Group(
+        "Routing",
+        (
+            Link("Rules", "/rules", "rules", Permission.READ_RULEBOOK),
+            Link("Overrides", "/overrides", "override", Permission.READ_RULEBOOK),
+            Link("Profiles", "/profiles", "profile", Permission.READ_RULEBOOK),
+            Link("Calendars", "/calendars", "calendar", Permission.READ_RULEBOOK),
+            Link("Lists", "/lists", "list", Permission.READ_RULEBOOK),
+            Link("My draft", "/draft", "draft", Permission.PUBLISH),
+            Link("Revisions", "/revisions", "history", Permission.READ_RULEBOOK),
+        ),
+    ),
+    Group(
+        "Engineering",
+        (
+            Link("Deliveries", "/deliveries", "inbox", Permission.READ_ENDPOINTS),
+            Link("Endpoints", "/endpoints", "plug", Permission.READ_ENDPOINTS),
+            Link("Outbox", "/outbox", "outbox", Permission.READ_ENDPOINTS),
+            Link("Subscribers", "/subscribers", "pulse", Permission.READ_ENDPOINTS),
+            Link("Nodes", "/nodes", "nodes", Permission.READ_ENDPOINTS),
+            Link("Keys", "/keys", "key", Permission.MANAGE_KEYS),
+            Link("Audit log", "/audit", "audit", Permission.READ_AUDIT),
+        ),
+    ),
 )

@@ -17,11 +17,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
+from gateway.calls.masking import HIDDEN, mask_number
 from gateway.clock import Clock, to_datetime, to_rfc3339
 from gateway.console.assets import Assets
 from gateway.console.navigation import NAVIGATION
 from gateway.console.visit import Visit
 from gateway.console.wording import REASONS, decision_word, event_text, state_word
+from gateway.rulebook.current import Current
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 
@@ -36,7 +38,8 @@ LONGEST_CLAIM: Final = 2_000
 class Renderer:
     """The templates, ready."""
 
-    def __init__(self, assets: Assets, clock: Clock) -> None:
+    def __init__(self, assets: Assets, current: Current, clock: Clock) -> None:
+        self._current = current
         self._clock = clock
         self._templates = Environment(
             loader=FileSystemLoader(TEMPLATES),
@@ -53,6 +56,7 @@ class Renderer:
             "elapsed": elapsed,
             "thousands": thousands,
             "command": command,
+            "masked": mask_number,
             "share": share,
             "json": pretty_json,
             "state": state_word,
@@ -60,21 +64,22 @@ class Renderer:
             "event": event_text,
             "reason": lambda reason: REASONS.get(str(reason), str(reason)),
         }
-        self._templates.globals |= {"asset": assets.url, "navigation": NAVIGATION, "url": url}
+        self._templates.globals |= {"asset": assets.url, "navigation": NAVIGATION, "url": url, "hidden": HIDDEN}
 
     def render(self, template: str, visit: Visit, context: Mapping[str, Any]) -> bytes:
         """A page."""
         shell = {
             "visit": visit,
-            "now": self._clock.now(),
+            "now": (now := self._clock.now()),
+            "overrides": self._current.overrides.at(now).live if visit.caller else (),
             "notice": unquote(visit.notice) if visit.notice else None,
         }
         return self._templates.get_template(template).render({**shell, **context}).encode()
 
 
-def claimed(text: str | None) -> Markup:
-    """What a caller's side says, harmless and visible."""
-    shown = Markup("").join(_visible(sign) for sign in (text or "")[:LONGEST_CLAIM])
+def claimed(text: str | None, *, lines: bool = False) -> Markup:
+    """What a caller's side says, harmless and visible; with `lines` its line breaks are left to be."""
+    shown = Markup("").join(sign if lines and sign == "\n" else _visible(sign) for sign in (text or "")[:LONGEST_CLAIM])
     cut = Markup('<span class="unseen">…</span>') if text and len(text) > LONGEST_CLAIM else ""
     return Markup('<bdi class="claimed">{}{}</bdi>').format(shown, cut)
 

@@ -196,7 +196,10 @@ class Watcher:
             held=tuple(self._held),
         )
         for row in await self._journal.write(claim_watches, wish):
-            self._watch(self._taken_over(row))
+            try:
+                self._watch(self._taken_over(row))
+            except (msgspec.MsgspecError, IndexError):  # the others are watched all the same
+                log.exception("a call that should be watched cannot be read", call_id=row.call_id)
 
     def _taken_over(self, row: Any) -> Watch:
         monotonic, now = self._clock.monotonic(), self._clock.now()

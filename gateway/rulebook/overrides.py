@@ -11,7 +11,7 @@ The clock ends an override without a change: a state holds what was added and no
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -68,7 +68,8 @@ class Overrides:
     """A state of the overrides."""
 
     number: int  # of the last change; 0 before the first
-    live: tuple[RecordedOverride, ...] = ()  # neither ended nor expired when this was read, the newest first
+    live: tuple[RecordedOverride, ...] = ()  # neither ended nor expired at `known_at`, the newest first
+    known_at: int = field(default=0, compare=False)  # µs; if the clock is set back, there may be more of them
 
     def readable(self) -> tuple[Override, ...]:
         """Those that this release can read, in the order in which they are asked."""
@@ -76,7 +77,8 @@ class Overrides:
 
     def at(self, now: int) -> "Overrides":
         """The same without what has expired by `now`."""
-        return Overrides(number=self.number, live=tuple(one for one in self.live if now < one.until))
+        live = tuple(one for one in self.live if now < one.until)
+        return Overrides(number=self.number, live=live, known_at=max(now, self.known_at))
 
 
 NO_OVERRIDES: Final = Overrides(number=0)
@@ -134,7 +136,7 @@ def find_state(connection: Connection, number: int, now: int) -> Overrides:
         overrides.c.until > now,
     )
     rows = connection.execute(wanted.order_by(overrides.c.added_in.desc()))
-    return Overrides(number=number, live=tuple(map(_recorded, rows)))
+    return Overrides(number=number, live=tuple(map(_recorded, rows)), known_at=now)
 
 
 def find_override(connection: Connection, override_id: str) -> RecordedOverride | None:

@@ -84,9 +84,12 @@ class Watch:
             log.info("revision in force", revision=revision.number, author=revision.author)
 
     async def _look_at_overrides(self, change: int) -> None:
-        """Put the overrides in force as of their last change, and forget those that have expired."""
+        """Put the overrides in force as of their last change, and forget those that have expired.
+
+        A clock that went wrong and was set back makes some expire that should not have.
+        """
         now, known = self._clock.now(), self._current.overrides
-        if change > known.number:
+        if change > known.number or now < known.known_at:
             overrides = await self._database.read(find_live, now)
             self._current.override(overrides)
             log.info("overrides in force", change=overrides.number, overrides=[one.id for one in overrides.live])

@@ -81,6 +81,10 @@ class EndpointRoutes:
 
         While a secret is rotated both are listed. The old one can be taken away once it is no longer used.
         """
+        return answer(EndpointPage(items=await self.shown()))
+
+    async def shown(self) -> list[ShownEndpoint]:
+        """All endpoints as they stand now."""
         stored = await self._database.read(find_uses)
         secrets: dict[str, list[ShownSecret]] = {}
         for use in self._keyring.uses():
@@ -88,7 +92,7 @@ class EndpointRoutes:
             secrets.setdefault(use.endpoint, []).append(
                 ShownSecret(fingerprint=use.fingerprint, last_used_at=latest or None)
             )
-        return answer(EndpointPage(items=[self._show(one, secrets) for one in self._endpoints.values()]))
+        return [self._show(one, secrets) for one in self._endpoints.values()]
 
     def _show(self, endpoint: Endpoint, secrets: Mapping[str, list[ShownSecret]]) -> ShownEndpoint:
         name = endpoint.name

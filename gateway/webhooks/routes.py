@@ -21,6 +21,7 @@ from gateway.errors import DatabaseUnavailable, SignatureError
 from gateway.webhooks.inbox import Verdict
 from gateway.webhooks.intake import Intake
 from gateway.webhooks.keyring import Keyring
+from gateway.webhooks.refusals import Refusals, refusal_of
 
 # What the path of every delivery begins with; the endpoint's name follows.
 WEBHOOKS: Final = "/webhooks/"
@@ -55,12 +56,14 @@ class WebhookDoor:
         keyring: Keyring,
         clock: Clock,
         on_answer: Callable[[str, str, int, float], None],
+        refusals: Refusals,
         body_deadline: float = BODY_DEADLINE,
     ) -> None:
         self._intake = intake
         self._keyring = keyring
         self._clock = clock
         self._on_answer = on_answer
+        self._refusals = refusals
         self._body_deadline = body_deadline
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -82,8 +85,22 @@ class WebhookDoor:
             verdict, status = "unexpected", 503
         if status >= 400:
             log.warning("delivery refused", endpoint=endpoint if status != 404 else None, status=status, why=verdict)
+            self._note(scope, endpoint, status, verdict)
         await _answer(send, status)
         self._on_answer(endpoint, verdict, status, self._clock.monotonic() - started)
+
+    def _note(self, scope: Scope, endpoint: str, status: int, why: str) -> None:
+        """Remember a refusal, for those who wonder where their deliveries are."""
+        peer = scope.get("client")
+        refusal = refusal_of(
+            at=self._clock.now(),
+            endpoint=endpoint,
+            status=status,
+            why=why,
+            headers=scope["headers"],
+            address=peer[0] if peer else None,
+        )
+        self._refusals.note(refusal)
 
     async def _receive(self, endpoint: str, scope: Scope, receive: Receive) -> Verdict:
         ring = self._keyring.find(endpoint)

@@ -14,9 +14,10 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final, Literal
 
-from playwright.async_api import Browser, ViewportSize
+from playwright.async_api import Browser, Page, ViewportSize
 
-from gateway.emulator.callers import DEMO_RULEBOOK, callers
+from gateway.clock import SystemClock, to_rfc3339
+from gateway.emulator.callers import DEMO_RULEBOOK, SALES, callers
 from tests.browser import HINT, find_chromium, running_browser, sign_in
 from tests.flows.harness import ADMIN_KEY, Running, running_gateway
 
@@ -30,10 +31,34 @@ THEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
 # Every page, by the name of its picture. {call} is a call that met trouble on its way.
 PAGES: Final = {
     "now": "/",
-    "calls": "/calls",
-    "call": "/calls/{call}?again=1",
+    "calls": "/calls?reveal=true",
+    "call": "/calls/{call}?again=1&reveal=true",
     "test": "/test?called=030+23125100&caller=%2B442079460123&headers=X-Customer-Tier%3A+silver",
+    "rules": "/rules",
+    "rule": "/rules/best-customers",
+    "rule-new": "/rules/new",
+    "draft": "/draft",
+    "revisions": "/revisions",
+    "revision": "/revisions/2?before=1",
+    "profiles": "/profiles",
+    "profile": "/profiles/sales",
+    "calendars": "/calendars",
+    "calendar": "/calendars/office",
+    "lists": "/lists",
+    "list": "/lists/blocked",
+    "overrides": "/overrides",
+    "deliveries": "/deliveries",
+    "refused": "/deliveries/refused",
+    "endpoints": "/endpoints",
+    "outbox": "/outbox",
+    "subscribers": "/subscribers",
+    "nodes": "/nodes",
+    "keys": "/keys",
+    "audit": "/audit",
 }
+
+# Those that are shown to their end; of the others the first screen tells enough.
+WHOLE: Final = {"call", "test", "draft", "rule"}
 
 
 async def ring(running: Running, count: int = 45) -> str:
@@ -46,6 +71,38 @@ async def ring(running: Running, count: int = 45) -> str:
     return next(one.call_id for one in cast if one.scenario.name == "accept-503-twice")
 
 
+async def publish_again(running: Running, document: dict[str, Any]) -> None:
+    """A second revision, so that there is something to compare and to go back to."""
+    rules = [rule for rule in document["rules"] if rule["id"] != "munich"]
+    doubtful = {"id": "sales-vip", "when": {"called": SALES, "caller": "+4930*"}, "then": {"accept": "concierge"}}
+    changed = {**document, "rules": [*rules, doubtful], "expect": document["expect"][:1]}
+    answer = await running.client.put(
+        "/rulebook", json=changed, params={"comment": "Munich answers its own calls"}, headers={"if-match": '"1"'}
+    )
+    assert answer.status_code == 200, answer.text
+
+
+async def close_the_line(running: Running) -> None:
+    """An override, which every page tells of."""
+    until = to_rfc3339(SystemClock().now() + 7_200_000_000)
+    override = {
+        "when": {"called": "+493023125400"},
+        "then": {"reject": 480},
+        "until": until,
+        "reason": "Billing's archive is moving; back this afternoon",
+    }
+    answer = await running.client.post("/overrides", json=override)
+    assert answer.status_code == 201, answer.text
+
+
+async def draft(page: Page, url: str) -> None:
+    """Some changes that nobody has published."""
+    await page.goto(f"{url}/rules")
+    await page.get_by_label("Move sales-uk up").click()
+    await page.get_by_label("Switch no-number-no-sales off").click()
+    await page.get_by_text("Your draft: 2 changes").wait_for()
+
+
 async def picture(browser: Browser, url: str, known: dict[str, Any], only: set[str]) -> None:
     """Take every picture."""
     for size, viewport in SIZES.items():
@@ -56,10 +113,14 @@ async def picture(browser: Browser, url: str, known: dict[str, Any], only: set[s
                 await page.goto(f"{url}/sign-in")
                 await page.screenshot(path=FOLDER / f"sign-in-{theme}-{size}.png")
             await sign_in(page, url, ADMIN_KEY)
+            if (size, theme) == ("desktop", "light"):
+                await draft(page, url)
             for name, path in PAGES.items():
                 if not only or name in only:
                     await page.goto(url + path.format(**known))
-                    await page.screenshot(path=FOLDER / f"{name}-{theme}-{size}.png", full_page=size == "desktop")
+                    await page.screenshot(
+                        path=FOLDER / f"{name}-{theme}-{size}.png", full_page=size == "desktop" and name in WHOLE
+                    )
             await context.close()
 
 
@@ -70,8 +131,13 @@ async def main(only: set[str]) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as directory:
         async with running_gateway(f"sqlite:///{directory}/gateway.db", Path(directory)) as running:
-            await running.publish(tomllib.loads(DEMO_RULEBOOK.read_text("utf-8")))
+            document = tomllib.loads(DEMO_RULEBOOK.read_text("utf-8"))
+            await running.publish(document)
             known = {"call": await ring(running)}
+            await publish_again(running, document)
+            await close_the_line(running)
+            for name, role in (("Kim, analyst", "analyst"), ("deployments", "editor")):
+                await running.client.post("/keys", json={"name": name, "role": role})
             async with running_browser(executable) as browser:
                 await picture(browser, running.url, known, only)
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from html import unescape
 from typing import Any
@@ -13,6 +14,8 @@ from starlette.applications import Starlette
 from gateway.access.roles import Role
 from gateway.api.routes import read_ringing
 from gateway.console.routes import ConsoleContext, console_routes
+from gateway.upstream.pulse import Pulse
+from gateway.webhooks.refusals import Refusals
 from tests.gateway.api_fixtures import ADMIN_KEY, Api, store_key
 
 HOST = "http://gateway"
@@ -56,11 +59,10 @@ async def _no_troubles() -> dict[str, str]:
     return {}
 
 
-@pytest.fixture
-async def console(api: Api) -> AsyncIterator[Console]:
-    """The console on SQLite; nobody is signed in."""
+def console_context(api: Api) -> ConsoleContext:
+    """What a console on the database of this API needs."""
     shared = api.context
-    context = ConsoleContext(
+    return ConsoleContext(
         settings=shared.settings,
         database=shared.database,
         journal=shared.journal,
@@ -71,7 +73,26 @@ async def console(api: Api) -> AsyncIterator[Console]:
         clock=shared.clock,
         troubles=_no_troubles,
         read_event=read_ringing,
+        upstream=shared.upstream,
+        keyring=shared.keyring,
+        refusals=Refusals(),
+        node="here:1",
+        feed=shared.feed,
+        pulse=Pulse(shared.settings.endpoints, shared.clock),
     )
+
+
+@asynccontextmanager
+async def running_console(api: Api) -> AsyncIterator[Console]:
+    """The console on the database of this API; nobody is signed in."""
+    context = console_context(api)
     app = Starlette(routes=console_routes(context))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=HOST) as client:
         yield Console(api=api, context=context, client=client)
+
+
+@pytest.fixture
+async def console(api: Api) -> AsyncIterator[Console]:
+    """The console on SQLite; nobody is signed in."""
+    async with running_console(api) as console:
+        yield console

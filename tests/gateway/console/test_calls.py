@@ -90,3 +90,11 @@ async def test_who_called_is_masked_until_it_is_asked_for_and_that_is_written_do
     assert "+14155550100" in await console.see("/calls/rtc_1?reveal=true")
     audited = await console.api.client.get("/api/v1/audit", params={"action": "callers.reveal"})
     assert [entry["object"] for entry in audited.json()["items"]] == ["call:rtc_1"]
+
+
+async def test_a_search_is_exported_as_a_file(console: Console) -> None:
+    await console.sign_in()
+    refused = await console.client.get("/calls/export?since=yesterday")
+    assert refused.status_code == 422
+    answer = await console.client.get("/calls?state=accepting")
+    assert "/calls/export?format=csv&amp;state=accepting" in answer.text

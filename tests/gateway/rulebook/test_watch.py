@@ -110,6 +110,19 @@ class Failing(Watch):
             raise
 
 
+async def test_an_override_is_not_lost_by_a_clock_that_was_wrong_for_a_while(
+    database: Database, current: Current, watch: Watch, clock: SettableClock
+) -> None:
+    override_elsewhere(database, clock, "storm", seconds=60)
+    await watch.look()
+    clock.pass_(3_600)
+    await watch.look()
+    assert current.overrides.live == ()
+    clock.pass_(-3_600)
+    await watch.look()
+    assert [override.id for override in current.overrides.live] == ["storm"]
+
+
 async def test_the_watch_goes_on_looking(database: Database, clock: SettableClock) -> None:
     current = Noticed()
     looking = asyncio.create_task(Watch(database=database, current=current, clock=clock).run(pause=0.001))

@@ -64,6 +64,7 @@ def ringing(kind: str = "accept", *, seconds_left: float = 20.0) -> Ringing:
         verdict=Verdict(decision=decision, rule="it", reason=Reason.RULE_MATCHED),
         planned=Planned(plan=plan, document=document, digest=digest(document), shared=True),
         seconds_left=seconds_left,
+        overrides=0,
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from gateway.endpoint import Endpoint, SecretStr
 from gateway.webhooks.keyring import Keyring
+from gateway.webhooks.refusals import Refusals
 from gateway.webhooks.routes import LARGEST_BODY, WebhookDoor
 from gateway.webhooks.signature import sign
 from tests.flows.harness import SECRET, Running, running_gateway
@@ -129,6 +130,7 @@ async def test_a_body_that_does_not_come_is_a_time_out(running: Running) -> None
         keyring=Keyring({"openai": Endpoint(name="openai", webhook_secrets=(SecretStr(SECRET),))}),
         clock=gateway.clock,
         on_answer=lambda *answer: None,
+        refusals=Refusals(),
         body_deadline=0.05,
     )
     sent: list[dict[str, object]] = []

@@ -1,18 +1,24 @@
 // What every page gains by scripts. Without them all pages can be read, and all forms sent.
 
 import {copyButtons} from "./copy.js";
+import {ruleEditor} from "./editor.js";
 import {leanForms} from "./lean.js";
+import {livePage} from "./live.js";
+import {orderRules} from "./rules.js";
 import {tellZone} from "./zone.js";
 
 document.documentElement.classList.add("scripted");
 tellZone();
 copyButtons();
 leanForms();
+livePage();
+orderRules();
+ruleEditor();
 
 // "/" goes to the page's search field.
 document.addEventListener("keydown", (event) => {
   if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.target.closest("input, textarea, select, [contenteditable]")) return;
+  if (event.target.closest("input:not([type=checkbox], [type=radio]), textarea, select")) return;
   const search = document.querySelector("[data-search]");
   if (search) {
     event.preventDefault();

@@ -1,0 +1,304 @@
+"""Drafting: edits are collected, shown on top of the rulebook in force, checked as they come, and published together.
+
+What somebody else publishes meanwhile is not in the way: the draft is always shown on top of the revision in force.
+Only where both changed the same item there is a conflict, and each is settled by the draft's owner: mine, theirs, or
+both where they changed different fields. Nothing that was typed is ever thrown away without being told to.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Connection
+
+from gateway.access.guard import Caller
+from gateway.clock import Clock, to_datetime
+from gateway.console.draft import Changed, Draft
+from gateway.console.draft_store import Stored, find_draft, store_drafts
+from gateway.database import Database
+from gateway.journal import Journal
+from gateway.rulebook.current import Compiled, Current, compile_rulebook
+from gateway.rulebook.difference import ItemChange, difference
+from gateway.rulebook.edit import Edit, apply_edits
+from gateway.rulebook.examination import ReferGuard, examine_edits
+from gateway.rulebook.expectations import broken_expectations
+from gateway.rulebook.item_store import find_edited, find_entries, find_item
+from gateway.rulebook.items import ItemKind
+from gateway.rulebook.publish import Publisher, Released
+from gateway.rulebook.replay import Change, Replay, Span
+from gateway.rulebook.store import Signed, newest_number
+from gateway.settings import Settings
+from routing_rules import DocumentError, Problem, Rulebook
+from routing_rules.problem import error
+
+# Edits that one draft holds; the API takes no more at once.
+MOST: Final = 1_000
+
+# Drafts that are kept applied: those of the people who are editing now.
+REMEMBERED: Final = 8
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Drafted:
+    """The rulebook as one person's draft would make it."""
+
+    draft: Draft
+    current: Compiled  # what it is made on top of
+    rulebook: Rulebook
+    problems: tuple[Problem, ...] = ()  # why it cannot be made or published
+    doubts: tuple[tuple[str, Problem], ...] = ()  # what is wrong or doubtful about its rules, by their ids
+
+    @property
+    def names(self) -> set[str]:
+        """The rules that it changes."""
+        return {name for kind, name in self.draft.items() if kind is ItemKind.RULE}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Conflict:
+    """An item that the draft changes, and that somebody else has changed or taken away since."""
+
+    path: str  # "/rules/sales"
+    kind: ItemKind
+    name: str
+    edited: int | None  # the revision that changed it; None: it is not there any more
+    base: Any  # as it was when the draft was begun; None: it was not there
+    theirs: Any  # as it is now; None: it is not there any more
+    mine: Any  # as the draft has it; None: the draft takes it away, or only moves it
+    merged: Any  # with both changes, where they are of different fields; else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reviewed:
+    """What publishing a draft would do."""
+
+    changes: tuple[ItemChange, ...]
+    warnings: tuple[Problem, ...]
+    errors: tuple[Problem, ...]  # it cannot be published with these
+    broken: tuple[Problem, ...]  # expectations that fail; can be forced for a reason
+
+
+class Drafting:
+    """Everybody's drafts."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        database: Database,
+        journal: Journal,
+        current: Current,
+        publisher: Publisher,
+        replay: Replay,
+        refer_guard: ReferGuard,
+        clock: Clock,
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._journal = journal
+        self._current = current
+        self._publisher = publisher
+        self._replay = replay
+        self._refer_guard = refer_guard
+        self._clock = clock
+        self._applied: dict[str, Drafted] = {}  # by owner
+
+    async def read(self, caller: Caller) -> Drafted:
+        """The rulebook in force with somebody's draft on top; with an empty draft if they have none."""
+        current = self._current.revision
+        draft = await self._database.read(find_draft, caller.key_id)
+        if draft is None:
+            return Drafted(
+                draft=Draft(owner=caller.key_id, base=current.number), current=current, rulebook=current.rulebook
+            )
+        known = self._applied.get(draft.owner)
+        if known is None or known.draft != draft or known.current is not current:
+            if len(self._applied) >= REMEMBERED:
+                self._applied.clear()
+            known = self._applied[draft.owner] = await asyncio.to_thread(self._apply, draft, current)
+        return known
+
+    def _apply(self, draft: Draft, current: Compiled) -> Drafted:
+        edits = draft.edits()
+        try:
+            rulebook = apply_edits(current.rulebook, edits)
+        except DocumentError as failure:
+            return Drafted(draft=draft, current=current, rulebook=current.rulebook, problems=tuple(failure.problems))
+        today = to_datetime(self._clock.now()).date()
+        problems: Sequence[Problem] = ()
+        try:
+            found: Sequence[Problem] = examine_edits(current.rulebook, edits, self._refer_guard, today).warnings
+        except DocumentError as failure:
+            found = problems = failure.problems
+        doubts = tuple((edit.name, problem) for problem in found if (edit := _edit_of(problem, edits)) is not None)
+        return Drafted(draft=draft, current=current, rulebook=rulebook, problems=tuple(problems), doubts=doubts)
+
+    async def add(self, caller: Caller, change: Changed) -> None:
+        """Add an edit. Raises DocumentError with its mistakes, their pointers those of its value."""
+        drafted = await self.read(caller)
+        draft = drafted.draft.with_change(change)
+        if len(draft.changes) > MOST:
+            raise DocumentError([_too_many()])
+        if change["op"] != "move":
+            await asyncio.to_thread(self._check, drafted, draft, change["path"])
+        await self._store(draft)
+
+    def _check(self, drafted: Drafted, draft: Draft, path: str) -> None:
+        """Raise the errors of one item of the draft, if it has any; those of others are told where they are."""
+        today = to_datetime(self._clock.now()).date()
+        places = [f"/changes/{index}" for index, change in enumerate(draft.changes) if change["path"] == path]
+        try:
+            examine_edits(drafted.current.rulebook, draft.edits(), self._refer_guard, today)
+        except DocumentError as error:
+            if own := [told for found in error.problems if (told := _inside(found, places)) is not None]:
+                raise DocumentError(own) from None
+
+    async def undo(self, caller: Caller) -> None:
+        """Take the last edit back."""
+        await self._store((await self.read(caller)).draft.without_last())
+
+    async def discard(self, caller: Caller) -> None:
+        """Throw the draft away."""
+        await self._journal.write(store_drafts, Stored(caller.key_id, None))
+
+    async def drop_item(self, caller: Caller, path: str) -> None:
+        """Take back what the draft does to one item."""
+        await self._store((await self.read(caller)).draft.without_item(path))
+
+    async def keep_mine(self, caller: Caller, path: str, edited: int | None, value: Any = None) -> None:
+        """Settle a conflict: the draft's edit stands, on top of the item as it is now."""
+        draft = (await self.read(caller)).draft.seen_again(path, edited, value)
+        if edited is None:  # what is not there any more can only be created
+            changes = tuple(
+                {**one, "op": "create", "edited": None} if one["path"] == path and one["op"] == "put" else one
+                for one in draft.changes
+                if not (one["path"] == path and one["op"] in ("delete", "move"))
+            )
+            draft = replace(draft, changes=changes)
+        await self._store(draft)
+
+    async def _store(self, draft: Draft) -> None:
+        await self._journal.write(store_drafts, Stored(draft.owner, replace(draft, updated_at=self._clock.now())))
+
+    async def conflicts(self, draft: Draft) -> list[Conflict]:
+        """Where the draft and what was published since changed the same item."""
+        return await self._database.read(_conflicts, draft) if draft.changes else []
+
+    async def review(self, drafted: Drafted) -> Reviewed:
+        """What publishing the draft would do."""
+        return await asyncio.to_thread(self._review, drafted)
+
+    def _review(self, drafted: Drafted) -> Reviewed:
+        changes = tuple(difference(drafted.current.rulebook, drafted.rulebook))
+        errors = drafted.problems
+        warnings = (
+            ()
+            if errors
+            else examine_edits(
+                drafted.current.rulebook,
+                drafted.draft.edits(),
+                self._refer_guard,
+                to_datetime(self._clock.now()).date(),
+            ).warnings
+        )
+        broken: Sequence[Problem] = ()
+        if not errors:
+            compiled = compile_rulebook(drafted.rulebook, 0, like=drafted.current.table)
+            broken = broken_expectations(compiled, self._settings, self._clock.now())
+        return Reviewed(changes=changes, warnings=warnings, errors=errors, broken=tuple(broken))
+
+    async def replay(self, drafted: Drafted, limit: int) -> tuple[int, list[Change]]:
+        """How many past calls were decided again by the draft, and those that would go elsewhere."""
+        compiled = await asyncio.to_thread(compile_rulebook, drafted.rulebook, 0, (), drafted.current.table)
+        checked, changed = 0, list[Change]()
+        async with aclosing(self._replay.slices(compiled, Span(limit=limit))) as slices:
+            async for one in slices:
+                checked += one.checked
+                changed += one.changes
+        return checked, changed
+
+    async def publish(self, caller: Caller, signed: Signed) -> Released:
+        """Publish the draft, and begin a new one. Raises as `Publisher.edit` does."""
+        draft = (await self.read(caller)).draft
+        released = await self._publisher.edit(draft.edits(), base=None, signed=signed)
+        await self.discard(caller)
+        return released
+
+
+def _edit_of(problem: Problem, edits: Sequence[Edit]) -> Edit | None:
+    """The edit of a rule that a problem is about."""
+    steps = problem.pointer.split("/")
+    if len(steps) > 2 and steps[1] == "changes" and (edit := edits[int(steps[2])]).kind is ItemKind.RULE:
+        return edit
+    return None
+
+
+def _inside(problem: Problem, places: Sequence[str]) -> Problem | None:
+    """The problem, its pointer into the item's value; None if it is not of one of these edits."""
+    for place in places:
+        if problem.pointer == place or problem.pointer.startswith(f"{place}/"):
+            return replace(problem, pointer=problem.pointer.removeprefix(place).removeprefix("/value"))
+    return None
+
+
+def _conflicts(connection: Connection, draft: Draft) -> list[Conflict]:
+    number = newest_number(connection)
+    found = []
+    seen: set[str] = set()
+    for change, edit in zip(draft.changes, draft.edits(), strict=True):
+        if change["path"] in seen:
+            continue
+        seen.add(change["path"])
+        edited = find_edited(connection, number, edit.kind, [edit.name]).get(edit.name)
+        if edited != (None if edit.op == "create" else change.get("edited")):
+            base = _value(connection, draft.base, edit.kind, edit.name)
+            theirs = _value(connection, number, edit.kind, edit.name)
+            mine = _mine(draft, change["path"])
+            merged = merge(base, theirs, mine)
+            found.append(
+                Conflict(
+                    path=change["path"],
+                    kind=edit.kind,
+                    name=edit.name,
+                    edited=edited,
+                    base=base,
+                    theirs=theirs,
+                    mine=mine,
+                    merged=merged,
+                )
+            )
+    return found
+
+
+def _mine(draft: Draft, path: str) -> Any:
+    values = [change.get("value") for change in draft.changes if change["path"] == path and change["op"] != "move"]
+    return values[-1] if values else None
+
+
+def _value(connection: Connection, number: int, kind: ItemKind, name: str) -> Any:
+    row = find_item(connection, number, kind, name)
+    if row is None:
+        return None
+    if kind is ItemKind.LIST:
+        chunks = find_entries(connection, number, name)
+        return [entry for chunk in chunks for entry in msgspec.json.decode(chunk.content)]
+    return msgspec.json.decode(row.content)
+
+
+def merge(base: Any, theirs: Any, mine: Any) -> Any:
+    """Both changes of an object in one, if they changed different fields; None if that cannot be done."""
+    if not (isinstance(base, dict) and isinstance(theirs, dict) and isinstance(mine, dict)):
+        return None
+    ours = {name for name in base.keys() | mine.keys() if base.get(name) != mine.get(name)}
+    others = {name for name in base.keys() | theirs.keys() if base.get(name) != theirs.get(name)}
+    if any(mine.get(name) != theirs.get(name) for name in ours & others):
+        return None
+    merged = {name: value for name, value in theirs.items() if name not in ours}
+    return merged | {name: mine[name] for name in ours if name in mine}
+
+
+def _too_many() -> Problem:
+    return error("too_many_changes", "", f"a draft holds {MOST} changes; publish it, and go on")

@@ -1,0 +1,107 @@
+"""Review and publish: what a draft changes, what is wrong with it, which past calls it would send elsewhere."""
+
+from typing import Any, Final
+
+from pydantic import ValidationError
+from starlette.responses import Response
+
+from gateway.access.guard import author_of
+from gateway.console.door import View
+from gateway.console.drafting import Drafted, Drafting
+from gateway.console.forms import Fields, by_field, read_fields
+from gateway.console.rules import caller_of
+from gateway.console.visit import Visit, go_to
+from gateway.reading import mistakes
+from gateway.rulebook.contract import EditQuery
+from gateway.rulebook.precondition import MatchError
+from gateway.rulebook.publish import ManagedError, StaleBaseError
+from gateway.rulebook.refusals import managed
+from gateway.rulebook.replay_contract import change_of
+from gateway.rulebook.revision_contract import MOST_CHANGES, shown_change
+from routing_rules import DocumentError
+
+# Past calls that a replay of a draft checks: a busy day, in half a second.
+REPLAYED: Final = 10_000
+
+# Calls of a replay that are listed.
+LISTED: Final = 50
+
+
+class ReviewPages:
+    """`/draft`."""
+
+    def __init__(self, drafting: Drafting) -> None:
+        self._drafting = drafting
+
+    async def show_draft(self, visit: Visit) -> View:
+        """What publishing would do."""
+        return await self._show(visit, {})
+
+    async def replay_draft(self, visit: Visit) -> View:
+        """Which past calls would go elsewhere."""
+        drafted = await self._drafting.read(caller_of(visit))
+        checked, changed = await self._drafting.replay(drafted, REPLAYED)
+        context = {
+            "checked": checked,
+            "changed": len(changed),
+            "items": [change_of(one, masked=True) for one in changed[:LISTED]],
+        }
+        return View("replay.html", context)
+
+    async def undo_change(self, visit: Visit) -> Response:
+        """Take the last change back."""
+        fields = await read_fields(visit)
+        await self._drafting.undo(caller_of(visit))
+        back = fields.get("back", ["/draft"])[-1]
+        return go_to(back if back.startswith(("/rules", "/draft")) else "/draft")
+
+    async def discard_draft(self, visit: Visit) -> Response:
+        """Throw the draft away."""
+        await self._drafting.discard(caller_of(visit))
+        return go_to("/rules", "Your draft is gone. Nothing of it was published.")
+
+    async def settle_conflict(self, visit: Visit) -> Response:
+        """Settle a conflict: mine, theirs or both."""
+        fields = await read_fields(visit)
+        path, choice = fields.get("path", [""])[0], fields.get("choice", [""])[0]
+        caller = caller_of(visit)
+        drafted = await self._drafting.read(caller)
+        conflict = next((one for one in await self._drafting.conflicts(drafted.draft) if one.path == path), None)
+        if conflict is None:
+            return go_to("/draft")
+        if choice == "theirs":
+            await self._drafting.drop_item(caller, path)
+        else:
+            value = conflict.merged if choice == "both" else None
+            await self._drafting.keep_mine(caller, path, conflict.edited, value)
+        return go_to("/draft", f"{conflict.name}: {'both changes are' if choice == 'both' else choice + ' is'} kept.")
+
+    async def publish_draft(self, visit: Visit) -> View | Response:
+        """Publish the draft."""
+        fields = await read_fields(visit)
+        said: dict[str, Any] = {name: fields[name][0].strip() for name in ("comment", "reason") if name in fields}
+        caller = caller_of(visit)
+        try:
+            query = EditQuery.model_validate({**said, "force": "force" in fields})
+            released = await self._drafting.publish(caller, query.signed(author_of(visit.request)))
+        except ValidationError as error:
+            return await self._show(visit, {**said, "wrong": by_field(mistakes(error, EditQuery))}, 422)
+        except ManagedError as error:
+            raise managed(error) from None
+        except (DocumentError, StaleBaseError, MatchError):
+            return await self._show(visit, said, 409)
+        return go_to("/rules", f"Revision {released.number} is in force.")
+
+    async def _show(self, visit: Visit, said: dict[str, Any], status: int = 200) -> View:
+        drafted: Drafted = await self._drafting.read(caller_of(visit))
+        conflicts = await self._drafting.conflicts(drafted.draft)
+        reviewed = await self._drafting.review(drafted)
+        context = {
+            "drafted": drafted,
+            "conflicts": conflicts,
+            "reviewed": reviewed,
+            "changes": [shown_change(change) for change in reviewed.changes[:MOST_CHANGES]],
+            "said": Fields({name: said[name] for name in ("comment", "reason") if name in said}),
+            "wrong": said.get("wrong", Fields()),
+        }
+        return View("draft.html", context, status)

@@ -1,0 +1,132 @@
+"""Revisions: what was published, by whom and why, what it changed, and back to it."""
+
+import asyncio
+from typing import Final
+
+import msgspec
+from sqlalchemy import Connection
+from starlette.responses import Response
+
+from gateway.access.guard import author_of
+from gateway.collector import uncollected
+from gateway.console.door import View
+from gateway.console.forms import read_fields
+from gateway.console.visit import Visit, go_to
+from gateway.database import Database
+from gateway.problem_details import Kind
+from gateway.reading import TOML
+from gateway.rulebook.difference import difference
+from gateway.rulebook.file_form import write_toml
+from gateway.rulebook.history import find_changes
+from gateway.rulebook.publish import ManagedError, Publisher, StaleBaseError
+from gateway.rulebook.refusals import managed
+from gateway.rulebook.revision_contract import MOST_CHANGES, ShownChange, shown_change
+from gateway.rulebook.store import Note, Revision, Signed, find_revision, find_text, list_revisions, newest_number
+from routing_rules import DocumentError, read_document
+
+# Revisions on one page.
+SHOWN: Final = 50
+
+
+class RevisionPages:
+    """`/revisions`."""
+
+    def __init__(self, *, database: Database, publisher: Publisher) -> None:
+        self._database = database
+        self._publisher = publisher
+
+    async def list_revisions(self, visit: Visit) -> View:
+        """What was published, the newest first."""
+        before = _number(visit.parameter("before")) if visit.parameter("before") else None
+        notes = await self._database.read(lambda c: list_revisions(c, limit=SHOWN + 1, before=before))
+        older = notes[SHOWN - 1].number if len(notes) > SHOWN else None
+        newest = await self._database.read(newest_number)
+        return View("revisions.html", {"notes": notes[:SHOWN], "older": older, "newest": newest})
+
+    async def show_revision(self, visit: Visit) -> View:
+        """What one revision changed, or how it differs from another."""
+        number = _number(visit.request.path_params["number"])
+        other = visit.parameter("before")
+        note, newest, changes = await self._database.read(_read, number)
+        if other:
+            changes = await self._compare(_number(other), number)
+        context = {"note": note, "newest": newest, "changes": changes, "other": other}
+        return View("revision.html", context)
+
+    async def restore_revision(self, visit: Visit) -> Response:
+        """Publish it again, as a new one."""
+        number = _number(visit.request.path_params["number"])
+        fields = await read_fields(visit)
+        base = _number(fields.get("base", [""])[0])
+        comment = fields.get("comment", [""])[0].strip()[:500] or f"restores revision {number}"
+        signed = Signed(author=author_of(visit.request), comment=comment)
+        try:
+            released = await self._publisher.restore(number, base=base, signed=signed)
+        except LookupError:
+            raise _missing(number) from None
+        except DocumentError as error:
+            told = [{"pointer": problem.pointer, "detail": problem.detail} for problem in error.problems[:20]]
+            raise Kind.MISTAKES.error(
+                f"Revision {number} cannot be restored as it was; what has become a mistake since is listed here.",
+                errors=told,
+            ) from None
+        except ManagedError as error:
+            raise managed(error) from None
+        except StaleBaseError as error:
+            raise Kind.STALE.error(
+                f"Revision {error.newest} was published meanwhile. Look at it, and restore again if you still want to."
+            ) from None
+        return go_to("/revisions", f"Revision {released.number} is in force; it equals revision {number}.")
+
+    async def export_rulebook(self, visit: Visit) -> Response:
+        """The rulebook in force as a file."""
+        number = await self._database.read(newest_number)
+        text = await self._database.read(find_text, number)
+        if text is None:
+            raise _missing(number)
+        headers = {
+            "content-disposition": f'attachment; filename="rulebook-{number}.toml"',
+            "cache-control": "no-store",
+        }
+        return Response(await asyncio.to_thread(_as_toml, text, number), headers=headers, media_type=TOML)
+
+    async def _compare(self, before: int, after: int) -> list[ShownChange]:
+        one, other = await self._find(before), await self._find(after)
+        return await asyncio.to_thread(_compare, one, other)
+
+    async def _find(self, number: int) -> Revision:
+        revision = await self._database.read(find_revision, number)
+        if revision is None:
+            raise _missing(number)
+        return revision
+
+
+def _read(connection: Connection, number: int) -> tuple[Note, int, list[ShownChange]]:
+    notes = list_revisions(connection, limit=1, before=number + 1)
+    if not notes or notes[0].number != number:
+        raise _missing(number)
+    return notes[0], newest_number(connection), find_changes(connection, number)
+
+
+def _compare(before: Revision, after: Revision) -> list[ShownChange]:
+    with uncollected():
+        try:
+            changes = difference(read_document(before.document), read_document(after.document))
+        except DocumentError:
+            raise Kind.INVALID.error("One of these revisions cannot be read by this release.") from None
+    return [shown_change(change) for change in changes[:MOST_CHANGES]]
+
+
+def _as_toml(text: bytes, number: int) -> str:
+    with uncollected():
+        return write_toml(msgspec.json.decode(text), number)
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):
+        raise _missing(text)
+    return int(text)
+
+
+def _missing(number: object) -> Exception:
+    return Kind.NOT_FOUND.error(f"There is no revision {number}.")

@@ -1,0 +1,222 @@
+"""Rules: the table in which they stand, and the editor of one. Every edit goes into a draft."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from starlette.responses import Response
+
+from gateway.access.guard import Caller
+from gateway.calls.numbers import e164
+from gateway.console.door import View
+from gateway.console.drafting import Drafted, Drafting
+from gateway.console.forms import Fields, fill, read_fields
+from gateway.console.rendering import url
+from gateway.console.rule_form import fields_of, mistakes_of, rule_of
+from gateway.console.rule_table import SHOWN, RulesQuery, RuleTable
+from gateway.console.visit import Visit, go_to
+from gateway.database import Database
+from gateway.problem_details import Kind
+from gateway.rulebook.item_store import find_edited
+from gateway.rulebook.items import ItemKind
+from gateway.rulebook.publish import Publisher
+from gateway.settings import Settings
+from routing_rules import DocumentError, Problem, Rule
+from routing_rules.statuses import consequence
+from routing_rules.writing import write_rule
+
+# SIP statuses that the editor offers, with their names; any other may be typed.
+STATUSES: Final = (
+    (603, "Decline"),
+    (486, "Busy Here"),
+    (480, "Temporarily Unavailable"),
+    (404, "Not Found"),
+    (403, "Forbidden"),
+    (433, "Anonymity Disallowed"),
+    (503, "Service Unavailable"),
+    (600, "Busy Everywhere"),
+    (607, "Unwanted"),
+)
+
+NEW: Final = "new"
+
+
+class RulePages:
+    """`/rules`."""
+
+    def __init__(self, *, settings: Settings, database: Database, publisher: Publisher, drafting: Drafting) -> None:
+        self._settings = settings
+        self._database = database
+        self._publisher = publisher
+        self._drafting = drafting
+        self._table = RuleTable()
+
+    async def list_rules(self, visit: Visit) -> View:
+        """The table of rules, with the draft on top."""
+        drafted = await self._drafting.read(caller_of(visit))
+        filled = fill(RulesQuery, dict(visit.request.query_params))
+        doubts = await self._doubts(drafted)
+        excerpt = await self._table.excerpt(drafted, filled.form or RulesQuery.model_validate({}), doubts)
+        context = {
+            "drafted": drafted,
+            "filled": filled,
+            "excerpt": excerpt,
+            "doubts": doubts,
+            "here": url(
+                "/rules", **{k: v for k, v in visit.request.query_params.items() if k in RulesQuery.model_fields}
+            ),
+        }
+        return View("rules.html", context)
+
+    async def act_on_rule(self, visit: Visit) -> Response:
+        """Move, switch, duplicate or take away one rule: `up:ID`, `before:ID:OTHER`, `switch:ID`, …"""
+        fields = await read_fields(visit)
+        act, _, rest = fields.get("act", [""])[0].partition(":")
+        name, _, other = rest.partition(":")
+        caller = caller_of(visit)
+        drafted = await self._drafting.read(caller)
+        rules = drafted.rulebook.rules
+        index = next((index for index, rule in enumerate(rules) if rule.id == name), None)
+        if index is None:
+            raise Kind.NOT_FOUND.error(f"There is no rule {name!r} any more.")
+        change = _change(act, rules, index, other)
+        if change is not None:
+            await self._drafting.add(caller, await self._seen(change, name, drafted))
+        back = fields.get("back", ["/rules"])[0]
+        return go_to(back if back.startswith("/rules") else "/rules")
+
+    async def show_rule(self, visit: Visit) -> View:
+        """The editor of one rule."""
+        drafted = await self._drafting.read(caller_of(visit))
+        name = visit.request.path_params.get("id", NEW)
+        if name == NEW:
+            said = fields_of({"id": "", "then": {"accept": next(iter(drafted.rulebook.profiles), "")}})
+        else:
+            said = fields_of(write_rule(_rule(drafted, name)))
+        return await self._editor(drafted, name, said, Fields())
+
+    async def save_rule(self, visit: Visit) -> View | Response:
+        """Take a rule into the draft."""
+        caller = caller_of(visit)
+        fields = await read_fields(visit)
+        drafted = await self._drafting.read(caller)
+        name = visit.request.path_params.get("id", NEW)
+        kept = {} if name == NEW else write_rule(_rule(drafted, name))
+        rule = rule_of(fields, kept)
+        path = f"/rules/{rule['id']}"
+        try:
+            if name == NEW or rule["id"] == name:
+                op = "create" if name == NEW else "put"
+                change = {"op": op, "path": path, "value": rule, **_spot(fields)}
+                await self._drafting.add(caller, await self._seen(change, rule["id"], drafted))
+            else:  # under another name it is another rule, in the same place
+                await self._drafting.add(caller, {"op": "create", "path": path, "value": rule, "after": name})
+                gone = {"op": "delete", "path": f"/rules/{name}"}
+                await self._drafting.add(caller, await self._seen(gone, name, drafted))
+        except (DocumentError, ValueError) as error:
+            wrong = Fields(mistakes_of(error.problems)) if isinstance(error, DocumentError) else Fields(id=_ID)
+            return await self._editor(drafted, name, fields_of(rule), wrong, 422)
+        return go_to(
+            f"/rules?begin={_position(drafted, name)}#rule-{rule['id']}", f"Rule {rule['id']} is in your draft."
+        )
+
+    async def read_number(self, visit: Visit) -> View:
+        """How a number that is being typed will be compared."""
+        text = visit.parameter("text")
+        regions = [self._settings.default_region, *(one.default_region for one in self._settings.endpoints.values())]
+        read = next((number for region in regions if (number := e164(text, region))), None)
+        return View("number.html", {"text": text, "read": read})
+
+    async def _editor(
+        self, drafted: Drafted, name: str, said: Mapping[str, Any], wrong: Fields, status: int = 200
+    ) -> View:
+        doubts = await self._doubts(drafted)
+        context = {
+            "name": name,
+            "said": said,
+            "wrong": wrong,
+            "drafted": drafted,
+            "doubts": doubts.get(name, ()),
+            "profiles": list(drafted.rulebook.profiles),
+            "calendars": list(drafted.rulebook.calendars),
+            "lists": list(drafted.rulebook.lists),
+            "endpoints": list(self._settings.endpoints),
+            "statuses": [(status, label, consequence(status)) for status, label in STATUSES],
+        }
+        return View("rule.html", context, status)
+
+    async def _doubts(self, drafted: Drafted) -> dict[str, list[Problem]]:
+        """What is doubtful about rules, by their ids."""
+        _, problems = await self._publisher.problems()
+        doubts: dict[str, list[Problem]] = {}
+        rules = drafted.current.rulebook.rules
+        for problem in problems:
+            _, section, *steps = problem.pointer.split("/")
+            if section == "rules" and steps and steps[0].isdecimal() and problem.severity != "info":
+                doubts.setdefault(rules[int(steps[0])].id, []).append(problem)
+        for name in drafted.names:
+            doubts.pop(name, None)
+        for name, problem in drafted.doubts:
+            doubts.setdefault(name, []).append(problem)
+        return doubts
+
+    async def _seen(self, change: dict[str, Any], name: str, drafted: Drafted) -> dict[str, Any]:
+        """The change with what its author saw of the rule: the revision that last changed it."""
+        found = await self._database.read(find_edited, drafted.current.number, ItemKind.RULE, [name])
+        return {**change, "edited": found.get(name)} if change["op"] != "create" else change
+
+
+_ID: Final = "must be 1 to 64 lower-case letters, digits, - and _"
+
+
+def caller_of(visit: Visit) -> Caller:
+    """Who edits; the door has let nobody else in."""
+    if visit.caller is None:
+        raise Kind.UNAUTHENTICATED.error("sign in with an API key")
+    return visit.caller
+
+
+def _change(act: str, rules: Sequence[Rule], index: int, other: str) -> dict[str, Any] | None:
+    """The edit that a button stands for; None where there is nothing to do."""
+    rule = rules[index]
+    path = f"/rules/{rule.id}"
+    match act:
+        case "up":
+            return {"op": "move", "path": path, "before": rules[index - 1].id} if index else None
+        case "down":
+            last = index + 1 == len(rules)
+            return None if last else {"op": "move", "path": path, "after": rules[index + 1].id}
+        case "top":
+            return {"op": "move", "path": path, "position": 1}
+        case "before" | "after" if other and other != rule.id:
+            return {"op": "move", "path": path, act: other}
+        case "switch":
+            return {"op": "put", "path": path, "value": {**write_rule(rule), "enabled": not rule.enabled}}
+        case "copy":
+            taken = {one.id for one in rules}
+            copy = next(name for n in range(1, len(rules) + 2) if (name := f"{rule.id[:56]}-copy{n}") not in taken)
+            value = {**write_rule(rule), "id": copy, "enabled": False}
+            return {"op": "create", "path": f"/rules/{copy}", "value": value, "after": rule.id}
+        case "delete":
+            return {"op": "delete", "path": path}
+    return None
+
+
+def _spot(fields: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Where a new rule is wanted; the end, if nothing is said."""
+    before = fields.get("before", [""])[0]
+    return {"before": before} if before else {}
+
+
+def _rule(drafted: Drafted, name: str) -> Rule:
+    """The rule of this id, as it is in the draft. Raises RequestError (404)."""
+    for rule in drafted.rulebook.rules:
+        if rule.id == name:
+            return rule
+    raise Kind.NOT_FOUND.error(f"There is no rule {name!r}.")
+
+
+def _position(drafted: Drafted, name: str) -> int:
+    """The page on which a rule stands, by its first position; that of the last rule for a new one."""
+    rules = drafted.rulebook.rules
+    index = next((index for index, rule in enumerate(rules) if rule.id == name), len(rules))
+    return index // SHOWN * SHOWN + 1

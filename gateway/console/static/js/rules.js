@@ -1,0 +1,66 @@
+// The order of rules: drag a row, or Alt+↑ and Alt+↓ on it. Both press the buttons that the page has anyway.
+
+let dragged = null;
+
+export function orderRules() {
+  document.addEventListener("keydown", (event) => {
+    if (!event.altKey || !["ArrowUp", "ArrowDown"].includes(event.key)) return;
+    const row = event.target.closest("tr[data-rule]");
+    if (!row) return;
+    event.preventDefault();
+    act(row.closest("form"), `${event.key === "ArrowUp" ? "up" : "down"}:${row.dataset.rule}`, row.dataset.rule);
+  });
+  document.addEventListener("dragstart", (event) => {
+    const row = event.target.closest?.("tr[data-rule]");
+    if (!row) return;
+    dragged = row;
+    row.classList.add("dragged");
+    event.dataTransfer.effectAllowed = "move";
+    event.dataTransfer.setData("text/plain", row.dataset.rule);
+  });
+  document.addEventListener("dragover", (event) => {
+    const row = over(event);
+    if (!row) return;
+    event.preventDefault();
+    unmark();
+    row.classList.add(isAbove(event, row) ? "over-before" : "over-after");
+  });
+  document.addEventListener("drop", (event) => {
+    const row = over(event);
+    if (!row) return;
+    event.preventDefault();
+    const side = isAbove(event, row) ? "before" : "after";
+    act(row.closest("form"), `${side}:${dragged.dataset.rule}:${row.dataset.rule}`, dragged.dataset.rule);
+  });
+  document.addEventListener("dragend", () => {
+    unmark();
+    dragged?.classList.remove("dragged");
+    dragged = null;
+  });
+}
+
+// The row that a dragged one is over.
+function over(event) {
+  const row = dragged && event.target.closest?.("tr[data-rule]");
+  return row && row !== dragged ? row : null;
+}
+
+function isAbove(event, row) {
+  const box = row.getBoundingClientRect();
+  return event.clientY < box.top + box.height / 2;
+}
+
+function unmark() {
+  for (const row of document.querySelectorAll(".over-before, .over-after")) row.classList.remove("over-before", "over-after");
+}
+
+// Send the form with this act, and give the focus back to the rule's name when the table is there again.
+function act(form, value, rule) {
+  const button = document.createElement("button");
+  button.name = "act";
+  button.value = value;
+  button.hidden = true;
+  form.append(button);
+  form.requestSubmit(button);
+  document.addEventListener("htmx:after:swap", () => document.querySelector(`#rule-${CSS.escape(rule)} a`)?.focus(), {once: true});
+}

@@ -1,0 +1,177 @@
+"""The console at a long history and a large rulebook: what each page takes on the server, and its first load.
+
+    python -m tests.benchmarks.console                              a million calls, 100,000 rules, on SQLite
+    python -m tests.benchmarks.console --calls 50000 --rules 2000
+    python -m tests.benchmarks.console --keep FOLDER                FOLDER is that of tests.benchmarks.history
+
+A page's time is that of the whole request in this process: the session, the queries, the template and gzip. Its first
+load is itself and every file that it names, compressed as browsers get them. Nothing is asserted: figures stand beside
+the targets (100 ms at p95, 150 kB), for people to judge.
+"""
+
+import argparse
+import asyncio
+import gzip
+import logging
+import pickle
+import re
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import quantiles
+from typing import Final
+
+import structlog
+from rich.console import Console as Terminal
+from rich.progress import track
+from rich.table import Table
+from sqlalchemy import text
+
+from gateway.database import Database
+from tests.benchmarks.editing.workload import large_rulebook
+from tests.benchmarks.history.build import Built, build
+from tests.conftest import SettableClock
+from tests.flows.console_screenshots import PAGES
+from tests.gateway.api_fixtures import Api, running_api
+from tests.gateway.console_fixtures import Console, running_console
+
+ASKED: Final = 30  # times that each page is asked for, after one that is not counted
+TARGET: Final = 100.0  # ms, at p95
+LARGEST: Final = 150_000  # bytes
+
+# Searches that a person makes beside the pages as they come, the rare among them.
+SEARCHES: Final = {
+    "calls: half a number": "/calls?q=5551&reveal=true",
+    "calls: a rare state": "/calls?state=lost",
+    "calls: a caller's prefix": "/calls?caller=%2B4930*&reveal=true",
+    "rules: a search": "/rules?q=r99999",
+    "rules: the last page": "/rules?after=99900",
+    "deliveries: a rare verdict": "/deliveries?verdict=quarantined",
+    "deliveries: an id": "/deliveries?webhook_id=wh_500",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What one page costs."""
+
+    page: str
+    status: int
+    p50: float  # ms
+    p95: float  # ms
+    cpu: float  # ms of this process's processor, at p95: what remains where others use the machine too
+    size: int  # bytes of the first load, compressed
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--calls", type=int, default=1_000_000)
+    parser.add_argument("--rules", type=int, default=100_000)
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="where a history was left, or is to be")
+    arguments = parser.parse_args()
+    logging.disable()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    with tempfile.TemporaryDirectory(prefix="gateway-console-") as temporary:
+        folder = arguments.keep or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        costs = asyncio.run(_measure(folder, arguments.calls, arguments.rules))
+    Terminal().print(_table(costs, f"{arguments.calls:,} calls, {arguments.rules:,} rules"))
+
+
+async def _measure(folder: Path, calls: int, rules: int) -> list[Cost]:
+    database = Database(f"sqlite:///{folder}/gateway.db")
+    try:
+        built = _history(database, folder, calls)
+        async with running_api(database, SettableClock(built.last + 1)) as api, running_console(api) as console:
+            await _publish(api, rules)
+            known = {"call": built.rows[-1].call_id}
+            await console.sign_in()
+            asked = {name: path.format(**known) for name, path in PAGES.items()} | SEARCHES
+            loads: dict[str, int] = {}
+            return [await _ask(console, name, path, loads) for name, path in track(asked.items(), "asking")]
+    finally:
+        database.close()
+
+
+def _history(database: Database, folder: Path, calls: int) -> Built:
+    """The calls, and a delivery for each."""
+    database.upgrade()
+    kept = folder / f"built-{calls}"
+    if kept.exists():
+        built: Built = pickle.loads(kept.read_bytes())
+    else:
+        built = build(database, calls, lambda _: None)
+        kept.write_bytes(pickle.dumps(built))
+    with database.transaction() as connection:
+        connection.execute(text("DELETE FROM deliveries"))
+        connection.execute(text(_DELIVERIES))
+    return built
+
+
+async def _publish(api: Api, rules: int) -> None:
+    etag = (await api.client.get("/api/v1/rulebook/revisions")).json()["items"]
+    base = etag[0]["revision"] if etag else 0
+    answer = await api.client.put(
+        "/api/v1/rulebook", json=large_rulebook(rules), headers={"if-match": f'"{base}"'}, timeout=300
+    )
+    answer.raise_for_status()
+
+
+async def _ask(console: Console, name: str, path: str, loads: dict[str, int]) -> Cost:
+    first = await console.client.get(path, follow_redirects=True, headers={"accept-encoding": "gzip"})
+    took, cpu = [], []
+    for _ in range(ASKED):
+        started, worked = time.perf_counter(), time.process_time()
+        await console.client.get(path, headers={"accept-encoding": "gzip"})
+        took.append((time.perf_counter() - started) * 1e3)
+        cpu.append((time.process_time() - worked) * 1e3)
+    size = len(gzip.compress(first.content, 5)) + await _files(console, first.text, loads)
+    return Cost(
+        page=name,
+        status=first.status_code,
+        p50=_percentile(took, 50),
+        p95=_percentile(took, 95),
+        cpu=_percentile(cpu, 95),
+        size=size,
+    )
+
+
+def _percentile(values: list[float], percent: int) -> float:
+    return quantiles(values, n=100, method="inclusive")[percent - 1]
+
+
+async def _files(console: Console, html: str, loads: dict[str, int]) -> int:
+    """The files that a page names, and those that its scripts import, compressed."""
+    wanted = set(re.findall(r'(?:href|src)="(/static/[^"#]+)', html))
+    seen: set[str] = set()
+    while wanted:
+        path = wanted.pop()
+        seen.add(path)
+        answer = await console.client.get(path, headers={"accept-encoding": "gzip"})
+        loads[path] = int(answer.headers["content-length"])
+        if path.endswith(".js") and "/vendor/" not in path:
+            folder = path.rpartition("/")[0]
+            wanted |= {f"{folder}/{name}" for name in re.findall(r'from "\./([^"]+)"', answer.text)} - seen
+    return sum(loads[path] for path in seen)
+
+
+def _table(costs: list[Cost], title: str) -> Table:
+    table = Table(title=title, box=None)
+    for column in ("page", "status", "p50 ms", "p95 ms", "p95 CPU ms", "first load kB", ""):
+        table.add_column(column, justify="left" if column == "page" else "right")
+    for cost in costs:
+        met = "" if cost.p95 < TARGET and cost.size < LARGEST else "over"
+        figures = (f"{cost.p50:.1f}", f"{cost.p95:.1f}", f"{cost.cpu:.1f}", f"{cost.size / 1e3:.0f}")
+        table.add_row(cost.page, str(cost.status), *figures, met)
+    return table
+
+
+_DELIVERIES: Final = (
+    "INSERT INTO deliveries (id, endpoint, webhook_id, received_at, verdict, type, call_id, digest, repeats, conflicts)"
+    " SELECT id, endpoint, 'wh_' || id, received_at, CASE WHEN id = 5 THEN 'quarantined' ELSE 'new' END,"
+    " 'realtime.call.incoming', call_id, x'00', CASE WHEN id % 97 = 0 THEN 1 ELSE 0 END, 0 FROM calls"
+)
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+from datetime import date
+from typing import Any
+
+import pytest
+
+from gateway.console.opening_week import Bar, week_of
+from routing_rules import read_document
+from tests.gateway.console_fixtures import Console
+
+RULEBOOK: dict[str, Any] = {
+    "profiles": {"sales": {"model": "gpt-realtime-2.1", "instructions": "Sell."}},
+    "calendars": {"office": {"zone": "Europe/Berlin", "open": ["Mon-Fri 09:00-17:30"], "closed_on": ["2026-12-24"]}},
+    "lists": {"blocked": ["+15550009999"]},
+    "rules": [{"id": "open", "when": {"during": "office", "caller": "list:blocked"}, "then": {"accept": "sales"}}],
+}
+
+
+@pytest.fixture
+async def editing(console: Console) -> Console:
+    answer = await console.api.client.put("/api/v1/rulebook", json=RULEBOOK, headers={"if-match": '"0"'})
+    assert answer.status_code == 200, answer.text
+    await console.sign_in()
+    return console
+
+
+async def published(console: Console) -> Any:
+    answer = await console.send("/draft/publish", {"comment": ""})
+    assert answer.status_code == 303, answer.text
+    return (await console.api.client.get("/api/v1/rulebook")).json()
+
+
+async def test_entries_are_pasted_into_a_list(editing: Console) -> None:
+    assert "+15550009999" in await editing.see("/lists/blocked")
+    await editing.send("/lists/blocked", {"value": "+15550009999\r\n+4420*\r\n+4420*\r\n\r\n"})
+    assert (await published(editing))["lists"] == {"blocked": ["+15550009999", "+4420*"]}
+
+
+async def test_a_calendar_is_edited_as_lines(editing: Console) -> None:
+    fields = {"zone": "Europe/London", "open": "Mon-Sun 00:00-24:00", "closed_on": "", "holidays": "GB-ENG"}
+    await editing.send("/calendars/office", fields)
+    calendar = (await published(editing))["calendars"]["office"]
+    assert (calendar["zone"], calendar["holidays"]) == ("Europe/London", "GB-ENG")
+
+
+async def test_a_profile_is_edited_as_json_and_made_anew(editing: Console) -> None:
+    await editing.send("/profiles/new", {"name": "night", "value": '{"model": "gpt-realtime-2.1"}'})
+    assert "night" in (await published(editing))["profiles"]
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "told"),
+    [
+        ("/profiles/sales", {"value": "{"}, "not JSON"),
+        ("/profiles/sales", {"value": '{"instructons": "x"}'}, "instructons"),
+        ("/calendars/office", {"zone": "Europe/Berlin", "open": "Someday 9-5"}, "Someday"),
+        ("/lists/blocked", {"value": "+49 (("}, "+49 (("),
+        ("/lists/new", {"name": "blocked", "value": ""}, "is taken"),
+        ("/lists/new", {"name": "", "value": ""}, "must be a name"),
+    ],
+)
+async def test_mistakes_are_told_and_nothing_is_lost(
+    editing: Console, path: str, fields: dict[str, str], told: str
+) -> None:
+    answer = await editing.send(path, fields)
+    assert answer.status_code == 422
+    assert told in answer.text
+    assert "Nothing to publish" in await editing.see("/draft")
+
+
+async def test_what_rules_need_cannot_be_published_away(editing: Console) -> None:
+    answer = await editing.send("/lists/blocked", {"delete": "yes"})
+    if answer.status_code == 303:
+        assert (await editing.send("/draft/publish", {"comment": ""})).status_code == 409
+    else:
+        assert answer.status_code == 422
+
+
+@pytest.mark.parametrize("section", ["profiles", "calendars", "lists"])
+async def test_each_section_has_its_table_and_says_who_uses_it(editing: Console, section: str) -> None:
+    (name,) = RULEBOOK[section]
+    assert name in await editing.see(f"/{section}")
+    assert "Used by open" in await editing.see(f"/{section}/{name}")
+    await editing.see(f"/{section}/nobody", 404)
+
+
+def test_a_week_shows_hours_closed_days_and_the_change_of_the_clocks() -> None:
+    calendar = read_document({**RULEBOOK, "rules": []}).calendars["office"]
+    days = week_of(calendar, date(2026, 10, 23), 4)
+    assert [day.bars for day in days] == [(Bar(9, 17.5),), (), (), (Bar(9, 17.5),)]
+    assert [day.clocks for day in days] == ["", "", "the clocks go back", ""]
+    assert week_of(calendar, date(2026, 12, 24), 1)[0].bars == ()
