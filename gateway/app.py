@@ -23,7 +23,7 @@ from gateway.actions import outbox
 from gateway.actions.control import Control
 from gateway.actions.leases import LeaseClock
 from gateway.actions.worker import Worker
-from gateway.api.routes import ApiContext, api_routes, read_ringing
+from gateway.api.routes import ApiContext, api_routes, publisher_of, read_ringing
 from gateway.calls.feed import Feed as LiveFeed
 from gateway.calls.indexer import Indexer
 from gateway.calls.numbers import country
@@ -47,6 +47,7 @@ from gateway.profiles.shutdowns import days_left
 from gateway.rulebook.current import Current, compile_revision, years_around
 from gateway.rulebook.overrides import find_live
 from gateway.rulebook.refer_guard import ReferGuard
+from gateway.rulebook.reverting import Reverting
 from gateway.rulebook.store import find_revision, newest_number, pin_starter
 from gateway.rulebook.watch import Watch
 from gateway.settings import Settings
@@ -189,6 +190,8 @@ class Gateway:
         self._leases = leases
         self._on_death = on_death
         self._loop: asyncio.AbstractEventLoop | None = None
+        publisher = publisher_of(self.api_context())
+        self.reverting = Reverting(database=self.database, publisher=publisher, clock=clock)
         self.started = False
 
     async def start(self) -> None:
@@ -209,9 +212,11 @@ class Gateway:
             watched=self.settings.sideband,
         )
         await capacity.look()  # limits hold from the first call on
+        await self.reverting.look()  # what ran out meanwhile decides no call
         self._rounds = [
             asyncio.create_task(watch.run()),
             asyncio.create_task(capacity.run()),
+            asyncio.create_task(self.reverting.run()),
             asyncio.create_task(self._guard_writer()),
             asyncio.create_task(self.stragglers.run()),
             asyncio.create_task(self.rotation.run()),
@@ -314,7 +319,7 @@ class Gateway:
 
     def concerns(self) -> dict[str, str]:
         """What someone should look at although calls are taken, by part."""
-        return self.current.concerns(self.clock.now())
+        return {**self.current.concerns(self.clock.now()), **self.reverting.concerns()}
 
     async def troubles(self) -> dict[str, str]:
         """What keeps this gateway from taking calls, by part; empty when it is ready."""

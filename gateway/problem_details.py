@@ -49,6 +49,12 @@ class Kind(Enum):
         "The rulebook belongs to `managed_by`; change it there, or force it for a reason.",
     )
     WRONG_STATE = (409, "not now", "The call's state does not allow it: it is over, or another command is under way.")
+    PENDING = (
+        409,
+        "waits for confirmation",
+        "The current revision reverts by itself; confirm or revert it before anything else is published.",
+    )
+    NOT_PENDING = (409, "nothing to confirm", "The revision does not wait for confirmation, or not any more.")
     STALE = (412, "changed meanwhile", "`If-Match` names a state that is not the current one; read it again.")
     TOO_LARGE = (413, "too large", "The body is larger than `detail` allows.")
     MEDIA = (415, "unsupported media type", "Send one of the media types in `Accept`, not compressed.")

@@ -276,6 +276,8 @@ revisions = Table(
     Column("comment", Text, nullable=False, server_default=""),
     Column("forced_for", Text),  # why it was published although expectations failed; null: they held
     Column("counts", Text, nullable=False, server_default="{}"),  # what it changed: JSON, by sort of change
+    Column("confirm_by", BigInteger),  # it reverts then, unless it is confirmed before; null: it stays
+    Column("confirmed_at", BigInteger),
 )
 
 # A revision is made of the rows that are valid at its number: from `valid_from` on, until before `valid_until`. Rows of

@@ -27,6 +27,7 @@ class Action(StrEnum):
     CREATE_KEY = "key.create"
     REVOKE_KEY = "key.revoke"
     PUBLISH = "rulebook.publish"
+    CONFIRM = "rulebook.confirm"
     ADD_OVERRIDE = "override.add"
     END_OVERRIDE = "override.end"
     HANG_UP = "call.hangup"

@@ -31,7 +31,8 @@ from gateway.problem_details import Kind
 from gateway.profiles.contract import UpgradedProfile
 from gateway.profiles.routes import ProfileRoutes
 from gateway.reading import CSV, JSON, LARGEST_DOCUMENT, TOML
-from gateway.rulebook.contract import Answered, Document, ProblemPage, Publication, SuggestedOrder
+from gateway.rulebook.confirmation_routes import ConfirmationRoutes
+from gateway.rulebook.contract import Answered, Document, SuggestedOrder
 from gateway.rulebook.current import Current
 from gateway.rulebook.hindsight import Hindsight
 from gateway.rulebook.item_contract import (
@@ -50,6 +51,7 @@ from gateway.rulebook.named_routes import NamedRoutes
 from gateway.rulebook.override_contract import AddedOverride, OverridePage
 from gateway.rulebook.override_routes import OverrideRoutes
 from gateway.rulebook.overriding import Overriding
+from gateway.rulebook.publication_contract import Confirming, ProblemPage, Publication
 from gateway.rulebook.publish import Publisher
 from gateway.rulebook.replay import Replay
 from gateway.rulebook.replay_contract import Replayed
@@ -94,7 +96,7 @@ def api_routes(context: ApiContext) -> list[BaseRoute]:
 
 def operations(context: ApiContext) -> list[Operation]:
     """Everything that the API does."""
-    publisher = _publisher(context)
+    publisher = publisher_of(context)
     rulebook = _rulebook_routes(context, publisher)
     hindsight = Hindsight(database=context.database, current=context.current)
     reveal = Reveal(journal=context.journal, clock=context.clock)
@@ -146,11 +148,12 @@ def operations(context: ApiContext) -> list[Operation]:
             media=file,
             answer=Publication,
             has_etag=True,
-            problems=(Kind.MANAGED, Kind.STALE, Kind.MISTAKES, Kind.BROKEN, Kind.UNCONDITIONAL),
+            problems=_EDITED,
         ),
         Operation("GET", "/rulebook/problems", read_rules, rulebook.list_problems, answer=ProblemPage),
         Operation("GET", "/rulebook/order", read_rules, rulebook.suggest_order, answer=SuggestedOrder),
         *_revision_operations(RevisionRoutes(database=context.database, publisher=publisher)),
+        *_confirmation_operations(ConfirmationRoutes(database=context.database, publisher=publisher)),
         *_item_operations(ItemDesk(database=context.database, publisher=publisher)),
         *_override_operations(_override_routes(context)),
         Operation("POST", "/profile-upgrades", Permission.TRY_CALLS, profiles.upgrade_profile, answer=UpgradedProfile),
@@ -261,8 +264,19 @@ def _revision_operations(revisions: RevisionRoutes) -> list[Operation]:
     ]
 
 
+def _confirmation_operations(confirmation: ConfirmationRoutes) -> list[Operation]:
+    publish, path = Permission.PUBLISH, "/rulebook/confirm"
+    refused = (Kind.NOT_PENDING, Kind.STALE, Kind.UNCONDITIONAL)
+    settle: dict[str, Any] = {"has_etag": True, "problems": refused}
+    return [
+        Operation("GET", path, Permission.READ_RULEBOOK, confirmation.show_confirmation, answer=Confirming),
+        Operation("POST", path, publish, confirmation.confirm_rulebook, answer=Confirming, **settle),
+        Operation("DELETE", path, publish, confirmation.revert_rulebook, answer=Publication, **settle),
+    ]
+
+
 # What can go wrong with an edit.
-_EDITED: Final = (Kind.MANAGED, Kind.STALE, Kind.MISTAKES, Kind.UNCONDITIONAL)
+_EDITED: Final = (Kind.MANAGED, Kind.PENDING, Kind.STALE, Kind.MISTAKES, Kind.BROKEN, Kind.UNCONDITIONAL)
 
 
 def _item_operations(desk: ItemDesk) -> list[Operation]:
@@ -332,7 +346,8 @@ def _override_routes(context: ApiContext) -> OverrideRoutes:
     )
 
 
-def _publisher(context: ApiContext) -> Publisher:
+def publisher_of(context: ApiContext) -> Publisher:
+    """Who publishes for this gateway."""
     return Publisher(
         settings=context.settings,
         database=context.database,

@@ -51,6 +51,7 @@ class Change:
     comment: str
     forced_for: str | None  # why, although expectations fail or others manage the rulebook
     size: int = 0  # how many items it changes, by which progress is told
+    confirm_within: int | None = None  # seconds after which it reverts unless confirmed; None: it stays
 
 
 class Published(Protocol):
@@ -74,6 +75,14 @@ class Published(Protocol):
 
     async def restore(self, number: int, change: Change) -> int:
         """Publish revision `number` again; the new revision. The change's document is not looked at."""
+        ...
+
+    async def confirm(self) -> int:
+        """Let the current revision stay, which waits for confirmation; its number."""
+        ...
+
+    async def revert(self) -> int:
+        """Take back the current revision, which waits for confirmation; the new revision."""
         ...
 
 
@@ -203,7 +212,12 @@ class _InDatabase:
         from gateway.rulebook.publish import StaleBaseError
         from gateway.rulebook.store import Signed
 
-        signed = Signed(author=author_of_command(), comment=change.comment, forced_for=change.forced_for)
+        signed = Signed(
+            author=author_of_command(),
+            comment=change.comment,
+            forced_for=change.forced_for,
+            confirm_within=change.confirm_within,
+        )
         try:
             with progress("items published", change.size) as self._written.advance:
                 return (await self._publisher.publish(change.document, base=change.base, signed=signed)).number
@@ -213,6 +227,21 @@ class _InDatabase:
     async def restore(self, number: int, change: Change) -> int:
         _, document = await self.current(number)
         return await self.publish(replace(change, document=document))
+
+    async def confirm(self) -> int:
+        number = await self._newest()
+        await self._publisher.confirm(number, by=author_of_command())
+        return number
+
+    async def revert(self) -> int:
+        number = await self._newest()
+        by, comment = author_of_command(), f"takes back revision {number}"
+        return (await self._publisher.revert(number, author=by, comment=comment)).number
+
+    async def _newest(self) -> int:
+        from gateway.rulebook.store import newest_number
+
+        return await self._database.read(newest_number)
 
 
 def _stale(base: int, newest: object) -> GatewayError:
@@ -252,6 +281,20 @@ class _AtServer:
         restored: int = told["revision"]
         return restored
 
+    async def confirm(self) -> int:
+        return await self._settle("POST")
+
+    async def revert(self) -> int:
+        return await self._settle("DELETE")
+
+    async def _settle(self, method: str) -> int:
+        """Confirm or revert the current revision; the one that is current then."""
+        path = "/rulebook/confirm"
+        shown = await self._ask("GET", path)
+        told = await self._ask(method, path, headers={"if-match": f'"{shown["revision"]}"'})
+        settled: int = told["revision"]
+        return settled
+
     async def _send(self, what: str, method: str, path: str, document: Any, **request: Any) -> Any:
         """Send a document, which may be large, and tell how far that is."""
         content = json.dumps(document).encode()
@@ -290,6 +333,8 @@ class _AtServer:
 
 def _conditions(change: Change) -> dict[str, Any]:
     query = {"comment": change.comment}
+    if change.confirm_within is not None:
+        query["confirm_within"] = str(change.confirm_within)
     if change.forced_for is not None:
         query |= {"force": "true", "reason": change.forced_for}
     return {"params": query, "headers": {"if-match": f'"{change.base}"'}}

@@ -10,6 +10,7 @@ import click
 
 from gateway.cli.configured import database_of, settings_of
 from gateway.cli.output import json_option, print_json, print_table, say
+from gateway.cli.rulebook_confirm import confirm, revert
 from gateway.cli.rulebook_export import export, toml_text
 from gateway.cli.rulebook_file import RulebookFile, read_file
 from gateway.cli.rulebook_plan import apply_, plan_, restore
@@ -37,6 +38,8 @@ def command() -> None:
 command.add_command(plan_)
 command.add_command(apply_)
 command.add_command(restore)
+command.add_command(confirm)
+command.add_command(revert)
 command.add_command(export)
 
 

@@ -29,6 +29,13 @@ CALLS: Final = 1_000
 # Rules and entries of lists from which on people wonder whether anything still happens.
 LARGE: Final = 20_000
 
+confirm_option = click.option(
+    "--confirm-within",
+    type=click.IntRange(10, 86_400),
+    metavar="SECONDS",
+    help="Revert by itself unless `gateway rulebook confirm` comes in time.",
+)
+
 SECTIONS: Final = ("rules", "profiles", "calendars", "lists", "expect")
 
 managed_option = click.option(
@@ -107,6 +114,7 @@ def plan_(
 @click.option("--base", type=click.IntRange(0), metavar="N", help="Refuse unless revision N is the current one.")
 @click.option("--comment", default="", metavar="TEXT", help="Why, for the list of revisions.")
 @click.option("--force", "reason", metavar="REASON", help="Publish although expectations fail, and say why.")
+@confirm_option
 @click.option("--remove-omitted", is_flag=True, help="Remove the items of sections that FILE does not have.")
 @click.option("--calls", type=click.IntRange(0, 1_000_000), default=CALLS, show_default=True, help="Past calls to try.")
 @managed_option
@@ -120,6 +128,7 @@ def apply_(
     base: int | None,
     comment: str,
     reason: str | None,
+    confirm_within: int | None,
     remove_omitted: bool,
     calls: int,
     managed_by: str | None,
@@ -145,8 +154,16 @@ def apply_(
                 return
             _refuse_omissions(plan, source, remove_omitted)
             _ask(yes, f"Publish this as revision {plan.base + 1}?")
-            number = await _publish(rulebook, plan, source, comment, reason)
-            say(f"Revision {number} is published.")
+            change = Change(
+                document=plan.document,
+                base=plan.base,
+                comment=comment,
+                forced_for=reason,
+                size=len(plan.changes),
+                confirm_within=confirm_within,
+            )
+            number = await _told(rulebook.publish(change), source)
+            say(f"Revision {number} is published.{_ending(confirm_within)}")
 
     asyncio.run(run())
 
@@ -156,6 +173,7 @@ def apply_(
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--comment", metavar="TEXT", help="Why, for the list of revisions.")
 @click.option("--force", "reason", metavar="REASON", help="Publish although expectations fail, and say why.")
+@confirm_option
 @click.option("--calls", type=click.IntRange(0, 1_000_000), default=CALLS, show_default=True, help="Past calls to try.")
 @server_options
 @json_option
@@ -166,6 +184,7 @@ def restore(
     yes: bool,
     comment: str | None,
     reason: str | None,
+    confirm_within: int | None,
     calls: int,
     url: str | None,
     key: str | None,
@@ -183,10 +202,16 @@ def restore(
                 return
             _ask(yes, f"Publish revision {number} again, as revision {plan.base + 1}?")
             words = comment or f"restores revision {number}"
-            size = len(plan.changes)
-            change = Change(document=document, base=plan.base, comment=words, forced_for=reason, size=size)
+            change = Change(
+                document=document,
+                base=plan.base,
+                comment=words,
+                forced_for=reason,
+                size=len(plan.changes),
+                confirm_within=confirm_within,
+            )
             restored = await _told(rulebook.restore(number, change), source)
-            say(f"Revision {restored} is published; it is revision {number} again.")
+            say(f"Revision {restored} is published; it is revision {number} again.{_ending(confirm_within)}")
 
     asyncio.run(run())
 
@@ -259,9 +284,11 @@ def _ask(yes: bool, question: str) -> None:
         raise GatewayError("nothing was published")
 
 
-async def _publish(rulebook: Published, plan: Plan, source: RulebookFile, comment: str, reason: str | None) -> int:
-    change = Change(document=plan.document, base=plan.base, comment=comment, forced_for=reason, size=len(plan.changes))
-    return await _told(rulebook.publish(change), source)
+def _ending(confirm_within: int | None) -> str:
+    """What is to be said of a revision that waits for confirmation."""
+    if confirm_within is None:
+        return ""
+    return f" It reverts in {confirm_within:,} seconds unless you say `gateway rulebook confirm`."
 
 
 async def _told(work: Awaitable[int], source: RulebookFile) -> int:

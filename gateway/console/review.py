@@ -12,10 +12,10 @@ from gateway.console.forms import Fields, by_field, read_fields
 from gateway.console.rules import caller_of
 from gateway.console.visit import Visit, go_to
 from gateway.reading import mistakes
-from gateway.rulebook.contract import EditQuery
 from gateway.rulebook.precondition import MatchError
-from gateway.rulebook.publish import ManagedError, StaleBaseError
-from gateway.rulebook.refusals import managed
+from gateway.rulebook.publication_contract import EditQuery
+from gateway.rulebook.publish import ManagedError, PendingError, StaleBaseError
+from gateway.rulebook.refusals import refused
 from gateway.rulebook.replay_contract import change_of
 from gateway.rulebook.revision_contract import MOST_CHANGES, shown_change
 from routing_rules import DocumentError
@@ -80,14 +80,13 @@ class ReviewPages:
         """Publish the draft."""
         fields = await read_fields(visit)
         said: dict[str, Any] = {name: fields[name][0].strip() for name in ("comment", "reason") if name in fields}
-        caller = caller_of(visit)
         try:
             query = EditQuery.model_validate({**said, "force": "force" in fields})
-            released = await self._drafting.publish(caller, query.signed(author_of(visit.request)))
+            released = await self._drafting.publish(caller_of(visit), query.signed(author_of(visit.request)))
         except ValidationError as error:
             return await self._show(visit, {**said, "wrong": by_field(mistakes(error, EditQuery))}, 422)
-        except ManagedError as error:
-            raise managed(error) from None
+        except (ManagedError, PendingError) as error:
+            raise refused(error) from None
         except (DocumentError, StaleBaseError, MatchError):
             return await self._show(visit, said, 409)
         return go_to("/rules", f"Revision {released.number} is in force.")

@@ -18,8 +18,8 @@ from gateway.reading import TOML
 from gateway.rulebook.difference import difference
 from gateway.rulebook.file_form import write_toml
 from gateway.rulebook.history import find_changes
-from gateway.rulebook.publish import ManagedError, Publisher, StaleBaseError
-from gateway.rulebook.refusals import managed
+from gateway.rulebook.publish import ManagedError, PendingError, Publisher, StaleBaseError
+from gateway.rulebook.refusals import refused
 from gateway.rulebook.revision_contract import MOST_CHANGES, ShownChange, shown_change
 from gateway.rulebook.store import Note, Revision, Signed, find_revision, find_text, list_revisions, newest_number
 from routing_rules import DocumentError, read_document
@@ -70,12 +70,12 @@ class RevisionPages:
                 f"Revision {number} cannot be restored as it was; what has become a mistake since is listed here.",
                 errors=told,
             ) from None
-        except ManagedError as error:
-            raise managed(error) from None
         except StaleBaseError as error:
             raise Kind.STALE.error(
                 f"Revision {error.newest} was published meanwhile. Look at it, and restore again if you still want to."
             ) from None
+        except (ManagedError, PendingError) as error:
+            raise refused(error) from None
         return go_to("/revisions", f"Revision {released.number} is in force; it equals revision {number}.")
 
     async def export_rulebook(self, visit: Visit) -> Response:

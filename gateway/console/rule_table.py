@@ -1,7 +1,7 @@
 """The table of rules: which of them a page shows, found by their words among a hundred thousand."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,7 +9,7 @@ from pydantic import Field
 
 from gateway.collector import uncollected
 from gateway.console.drafting import Drafted
-from gateway.console.rule_words import Line, haystack, line_of, matches
+from gateway.console.rule_words import Line, haystack, line_of
 from gateway.reading import Form
 from gateway.reading import Line as Text
 from gateway.rulebook.current import Compiled
@@ -68,6 +68,19 @@ def _haystacks(rules: Sequence[Rule]) -> dict[str, str]:
         return {rule.id: haystack(rule) for rule in rules}
 
 
+def _is_shown(rule: Rule, only: str, changed: Collection[str], doubts: Collection[str]) -> bool:
+    """Whether a rule is of the kind that is to be shown."""
+    match only:
+        case "warnings":
+            return rule.id in doubts
+        case "disabled":
+            return not rule.enabled
+        case "draft":
+            return rule.id in changed
+        case kind:
+            return rule.then.kind == kind
+
+
 def _excerpt(
     drafted: Drafted,
     query: RulesQuery,
@@ -76,26 +89,13 @@ def _excerpt(
     doubts: Mapping[str, Sequence[Problem]],
 ) -> Excerpt:
     rules, changed = drafted.rulebook.rules, drafted.names
-
-    def wanted(rule: Rule) -> bool:
-        if words and not matches(words, haystack(rule) if rule.id in changed else known.get(rule.id, "")):
-            return False
-        match query.only:
-            case "":
-                return True
-            case "warnings":
-                return rule.id in doubts
-            case "disabled":
-                return not rule.enabled
-            case "draft":
-                return rule.id in changed
-            case kind:
-                return rule.then.kind == kind
-
-    if not words and not query.only:
-        positions: Sequence[int] = range(len(rules))
-    else:
-        positions = [position for position, rule in enumerate(rules) if wanted(rule)]
+    positions: Sequence[int] = range(len(rules))
+    if words:
+        texts = [haystack(rule) if rule.id in changed else known.get(rule.id, "") for rule in rules]
+        for word in words:
+            positions = [position for position in positions if word in texts[position]]
+    if query.only:
+        positions = [position for position in positions if _is_shown(rules[position], query.only, changed, doubts)]
     first = next((index for index, position in enumerate(positions) if position + 1 >= query.begin), 0)
     if isinstance(positions, range):
         first = min(query.begin - 1, len(rules))

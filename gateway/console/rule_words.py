@@ -1,6 +1,6 @@
 """Rules as people read them: conditions and decisions in words."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from routing_rules import Rule
@@ -106,8 +106,3 @@ def haystack(rule: Rule) -> str:
     for phrase in line.phrases:
         words += [phrase.label, *phrase.values]
     return "\n".join(words).lower()
-
-
-def matches(words: Sequence[str], text: str) -> bool:
-    """Whether a haystack has every word of a search."""
-    return all(word in text for word in words)

@@ -80,7 +80,7 @@ def _settled(decision: str, state: str, *applied: str) -> Expected:
 
 
 _ACCEPTED: Final = _settled("accept", "ended", "accept")  # by the caller, who hangs up after a word or two
-_CHAT: Final = Talk(moments=(Says(text="Good morning!", after=0.2), HangsUp(after=0.3)))
+_CHAT: Final = Talk(moments=(Says(text="Good morning!", after=0.2), HangsUp(after=1.5)))
 _REJECTED: Final = _settled("reject", "rejected", "reject")
 _REFERRED: Final = _settled("refer", "referred", "accept", "refer")
 _PASSED_ON: Final = _settled("accept", "referred", "accept", "refer")

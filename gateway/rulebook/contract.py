@@ -9,21 +9,17 @@ from pydantic import (
     ConfigDict,
     Field,
     JsonValue,
-    ValidationInfo,
     WithJsonSchema,
-    field_validator,
     model_validator,
 )
 
-from gateway.access.audit import Author
-from gateway.answering import Answer, Page
+from gateway.answering import Answer
 from gateway.calls.contract import Header, Tried
 from gateway.calls.expected import TRIAL
 from gateway.calls.facts import ReadCall
 from gateway.reading import Form, Line, Moment
-from gateway.rulebook.store import Signed
 from gateway.rulebook.trial import Outcome, ReadEvent
-from routing_rules import ExpectedCall, Reason, Severity
+from routing_rules import ExpectedCall, Reason
 from routing_rules.writing import write_decision
 
 _Object = dict[str, Any]
@@ -65,67 +61,6 @@ class RulebookQuery(Form):
 
     revision: int | None = Field(None, ge=0, lt=2**31)
     """Its number; the current one if left out."""
-
-
-class EditQuery(Form):
-    """How to publish."""
-
-    comment: Line = Field("", max_length=500)
-    """Why, for the list of revisions."""
-
-    force: bool = False
-    """Publish although expectations fail or the rulebook is `managed_by` others; needs a `reason`."""
-
-    reason: Line = Field("", max_length=500, validate_default=True)
-    """Why it is forced; recorded in the revision."""
-
-    @field_validator("reason")
-    @classmethod
-    def _beside_force(cls, reason: str, told: ValidationInfo) -> str:
-        if told.data.get("force", False) != bool(reason.strip()):
-            raise ValueError("says why the publish is forced: send both force=true and a reason, or neither")
-        return reason
-
-    def signed(self, author: Author) -> Signed:
-        """The same, with who wants it."""
-        return Signed(author=author, comment=self.comment, forced_for=self.reason if self.force else None)
-
-
-class PublishQuery(EditQuery):
-    """How to publish a document."""
-
-    dry_run: bool = False
-    """Only check: nothing is published, and `If-Match` is not demanded."""
-
-
-class ShownProblem(Answer):
-    """Something doubtful or wrong in a rulebook."""
-
-    severity: Severity
-    """An error may not be published. A warning should be looked at, an info is worth knowing."""
-
-    code: str
-    """For programs."""
-
-    pointer: str
-    """JSON pointer (RFC 6901) into the document."""
-
-    detail: str
-    """What is wrong and how to mend it."""
-
-
-class Publication(Answer):
-    """What was published, or would be."""
-
-    revision: int
-    """The number of the current revision now."""
-
-    problems: list[ShownProblem]
-    """The document's warnings."""
-
-
-class ProblemPage(Page[ShownProblem]):
-    """Warnings, then what is worth knowing."""
 
 
 class ShownMove(Answer):

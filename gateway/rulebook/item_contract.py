@@ -6,9 +6,9 @@ from pydantic import ConfigDict, Field, model_validator
 
 from gateway.answering import Answer, Page
 from gateway.reading import Form
-from gateway.rulebook.contract import EditQuery
 from gateway.rulebook.edit import Edit, Spot
 from gateway.rulebook.items import SECTIONS, ItemKind
+from gateway.rulebook.publication_contract import EditQuery
 
 _Object = dict[str, Any]
 

@@ -11,18 +11,17 @@ from starlette.responses import Response
 from gateway.access.guard import author_of
 from gateway.answering import answer
 from gateway.database import Database
-from gateway.preconditions import etag, has_already, sent_tags, stale
+from gateway.preconditions import etag, has_already, sent_tags
 from gateway.problem_details import Kind
 from gateway.reading import JSON
-from gateway.rulebook.contract import EditQuery, Publication, ShownProblem
 from gateway.rulebook.edit import Edit
 from gateway.rulebook.item_store import count_before, find_edited, find_entries, find_item
 from gateway.rulebook.items import ItemKind, Row
 from gateway.rulebook.precondition import MatchError
-from gateway.rulebook.publish import ManagedError, Publisher, Released, StaleBaseError
-from gateway.rulebook.refusals import TOLD, managed, mistakes
+from gateway.rulebook.publication_contract import EditQuery, published_of
+from gateway.rulebook.publish import Publisher, Released
+from gateway.rulebook.refusals import telling_refusals
 from gateway.rulebook.store import newest_number
-from routing_rules import DocumentError
 
 # The member of an item that holds its value. A rule is its own.
 FIELDS = {ItemKind.PROFILE: "profile", ItemKind.CALENDAR: "calendar", ItemKind.LIST: "entries"}
@@ -126,16 +125,11 @@ class ItemDesk:
         return _published(released, 200, {"etag": etag(released.number)})
 
     async def submit(self, request: Request, edits: Sequence[Edit], base: int | None, query: EditQuery) -> Released:
-        """Publish edits. Raises RequestError: 412, 428 or 422."""
+        """Publish edits. Raises RequestError: 409, 412, 428 or 422."""
         signed = query.signed(author_of(request))
         try:
-            return await self._publisher.edit(edits, base=base, signed=signed)
-        except DocumentError as error:
-            raise mistakes(error.problems) from None
-        except StaleBaseError as error:
-            raise stale(error.newest) from None
-        except ManagedError as error:
-            raise managed(error) from None
+            with telling_refusals():
+                return await self._publisher.edit(edits, base=base, signed=signed)
         except MatchError as error:
             raise await self._mismatch(error) from None
 
@@ -160,5 +154,4 @@ class ItemDesk:
 
 
 def _published(released: Released, status: int, headers: dict[str, str]) -> Response:
-    problems = [ShownProblem.model_validate(problem) for problem in released.warnings[:TOLD]]
-    return answer(Publication(revision=released.number, problems=problems), status, headers)
+    return answer(published_of(released), status, headers)

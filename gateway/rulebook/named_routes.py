@@ -23,12 +23,12 @@ from gateway.reading import (
     prefers,
     read_body,
 )
-from gateway.rulebook.contract import EditQuery
 from gateway.rulebook.edit import Edit
 from gateway.rulebook.item_desk import FIELDS, REVALIDATED, ItemDesk, find_manager, head_of, shown
 from gateway.rulebook.item_store import list_items
 from gateway.rulebook.items import ItemKind
 from gateway.rulebook.list_csv import read_csv, write_csv
+from gateway.rulebook.publication_contract import EditQuery
 from gateway.rulebook.refusals import TOLD, wrong
 from gateway.rulebook.store import newest_number
 

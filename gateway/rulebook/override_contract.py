@@ -7,8 +7,8 @@ from pydantic import Field
 
 from gateway.answering import Answer, Page, Time
 from gateway.reading import Form, Line, Moment, PageQuery
-from gateway.rulebook.contract import ShownProblem
 from gateway.rulebook.overrides import RecordedOverride
+from gateway.rulebook.publication_contract import ShownProblem
 from routing_rules import Rulebook
 from routing_rules.overrides import PREFIX
 

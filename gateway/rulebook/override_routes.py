@@ -10,11 +10,11 @@ from gateway.answering import Place, answer, read_cursor, write_cursor
 from gateway.database import Database
 from gateway.problem_details import Kind
 from gateway.reading import to_micros
-from gateway.rulebook.contract import ShownProblem
 from gateway.rulebook.current import Current
 from gateway.rulebook.override_contract import AddedOverride, NewOverride, OverridePage, OverridesQuery, shown_of
 from gateway.rulebook.overrides import list_overrides
 from gateway.rulebook.overriding import OverrideRefused, Overriding
+from gateway.rulebook.publication_contract import ShownProblem
 from gateway.rulebook.refusals import mistakes, wrong
 from routing_rules import DocumentError
 

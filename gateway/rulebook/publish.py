@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 
 import structlog
 
+from gateway.access.audit import Author
 from gateway.clock import Clock, to_datetime
 from gateway.collector import uncollected
 from gateway.database import Database
@@ -23,6 +24,7 @@ from gateway.errors import GatewayError
 from gateway.journal import Journal
 from gateway.rulebook.account import account_of
 from gateway.rulebook.commit import commit
+from gateway.rulebook.confirmation import Confirmation, confirm_revisions
 from gateway.rulebook.current import Compiled, Current, compile_rulebook, years_around
 from gateway.rulebook.difference import ItemChange, counts, difference
 from gateway.rulebook.edit import Edit
@@ -37,6 +39,7 @@ from gateway.rulebook.examination import (
 )
 from gateway.rulebook.expectations import broken_expectations
 from gateway.rulebook.items import ItemKind
+from gateway.rulebook.pending import Pending, find_pending
 from gateway.rulebook.precondition import check_matches
 from gateway.rulebook.row_plan import plan_anew, plan_rows
 from gateway.rulebook.store import Publication, Signed, find_revision, newest_number
@@ -58,6 +61,25 @@ class StaleBaseError(GatewayError):
         self.newest = newest
 
 
+class PendingError(GatewayError):
+    """The current revision waits for confirmation, and nothing but its revert may follow it."""
+
+    def __init__(self, pending: Pending) -> None:
+        super().__init__(f"{pending}; confirm or revert it first")
+        self.pending = pending
+
+
+class IrrevertibleError(GatewayError):
+    """A publish that could not revert by itself, since this release cannot read the current revision."""
+
+    def __init__(self) -> None:
+        super().__init__("this release cannot read the current revision, and so could not come back to it")
+
+
+class NotPendingError(GatewayError):
+    """A revision that cannot be confirmed or reverted, since it does not wait for that, or not any more."""
+
+
 class ManagedError(GatewayError):
     """The rulebook is edited elsewhere, and nobody said why it should be changed here."""
 
@@ -71,13 +93,14 @@ class Released(NamedTuple):
 
     number: int
     warnings: tuple[Problem, ...]
+    pending: Pending | None = None  # when it reverts by itself
 
 
 class Tried(NamedTuple):
     """A compiled rulebook whose expectations hold, or were overridden."""
 
     compiled: Compiled
-    broken: tuple[Problem, ...]  # as warnings
+    doubts: tuple[Problem, ...]  # what does not hold, as warnings
 
 
 class Publisher:
@@ -119,20 +142,23 @@ class Publisher:
         """What publishing would find. Raises as `publish` does for the document's own sake."""
         examined = await self._examine(document)
         tried = await asyncio.to_thread(self._try, examined.rulebook, 0, self._clock.now(), force)
-        return Examined(rulebook=examined.rulebook, warnings=(*examined.warnings, *tried.broken))
+        return Examined(rulebook=examined.rulebook, warnings=(*examined.warnings, *tried.doubts))
 
     async def publish(self, document: Mapping[str, Any], *, base: int, signed: Signed) -> Released:
         """Publish a document that was made from revision `base`; its number and its warnings.
 
         Raises DocumentError with every error (BrokenExpectations if there are no others), StaleBaseError when `base` is
-        not the current revision any more, ManagedError for a document that takes the rulebook from who manages it, and
-        DatabaseUnavailable, upon which it may have been published or not.
+        not the current revision any more, PendingError while that waits for confirmation, IrrevertibleError,
+        ManagedError for a document that takes the rulebook from who manages it, and DatabaseUnavailable, upon which it
+        may have been published or not.
         """
         examined = await self._examine(document)
         del document  # 100 MB for 100,000 rules, which its owner should not keep either
         async with self._turn:
             with switching_often():
                 before = await self._before(base)
+                if before is None and signed.confirm_within is not None:
+                    raise IrrevertibleError
                 if before is not None and before.managed_by not in (None, examined.rulebook.managed_by):
                     _demand_force(before, signed)
                 changes = await asyncio.to_thread(difference, before, examined.rulebook) if before else None
@@ -152,7 +178,7 @@ class Publisher:
         """Publish edits of the current revision as one revision; its number, and the warnings about them.
 
         With `base` that must be the current revision; without, each edit's own condition must hold. Raises
-        DocumentError with every error, StaleBaseError, MatchError, ManagedError, and DatabaseUnavailable.
+        DocumentError with every error, StaleBaseError, PendingError, MatchError, ManagedError, and DatabaseUnavailable.
         """
         async with self._turn:
             for _ in range(TRIES):
@@ -167,6 +193,39 @@ class Publisher:
                 except StaleBaseError as error:
                     newest = error.newest
         raise StaleBaseError(newest)
+
+    async def confirm(self, number: int, *, by: Author) -> None:
+        """Let the pending revision stay; to confirm it again changes nothing. Raises NotPendingError."""
+        confirmation = Confirmation(revision=number, at=self._clock.now(), by=by)
+        confirmed = await self._journal.write(confirm_revisions, confirmation)
+        if confirmed == "too_late":
+            raise NotPendingError(f"it is too late to confirm revision {number}: it reverts now")
+        if confirmed == "not_pending":
+            raise NotPendingError(f"revision {number} does not wait for confirmation")
+        log.info("revision confirmed", revision=number, author=by.name)
+
+    async def revert(self, number: int, *, author: Author, comment: str) -> Released:
+        """Publish again what was before the pending revision, whatever would be said against it by now.
+
+        Its mistakes of today and what overrides miss in it are warnings. Raises NotPendingError where the revision was
+        confirmed or reverted meanwhile, and DocumentError if this release cannot read what it was.
+        """
+        signed = Signed(author=author, comment=comment, forced_for="it was in force before")
+        async with self._turn:
+            pending = await self._database.read(find_pending)
+            if pending is None or pending.revision != number:
+                raise NotPendingError(f"revision {number} does not wait for confirmation")
+            former = await asyncio.to_thread(_read, await self._document(number - 1))
+            today = to_datetime(self._clock.now()).date()
+            found = await asyncio.to_thread(problems_of, former, self._refer_guard, today)
+            examined = Examined(rulebook=former, warnings=tuple(map(admitted, found)))
+            try:
+                with switching_often():
+                    before = await self._before(number)
+                    changes = await asyncio.to_thread(difference, before, former) if before else None
+                    return await self._release(number, examined, changes, signed, reverts=True)
+            except StaleBaseError:
+                raise NotPendingError(f"revision {number} does not wait for confirmation") from None
 
     async def _examine(self, document: Mapping[str, Any]) -> Examined:
         today = to_datetime(self._clock.now()).date()
@@ -199,30 +258,43 @@ class Publisher:
         return await asyncio.to_thread(_read, revision.document)
 
     async def _release(
-        self, base: int, examined: Examined, changes: Sequence[ItemChange] | None, signed: Signed
+        self,
+        base: int,
+        examined: Examined,
+        changes: Sequence[ItemChange] | None,
+        signed: Signed,
+        *,
+        reverts: bool = False,
     ) -> Released:
-        """Compile, try, store and put in force what follows `base`; without `changes` from it, as a whole."""
+        """Compile, try, store and put in force what follows `base`, or takes it back; without `changes`, as a whole."""
+        if not reverts and (pending := await self._database.read(find_pending)):
+            raise PendingError(pending)
         now, rulebook = self._clock.now(), examined.rulebook
         force = signed.forced_for is not None
-        tried = await asyncio.to_thread(self._try, rulebook, base + 1, now, force)
+        tried = await asyncio.to_thread(self._try, rulebook, base + 1, now, force, reverts)
         if changes is None:
             writing = await asyncio.to_thread(plan_anew, base + 1, rulebook)
         else:
             writing = await self._database.read(plan_rows, base + 1, rulebook, changes)
+        within = signed.confirm_within
+        confirm_by = None if within is None else self._clock.now() + within * 1_000_000
         publication = Publication(
             number=base + 1,
-            signed=signed if tried.broken or _is_owned(rulebook, changes) else replace(signed, forced_for=None),
+            signed=signed if tried.doubts or _is_owned(rulebook, changes) else replace(signed, forced_for=None),
             created_at=now,
             counts={} if changes is None else counts(changes),
             writing=writing,
             account=None if changes is None else await asyncio.to_thread(account_of, changes),
+            confirm_by=confirm_by,
+            reverts=base if reverts else None,
         )
         published = await commit(publication, self._database, self._journal)
         if not published.done:
-            raise StaleBaseError(published.newest)
+            raise PendingError(published.pending) if published.pending else StaleBaseError(published.newest)
         self._current.swap(tried.compiled)
         log.info("rulebook published", revision=base + 1, author=signed.author.name, rules=len(rulebook.rules))
-        return Released(base + 1, (*examined.warnings, *tried.broken))
+        pending = None if confirm_by is None else Pending(revision=base + 1, until=confirm_by)
+        return Released(base + 1, (*examined.warnings, *tried.doubts), pending)
 
     async def _before(self, base: int) -> Rulebook | None:
         """The rulebook that is to be followed; None if this release cannot read it, so that it is written anew."""
@@ -234,13 +306,15 @@ class Publisher:
         except DocumentError:
             return None
 
-    def _try(self, rulebook: Rulebook, number: int, now: int, force: bool) -> Tried:
+    def _try(self, rulebook: Rulebook, number: int, now: int, force: bool, reverts: bool = False) -> Tried:
         """Compile a rulebook and try its expectations.
 
-        Raises DocumentError if it lacks what an override in force needs, and BrokenExpectations unless forced.
+        Raises DocumentError if it lacks what an override in force needs, unless it `reverts`, and BrokenExpectations
+        unless forced.
         """
         live = self._current.overrides.at(now).readable()
-        if needed := missing_from(rulebook, [override.rule for override in live]):
+        needed = missing_from(rulebook, [override.rule for override in live])
+        if needed and not reverts:
             raise DocumentError(needed)
         with uncollected():
             like = self._current.compiled.table
@@ -248,7 +322,7 @@ class Publisher:
             broken = broken_expectations(compiled, self._settings, now)
             if broken and not force:
                 raise BrokenExpectations(broken)
-            return Tried(compiled, tuple(map(admitted, broken)))
+            return Tried(compiled, tuple(map(admitted, (*needed, *broken))))
 
 
 def _demand_force(rulebook: Rulebook, signed: Signed) -> None:

@@ -12,13 +12,13 @@ from gateway.access.guard import author_of
 from gateway.answering import Place, answer, read_cursor, write_cursor
 from gateway.collector import uncollected
 from gateway.database import Database
-from gateway.preconditions import demand_match, etag, stale
+from gateway.preconditions import demand_match, etag
 from gateway.problem_details import Kind
-from gateway.rulebook.contract import EditQuery, Publication, ShownProblem
 from gateway.rulebook.difference import counts, difference
 from gateway.rulebook.history import find_changes
-from gateway.rulebook.publish import ManagedError, Publisher, StaleBaseError
-from gateway.rulebook.refusals import TOLD, managed, mistakes
+from gateway.rulebook.publication_contract import EditQuery, published_of
+from gateway.rulebook.publish import Publisher
+from gateway.rulebook.refusals import telling_refusals
 from gateway.rulebook.revision_contract import (
     MOST_CHANGES,
     Counts,
@@ -69,18 +69,11 @@ class RevisionRoutes:
         comment = query.comment or f"restores revision {number}"
         signed = replace(query.signed(author_of(request)), comment=comment)
         try:
-            released = await self._publisher.restore(number, base=base, signed=signed)
+            with telling_refusals():
+                released = await self._publisher.restore(number, base=base, signed=signed)
         except LookupError as error:
             raise Kind.NOT_FOUND.error(str(error)) from None
-        except DocumentError as error:
-            raise mistakes(error.problems) from None
-        except StaleBaseError as error:
-            raise stale(error.newest) from None
-        except ManagedError as error:
-            raise managed(error) from None
-        problems = [ShownProblem.model_validate(problem) for problem in released.warnings[:TOLD]]
-        published = Publication(revision=released.number, problems=problems)
-        return answer(published, headers={"etag": etag(released.number)})
+        return answer(published_of(released), headers={"etag": etag(released.number)})
 
     async def _find(self, number: int) -> Revision:
         revision = await self._database.read(find_revision, number)

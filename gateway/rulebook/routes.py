@@ -16,24 +16,15 @@ from gateway.calls.reveal import demand_reveal
 from gateway.collector import uncollected
 from gateway.database import Database
 from gateway.errors import PayloadError
-from gateway.preconditions import demand_match, etag, expect_match, has_already, stale
+from gateway.preconditions import demand_match, etag, expect_match, has_already
 from gateway.problem_details import Kind
 from gateway.reading import JSON, LARGEST_DOCUMENT, TOML, PageQuery, content_type, parse, prefers, read_body
-from gateway.rulebook.contract import (
-    ProblemPage,
-    Publication,
-    PublishQuery,
-    Question,
-    RulebookQuery,
-    ShownMove,
-    ShownProblem,
-    SuggestedOrder,
-    answered_of,
-)
+from gateway.rulebook.contract import Question, RulebookQuery, ShownMove, SuggestedOrder, answered_of
 from gateway.rulebook.current import Current
 from gateway.rulebook.file_form import nulls, write_toml
-from gateway.rulebook.publish import ManagedError, Publisher, StaleBaseError
-from gateway.rulebook.refusals import TOLD, managed, mistakes, wrong
+from gateway.rulebook.publication_contract import ProblemPage, PublishQuery, ShownProblem, published_of
+from gateway.rulebook.publish import Publisher, Released
+from gateway.rulebook.refusals import TOLD, mistakes, telling_refusals, wrong
 from gateway.rulebook.replay import Replay
 from gateway.rulebook.replay_contract import KEPT, Replayed, ReplayQuestion, ShownChange, change_of
 from gateway.rulebook.store import find_text, newest_number
@@ -88,8 +79,8 @@ class RulebookRoutes:
         """Publish a rulebook in place of the current one.
 
         The body is the whole document, as JSON or TOML; a `revision` in it is ignored. Nothing is published if it has
-        a mistake, if a call that it expects would go elsewhere (unless that is forced), or if `If-Match` does not name
-        the current revision.
+        a mistake, if a call that it expects would go elsewhere (unless that is forced), if `If-Match` does not name the
+        current revision, or if that waits for confirmation.
         """
         media = content_type(request, [JSON, TOML])
         base = await self._database.read(newest_number)
@@ -98,23 +89,14 @@ class RulebookRoutes:
         else:
             demand_match(request, base)
         signed = query.signed(author_of(request))
-        try:
+        with telling_refusals():
             # The document is handed over without a name of its own, so that it can go when it has been read.
             if query.dry_run:
                 examined = await self._publisher.check(await _read_document(request, media), force=query.force)
-                number, warnings = base, examined.warnings
+                released = Released(base, examined.warnings)
             else:
-                number, warnings = await self._publisher.publish(
-                    await _read_document(request, media), base=base, signed=signed
-                )
-        except DocumentError as error:
-            raise mistakes(error.problems) from None
-        except StaleBaseError as error:
-            raise stale(error.newest) from None
-        except ManagedError as error:
-            raise managed(error) from None
-        problems = [ShownProblem.model_validate(problem) for problem in warnings[:TOLD]]
-        return answer(Publication(revision=number, problems=problems), headers={"etag": etag(number)})
+                released = await self._publisher.publish(await _read_document(request, media), base=base, signed=signed)
+        return answer(published_of(released), headers={"etag": etag(released.number)})
 
     async def list_problems(self, request: Request, query: PageQuery) -> Response:
         """List what is doubtful in the current revision."""

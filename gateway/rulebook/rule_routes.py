@@ -12,12 +12,12 @@ from gateway.answering import SignedPlace, read_cursor, write_cursor
 from gateway.preconditions import expect_match, sent_tags
 from gateway.problem_details import Kind
 from gateway.reading import JSON, PageQuery, content_type, invalid, mistakes, parse, read_body
-from gateway.rulebook.contract import EditQuery
 from gateway.rulebook.edit import Edit, Spot
 from gateway.rulebook.item_contract import Changes, SpotForm
 from gateway.rulebook.item_desk import ItemDesk, find_manager, head_of, shown
 from gateway.rulebook.item_store import count_before, find_item, list_rules
 from gateway.rulebook.items import ItemKind
+from gateway.rulebook.publication_contract import EditQuery
 from gateway.rulebook.refusals import wrong
 from gateway.rulebook.store import newest_number
 

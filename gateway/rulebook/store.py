@@ -11,12 +11,14 @@ import msgspec
 from sqlalchemy import Connection, func, insert, select, text
 
 from gateway.access.audit import Action, Author, Entry, record
+from gateway.clock import to_rfc3339
 from gateway.collector import uncollected
 from gateway.database import insert_or_skip
 from gateway.notifications import notify
 from gateway.rulebook.account import Account
 from gateway.rulebook.item_store import Writing, clear, find_rows, sweep, write_items
 from gateway.rulebook.items import rows_of, write_text
+from gateway.rulebook.pending import Pending, find_pending
 from gateway.tables import revisions
 from routing_rules import read_document, write_document
 
@@ -42,6 +44,7 @@ class Signed:
     author: Author
     comment: str = ""
     forced_for: str | None = None  # why it is published although expectations fail
+    confirm_within: int | None = None  # seconds after which it reverts by itself unless confirmed; None: it stays
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,6 +57,8 @@ class Publication:
     counts: Mapping[str, int] = field(default_factory=dict)  # what it changes, by sort of change
     writing: Writing | None = None  # its rows; None where they are written already
     account: Account | None = None  # the changes themselves, for the audit log; None where they are many
+    confirm_by: int | None = None  # µs, when it reverts unless confirmed; None: it stays
+    reverts: int | None = None  # the pending revision that it takes back
 
 
 class Note(NamedTuple):
@@ -72,6 +77,7 @@ class Published(NamedTuple):
 
     done: bool
     newest: int  # the number of the current revision
+    pending: Pending | None = None  # the revision that may only be followed by its revert, where that is in the way
 
 
 @cache
@@ -136,10 +142,13 @@ def publish_revisions(connection: Connection, publications: Sequence[Publication
 
 
 def _publish(connection: Connection, publication: Publication) -> Published:
-    _one_at_a_time(connection)
+    one_at_a_time(connection)
     newest = newest_number(connection)
     if newest != publication.number - 1:
         return Published(done=False, newest=newest)
+    pending = find_pending(connection)
+    if (pending.revision if pending else None) != publication.reverts:
+        return Published(done=False, newest=newest, pending=pending)
     if publication.writing is not None:
         _begin(connection, newest)
         write_items(connection, publication.writing)
@@ -151,6 +160,7 @@ def _publish(connection: Connection, publication: Publication) -> Published:
         "comment": signed.comment,
         "forced_for": signed.forced_for,
         "counts": msgspec.json.encode(publication.counts).decode(),
+        "confirm_by": publication.confirm_by,
     }
     # On PostgreSQL another node may be publishing this number; the skip waits for its commit.
     stored = connection.execute(insert_or_skip(connection.dialect.name, revisions).returning(revisions.c.number), row)
@@ -172,6 +182,10 @@ def _entry(publication: Publication) -> Entry:
         "counts": publication.counts,
         **account.after,
     }
+    if publication.confirm_by is not None:
+        after["reverts_at"] = to_rfc3339(publication.confirm_by)
+    if publication.reverts is not None:
+        after["reverts"] = publication.reverts
     return Entry(
         at=publication.created_at,
         author=signed.author,
@@ -216,7 +230,7 @@ def _begin(connection: Connection, newest: int) -> None:
 
 def pin_starter(connection: Connection) -> None:
     """Store the starter as revision 0 until something is published: from then on it stays as it was."""
-    _one_at_a_time(connection)
+    one_at_a_time(connection)
     if newest_number(connection) > 0:
         return
     rows = rows_of(starter().document, 0)
@@ -225,7 +239,7 @@ def pin_starter(connection: Connection) -> None:
         write_items(connection, Writing(number=0, ends=(), rows=rows))
 
 
-def _one_at_a_time(connection: Connection) -> None:
+def one_at_a_time(connection: Connection) -> None:
     """Wait for another node that publishes, until its commit; SQLite has one writer anyway."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('sip-call-gateway revisions'))"))

@@ -34,7 +34,7 @@ def publisher(api: Api) -> Publisher:
 async def test_a_published_rulebook_is_stored_and_in_force(
     api: Api, publisher: Publisher, clock: SettableClock
 ) -> None:
-    number, warnings = await publisher.publish(
+    number, warnings, _ = await publisher.publish(
         DOCUMENT, base=0, signed=Signed(author=an_author("ann"), comment="all are busy")
     )
     assert number == 1
@@ -129,7 +129,7 @@ async def test_a_broken_expectation_blocks_a_publish_and_a_check(api: Api, publi
 
 
 async def test_it_is_published_all_the_same_for_a_reason_which_is_recorded(api: Api, publisher: Publisher) -> None:
-    number, warnings = await publisher.publish(
+    number, warnings, _ = await publisher.publish(
         BROKEN, base=0, signed=Signed(author=an_author("ann"), comment="all are busy", forced_for="the test is wrong")
     )
     assert [(problem.severity, problem.code) for problem in warnings if problem.pointer == "/expect/0"] == [

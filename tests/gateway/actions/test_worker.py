@@ -1,0 +1,158 @@
+"""The worker over a real database and a real upstream: who owns an action, and what becomes of it without its owner."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from sqlalchemy import update
+
+from gateway.actions import outbox
+from gateway.actions.leases import LEASE, ORPHANED_AFTER
+from gateway.actions.worker import MOST_OWNERS, SLOTS, Worker
+from gateway.calls.lifecycle import State
+from gateway.database import Database
+from gateway.tables import actions, calls, events
+from tests.gateway.actions.workplace import CLOCK, Place, idle, place_on
+
+
+@asynccontextmanager
+async def looking(worker: Worker) -> AsyncIterator[Worker]:
+    worker.start()
+    try:
+        yield worker
+    finally:
+        await worker.stop(patience=0.0)
+
+
+@pytest.fixture
+async def place(database: Database) -> AsyncIterator[Place]:
+    async with place_on(database) as place:
+        yield place
+
+
+async def test_a_result_counts_only_while_its_lease_holds(place: Place) -> None:
+    worker, job = place.worker(), place.ringing("rtc_1")
+    assert worker.reserve() is not None
+    place.answering.clear()
+    worker.begin(job)
+    await place.asked(1)
+    with place.database.transaction() as connection:  # as another node's claim leaves it
+        connection.execute(update(actions).values(node="b", epoch=2))
+    place.answering.set()
+    await idle(worker)
+    assert [call.state for call in place.rows(calls)] == ["accepting"]
+    assert [action.settled_at for action in place.rows(actions)] == [None]
+    assert (place.told.settled_calls, place.rows(events)) == ([], [])
+
+
+async def test_what_is_not_settled_at_a_stop_is_for_the_next_run(place: Place) -> None:
+    first, job = place.worker("first"), place.ringing("rtc_1", node="first")
+    assert first.reserve() is not None
+    place.answering.clear()
+    first.begin(job)
+    await place.asked(1)
+    await first.stop(patience=0.05)
+    assert [action.settled_at for action in place.rows(actions)] == [None]
+    with place.database.transaction() as connection:
+        outbox.release_all(connection)
+    place.answering.set()
+    async with looking(place.worker("second")):
+        await place.settled(1)
+    (action,) = place.rows(actions)
+    assert (action.node, action.epoch, action.attempts, action.in_doubt) == ("second", 2, 2, True)
+    assert place.told.settled_calls == [("rtc_1", State.ACCEPTED)]
+    assert place.requests == ["/v1/realtime/calls/rtc_1/accept"] * 2
+
+
+async def test_a_stop_waits_for_what_is_in_hand(place: Place) -> None:
+    worker, job = place.worker(), place.ringing("rtc_1")
+    assert worker.reserve() is not None
+    place.answering.clear()
+    worker.begin(job)
+    await place.asked(1)
+    stopping = asyncio.create_task(worker.stop(patience=5.0))
+    await asyncio.sleep(0)
+    assert worker.reserve() is None
+    place.answering.set()
+    await stopping
+    assert place.told.settled_calls == [("rtc_1", State.ACCEPTED)]
+
+
+async def test_a_call_that_was_never_sent_begins_when_it_is_claimed(place: Place) -> None:
+    place.ringing("rtc_1", state="decided", node=None, epoch=0, attempts=0, lease_until=0)
+    async with looking(place.worker()):
+        await place.settled(1)
+    (action,) = place.rows(actions)
+    assert (action.epoch, action.attempts, action.in_doubt) == (1, 1, False)
+    assert [line.kind for line in place.rows(events)] == ["accept_started", "succeeded"]
+
+
+async def test_an_action_of_ours_that_nobody_holds_is_taken_up_before_its_lease_ends(place: Place) -> None:
+    now = CLOCK.now()
+    place.ringing("rtc_orphan", lease_until=now + LEASE - ORPHANED_AFTER - 1)  # its reply was lost 3 s ago
+    place.ringing("rtc_young", lease_until=now + LEASE)
+    place.ringing("rtc_theirs", node="b", lease_until=now + LEASE - ORPHANED_AFTER - 1)
+    async with looking(place.worker()):
+        await place.settled(1)
+        assert place.told.settled_calls == [("rtc_orphan", State.ACCEPTED)]
+    assert [action.node for action in place.rows(actions)] == ["a", "a", "b"]
+
+
+async def test_an_action_with_too_many_owners_is_given_up_and_its_call_fails(place: Place) -> None:
+    place.ringing("rtc_1", epoch=MOST_OWNERS, node="dead", lease_until=0)
+    place.ringing("rtc_2", epoch=MOST_OWNERS - 1, node="dead", lease_until=0)
+    async with looking(place.worker()):
+        await place.settled(1)
+    given_up, carried_out = place.rows(calls)
+    assert (given_up.state, carried_out.state) == ("failed", "accepted")
+    assert given_up.error.startswith("given up")
+    assert given_up.ended_at is not None
+    assert ("stuck", "failed") in [(line.kind, line.state) for line in place.rows(events)]
+    assert place.requests == ["/v1/realtime/calls/rtc_2/accept"]
+    assert [action.outcome for action in place.rows(actions)] == ["stuck", "done"]
+
+
+async def test_an_action_that_cannot_be_read_is_given_up_and_holds_up_no_other(place: Place) -> None:
+    place.ringing("rtc_1", command="sing", lease_until=0)
+    place.ringing("rtc_2", lease_until=0)
+    async with looking(place.worker()):
+        await place.settled(1)
+    assert [call.state for call in place.rows(calls)] == ["failed", "accepted"]
+
+
+async def test_every_action_has_a_slot_and_gives_it_back(place: Place) -> None:
+    worker, job = place.worker(), place.ringing("rtc_1")
+    leases = [worker.reserve() for _ in range(SLOTS)]
+    assert None not in leases
+    assert worker.reserve() is None
+    worker.begin(job)
+    await idle(worker)
+    assert worker.reserve() is not None
+    assert worker.reserve() is None
+    worker.release()
+    assert worker.reserve() is not None
+
+
+async def test_a_result_is_kept_through_an_outage_of_the_database(sqlite_url: str) -> None:
+    database = Database(sqlite_url)
+    database.upgrade()
+    async with place_on(database) as place:
+        worker, job = place.worker(), place.ringing("rtc_1")
+        assert worker.reserve() is not None
+        worker.begin(job)
+        other = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")  # as a disk that takes nothing
+        try:
+            async with asyncio.timeout(10):
+                while not place.journal.failing:  # noqa: ASYNC110  nothing announces it
+                    await asyncio.sleep(0.02)
+            assert worker.in_hand == 1
+        finally:
+            other.execute("ROLLBACK")
+            other.close()
+        await idle(worker)
+        assert [call.state for call in place.rows(calls)] == ["accepted"]
+        assert (place.told.settled_calls, len(place.requests)) == ([("rtc_1", State.ACCEPTED)], 1)
+    database.close()
