@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-SCHEMA = "0012"
+SCHEMA = "0013"
 
 metadata = MetaData(
     naming_convention={
