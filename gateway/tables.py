@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-SCHEMA = "0012"
+SCHEMA = "0013"
 
 metadata = MetaData(
     naming_convention={
@@ -64,7 +64,9 @@ deliveries = Table(
 plans = Table(
     "plans",
     metadata,
-    Column("digest", LargeBinary, primary_key=True),  # of the document: equal plans are stored once
+    Column(
+        "digest", LargeBinary, primary_key=True
+    ),  # equal plans are stored once; see also gateway.calls.store.own_plan_key
     Column("document", LargeBinary, nullable=False),  # see gateway.actions.plan
 )
 
@@ -161,11 +163,21 @@ call_grams = Table(
     Column("grams", ARRAY(Integer), nullable=False),
     Index("ix_call_grams_grams", "grams", postgresql_using="gin"),
 )
-SQLITE_CALL_GRAMS = "CREATE VIRTUAL TABLE call_grams USING fts5 (grams, content='', detail=none, columnsize=0)"
-_virtual = DDL(SQLITE_CALL_GRAMS)  # type: ignore[no-untyped-call]
-_beginning = DDL("INSERT INTO watermarks (name, id) VALUES ('search', 0)")  # type: ignore[no-untyped-call]
-event.listen(metadata, "after_create", _virtual.execute_if(dialect="sqlite"))
-event.listen(watermarks, "after_create", _beginning)
+transcript_grams = Table(
+    "transcript_grams",
+    postgresql_metadata,
+    Column("line", BigInteger, primary_key=True, autoincrement=False),
+    Column("grams", ARRAY(Integer), nullable=False),
+    Index("ix_transcript_grams_grams", "grams", postgresql_using="gin"),
+)
+for _name in (call_grams.name, transcript_grams.name):
+    _fts5 = f"CREATE VIRTUAL TABLE {_name} USING fts5 (grams, content='', detail=none, columnsize=0)"
+    _virtual = DDL(_fts5)  # type: ignore[no-untyped-call]
+    event.listen(metadata, "after_create", _virtual.execute_if(dialect="sqlite"))
+_beginnings = DDL(  # type: ignore[no-untyped-call]
+    "INSERT INTO watermarks (name, id) VALUES ('search', 0), ('transcripts', 0)"
+)
+event.listen(watermarks, "after_create", _beginnings)
 
 events = Table(
     "events",

@@ -1,7 +1,8 @@
 """A decision made concrete: the exact bytes to send upstream, in the order to try them.
 
 A plan is made once, when the call is decided, and stored with it. Whatever happens later, a crash, another node, a new
-revision, the same bytes are sent. Plans that are equal are stored once, under the digest of their encoding.
+revision, the same bytes are sent. Plans that are equal are stored once, under the digest of their encoding; one whose
+words speak of its call is that call's own (`gateway.calls.store.own_plan_key`).
 
 The first step is the decision itself. The following steps are what to do if the upstream refuses it: the rule's own
 `fallback`, or the shipped one: for an accept its plainest form (only when the upstream refused the whole session,
@@ -76,7 +77,7 @@ def decode_plan(document: bytes) -> Plan:
 
 
 def digest(document: bytes) -> bytes:
-    """The key under which an encoded plan is stored."""
+    """The key under which an encoded plan that calls share is stored."""
     return blake2b(document, digest_size=16).digest()
 
 

@@ -14,7 +14,7 @@ from gateway.actions.control import Control
 from gateway.actions.routes import ControlRoutes, Ordered
 from gateway.api.openapi import openapi_route
 from gateway.api.operations import Operation, routes
-from gateway.calls.contract import Call, CallDetail, CallFacets, CallPage, Timeline
+from gateway.calls.contract import Call, CallDetail, CallFacets, CallPage, Timeline, Transcript
 from gateway.calls.export import MEDIA
 from gateway.calls.export_routes import ExportRoutes
 from gateway.calls.feed import Feed
@@ -198,6 +198,7 @@ def operations(context: ApiContext) -> list[Operation]:
         Operation("GET", "/calls/stats", read_calls, stats.show_stats, answer=Stats),
         Operation("GET", "/calls/{call_id}", read_calls, calls.show_call, answer=CallDetail),
         Operation("GET", "/calls/{call_id}/events", read_calls, calls.list_call_events, answer=Timeline),
+        Operation("GET", "/calls/{call_id}/transcript", read_calls, calls.show_transcript, answer=Transcript),
         Operation(
             "POST",
             "/calls/{call_id}/hangup",

@@ -1,6 +1,6 @@
 """A call as the API tells it: the contract's words for what history holds."""
 
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 from pydantic import Field, JsonValue
@@ -228,6 +228,23 @@ class TimelineEvent(Answer):
 
     detail: JsonValue
     """What else is known of it."""
+
+
+class Utterance(Answer):
+    """Something that was said."""
+
+    at: Time
+    """When it had been said."""
+
+    speaker: Literal["caller", "model"]
+    """Who said it."""
+
+    text: str
+    """What was said; `•••` for those who may not be told."""
+
+
+class Transcript(Page[Utterance]):
+    """What was said in a call, in order."""
 
 
 class CallPage(Page[Call]):

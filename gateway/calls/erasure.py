@@ -12,9 +12,10 @@ from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, selec
 
 from gateway.calls.masking import is_hidden, mask_detail, mask_text
 from gateway.calls.pseudonyms import Pseudonyms
-from gateway.calls.search import forget_grams, index_again
-from gateway.calls.store import pack_facts, unpack_facts
-from gateway.tables import call_facts, calls, deliveries, events, metadata, transcripts
+from gateway.calls.search import INDEX, forget_grams, index_again
+from gateway.calls.store import own_plan_key, pack_facts, unpack_facts
+from gateway.calls.transcripts import forget_transcripts
+from gateway.tables import call_facts, calls, deliveries, events, metadata, plans
 
 # Rows in one transaction: some 10 ms of the writer, in which calls that ring have to wait.
 BATCH: Final = 200
@@ -53,6 +54,7 @@ def delete_calls(connection: Connection, batches: Sequence[Sequence[int]]) -> li
     for ids in batches:
         rows = connection.execute(select(*_SOUGHT, calls.c.call_id, calls.c.received_at).where(_among(ids))).all()
         forget_grams(connection, [row[:4] for row in rows])
+        forget_transcripts(connection, ids)
         for table in reversed(metadata.sorted_tables):
             for column in table.c:
                 if any(key.column is calls.c.id for key in column.foreign_keys):
@@ -62,6 +64,8 @@ def delete_calls(connection: Connection, batches: Sequence[Sequence[int]]) -> li
             key = tuple_(deliveries.c.received_at, deliveries.c.call_id)
             connection.execute(delete(deliveries).where(key.in_(announced)))
         deleted.append(connection.execute(delete(calls).where(_among(ids))).rowcount)
+        connection.execute(delete(plans).where(plans.c.digest.in_([own_plan_key(row.call_id) for row in rows])))
+        INDEX.step_back(connection)
     return deleted
 
 
@@ -128,7 +132,7 @@ class Anonymizer:
     def hide(self, connection: Connection, batches: Sequence[Sequence[int]]) -> list[None]:
         """Replace callers by pseudonyms, and forget their names, headers and words."""
         ids = [row for batch in batches for row in batch]
-        wanted = select(*_SOUGHT, calls.c.error, call_facts.c.content).where(_among(ids))
+        wanted = select(*_SOUGHT, calls.c.call_id, calls.c.error, call_facts.c.content).where(_among(ids))
         rows = connection.execute(wanted.join(call_facts, call_facts.c.call == calls.c.id)).all()
         if rows:
             hidden = [self._hidden(row) for row in rows]
@@ -137,7 +141,8 @@ class Anonymizer:
             sought = [(row.id, row.called, new["new_caller"], None) for row, new in zip(rows, hidden, strict=True)]
             index_again(connection, sought)
             connection.execute(_HIDE_FACTS, [{"row": row.id, "new": _hidden_facts(row.content)} for row in rows])
-            connection.execute(delete(transcripts).where(transcripts.c.call.in_(ids)))
+            forget_transcripts(connection, ids)
+            _forget_plans(connection, [row.call_id for row in rows])
             self._hide_details(connection, {row.id: row.called for row in rows})
         return [None] * len(batches)
 
@@ -170,6 +175,23 @@ def _among(ids: Sequence[int]) -> ColumnElement[bool]:
 _SOUGHT: Final = (calls.c.id, calls.c.called, calls.c.caller, calls.c.caller_name)
 
 
+def _forget_plans(connection: Connection, call_ids: Sequence[str]) -> None:
+    """Leave of the plans that speak of these calls what was decided, and none of the words."""
+    mine = plans.c.digest.in_([own_plan_key(call_id) for call_id in call_ids])
+    changed = [
+        {"row": row.digest, "new": _bare_plan(row.document)}
+        for row in connection.execute(select(plans.c.digest, plans.c.document).where(mine))
+    ]
+    if changed:
+        connection.execute(_HIDE_PLAN, changed)
+
+
+def _bare_plan(document: bytes) -> bytes:
+    plan = msgspec.json.decode(document)
+    steps = [{name: step[name] for name in step if name not in ("body", "conduct")} for step in plan["steps"]]
+    return msgspec.json.encode({"steps": steps})
+
+
 def _hidden_facts(content: bytes) -> bytes:
     return pack_facts({**unpack_facts(content), "headers": [], "caller_uri": ""})
 
@@ -181,3 +203,4 @@ _HIDE: Final = (
 )
 _HIDE_FACTS: Final = update(call_facts).where(call_facts.c.call == bindparam("row")).values(content=bindparam("new"))
 _HIDE_DETAIL: Final = update(events).where(events.c.id == bindparam("row")).values(detail=bindparam("new"))
+_HIDE_PLAN: Final = update(plans).where(plans.c.digest == bindparam("row")).values(document=bindparam("new"))

@@ -46,7 +46,8 @@ class CallsFilter(Form):
     """Received before then."""
 
     q: Line | None = Field(None, min_length=1, max_length=100)
-    """The beginning of a call id, or any part of called, caller or caller_name."""
+    """The beginning of a call id, or any part of called, caller, caller_name or, but for the live feed, of what was
+    said in the call."""
 
     def wanted(self) -> Wanted:
         """The same for history."""

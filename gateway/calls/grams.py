@@ -20,9 +20,9 @@ LENGTH: Final = 3
 LONGEST_TEXT: Final = 200
 
 
-def grams_of(field: str, text: str) -> set[int]:
-    """The grams of a text in the field of this name: numbers of 31 bits."""
-    folded = text[:LONGEST_TEXT].lower()
+def grams_of(field: str, text: str, *, longest: int = LONGEST_TEXT) -> set[int]:
+    """The grams of a text's first `longest` signs, in the field of this name: numbers of 31 bits."""
+    folded = text[:longest].lower()
     ends = range(LENGTH, len(folded) + 1)
     pieces = (folded[end - LENGTH : end] for end in ends)
     return {crc32(f"{field}:{piece}".encode()) & 0x7FFFFFFF for piece in pieces if piece.isascii()}

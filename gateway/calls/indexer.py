@@ -1,25 +1,30 @@
-"""Fills the search's index behind the calls: a few at a time, so that no ringing call waits for it.
+"""Fills the search's indexes behind the calls: a few rows at a time, so that no ringing call waits for it.
 
 Grams are made in a reading thread; only their insertion goes through the journal. On PostgreSQL several nodes may try
-the same calls, and the watermark lets one of them through.
+the same rows, and the watermark lets one of them through.
 """
 
 import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
+from sqlalchemy import Connection
 
+from gateway.calls import search, transcripts
+from gateway.calls.gram_index import GramIndex, Indexed
 from gateway.calls.horizon import Horizon
-from gateway.calls.search import Indexed, read_unindexed, store_grams
 from gateway.database import Database
 from gateway.errors import DatabaseUnavailable
 from gateway.journal import Journal
 from gateway.tables import calls
+from gateway.tables import transcripts as lines
 
 # Seconds between looks: a new call is in the index within a second, and is found by other means until then.
 LOOK: Final = 0.5
 
-# Calls in one step: a few milliseconds of the journal.
+# Rows in one step: a few milliseconds of the journal.
 STEP: Final = 100
 
 # Seconds between two steps while there is a backlog, as after an upgrade: ringing calls come in between.
@@ -28,32 +33,47 @@ PAUSE: Final = 0.005
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Source:
+    """What an index is filled from."""
+
+    index: GramIndex
+    read: Callable[[Connection, int, int], Indexed | None]
+    horizon: Horizon
+
+
 class Indexer:
-    """One node's part in filling the index. `run` belongs to the application's lifespan."""
+    """One node's part in filling the indexes. `run` belongs to the application's lifespan."""
 
     def __init__(self, *, database: Database, journal: Journal) -> None:
         self._database = database
         self._journal = journal
-        self._horizon = Horizon(calls)
+        self._sources = (
+            _Source(index=search.INDEX, read=search.read_unindexed, horizon=Horizon(calls)),
+            _Source(index=transcripts.INDEX, read=transcripts.read_unindexed_lines, horizon=Horizon(lines)),
+        )
 
     async def run(self) -> None:
-        """Fill the index for ever; ends by being cancelled."""
+        """Fill the indexes for ever; ends by being cancelled."""
         while True:
             backlog = False
             try:
-                backlog = await self.step() == STEP
+                backlog = await self.step()
             except DatabaseUnavailable as error:
-                log.warning("the search's index waits for the database", error=str(error))
+                log.warning("the search's indexes wait for the database", error=str(error))
             except Exception:
-                log.exception("filling the search's index failed")  # and is tried again: calls are found without it
+                log.exception("filling the search's indexes failed")  # and is tried again: calls are found without
             await asyncio.sleep(PAUSE if backlog else LOOK)
 
-    async def step(self) -> int:
-        """Index some calls; how many there were."""
+    async def step(self) -> bool:
+        """Index some calls and some lines of transcripts; whether there may be more."""
+        return any([await self._fill(source) for source in self._sources])
+
+    async def _fill(self, source: _Source) -> bool:
         found: Indexed | None = await self._database.read(
-            lambda connection: read_unindexed(connection, self._horizon.settled(connection), STEP)
+            lambda connection: source.read(connection, source.horizon.settled(connection), STEP)
         )
         if found is None:
-            return 0
-        await self._journal.write(store_grams, found)
-        return len(found.grams)
+            return False
+        await self._journal.write(source.index.store, found)
+        return found.more

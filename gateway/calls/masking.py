@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
+import msgspec
+
 from gateway.calls.call import ReadFacts
 from gateway.calls.history import RecordedCall
 from routing_rules import Explanation
@@ -71,6 +73,26 @@ def mask_call(call: RecordedCall) -> RecordedCall:
         error=None if call.error is None else mask_text(call.error, spare=call.called),
         facts=_mask_facts(call.facts, call.called),
     )
+
+
+def mask_plan(document: bytes, call: RecordedCall) -> bytes:
+    """An encoded plan of the call's own, whose words do not quote the caller."""
+    plan = msgspec.json.decode(document)
+    mask = masker_of(call)
+    steps = [{**step, "conduct": _mask_words(step.get("conduct"), mask)} for step in plan["steps"]]
+    return msgspec.json.encode({"steps": steps})
+
+
+def _mask_words(words: Any, mask: Callable[[str], str]) -> Any:
+    match words:
+        case str():
+            return mask(words)
+        case dict():
+            return {key: _mask_words(words[key], mask) for key in words}
+        case list():
+            return [_mask_words(item, mask) for item in words]
+        case _:
+            return words
 
 
 def masker_of(call: RecordedCall) -> Callable[[str], str]:

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.answering import Place, answer, read_cursor, write_cursor
-from gateway.calls.contract import CallPage, Timeline, call_of, detail_of, event_of, facets_of
+from gateway.calls.contract import CallPage, Timeline, Transcript, Utterance, call_of, detail_of, event_of, facets_of
 from gateway.calls.facets import find_facets
 from gateway.calls.filters import CallsFilter
 from gateway.calls.history import (
@@ -19,8 +19,10 @@ from gateway.calls.history import (
     find_events,
     find_plan_of,
 )
-from gateway.calls.masking import mask_call, mask_detail, mask_explanation
+from gateway.calls.masking import HIDDEN, mask_call, mask_detail, mask_explanation, mask_plan
 from gateway.calls.reveal import Reveal, RevealQuery, check_search, part_of
+from gateway.calls.store import own_plan_key
+from gateway.calls.transcripts import find_lines
 from gateway.calls.wanted import Position
 from gateway.database import Database
 from gateway.problem_details import Kind
@@ -36,6 +38,10 @@ class CallsQuery(CallsFilter, RevealQuery, PageQuery):
 
 class EventsQuery(RevealQuery, PageQuery):
     """Which part of a timeline is wanted, and how."""
+
+
+class TranscriptQuery(RevealQuery, PageQuery):
+    """Which part of a transcript is wanted, and how."""
 
 
 class CallRoutes:
@@ -91,6 +97,8 @@ class CallRoutes:
         explanation = await self._explain(call)
         if explanation is not None and mask is mask_call:
             explanation = mask_explanation(explanation, call)
+        if mask is mask_call and call.plan == own_plan_key(call_id):
+            plan = mask_plan(plan, call)
         return answer(detail_of(mask(call), explanation, plan))
 
     async def list_call_events(self, request: Request, query: EventsQuery) -> Response:
@@ -108,6 +116,25 @@ class CallRoutes:
             shown = [e.model_copy(update={"detail": mask_detail(e.detail, spare=call.called)}) for e in shown]
         following = write_cursor(("events", events[query.limit - 1].id)) if len(events) > len(shown) else None
         return answer(Timeline(items=shown, next=following))
+
+    async def show_transcript(self, request: Request, query: TranscriptQuery) -> Response:
+        """Show what was said in a call, in order; empty where its profile keeps no transcript."""
+        call_id = request.path_params["call_id"]
+        position = read_cursor(query.cursor, tuple[Literal["transcript"], Place])
+        lines = await self._database.read(
+            lambda connection: find_lines(
+                connection,
+                _call(connection, call_id).id,
+                limit=query.limit + 1,
+                after=position[1] if position else 0,
+            )
+        )
+        mask = await self._reveal.mask(request, reveal=query.reveal, of=f"call:{call_id}")
+        shown = [Utterance.model_validate(line) for line in lines[: query.limit]]
+        if mask is mask_call:
+            shown = [one.model_copy(update={"text": HIDDEN}) for one in shown]
+        following = write_cursor(("transcript", lines[query.limit - 1].id)) if len(lines) > len(shown) else None
+        return answer(Transcript(items=shown, next=following))
 
 
 def _call_with_events(

@@ -5,6 +5,7 @@ Each function is one statement over many rows, on a connection that the caller o
 
 import zlib
 from collections.abc import Sequence
+from hashlib import blake2b
 from typing import Final
 
 import msgspec
@@ -16,6 +17,11 @@ from gateway.calls.rollups import COUNTED, as_they_stand, count_births, count_mo
 from gateway.database import insert_or_skip
 from gateway.statements import Statement
 from gateway.tables import call_facts, calls, events, plans, transcripts
+
+
+def own_plan_key(call_id: str) -> bytes:
+    """The key of a plan whose words speak of one call: it goes with that call, and so do the words in it."""
+    return blake2b(call_id.encode(), digest_size=16, person=b"plan of a call").digest()
 
 
 def insert_plans(connection: Connection, documents: dict[bytes, bytes]) -> None:

@@ -35,7 +35,7 @@ class Wanted:
     header: Header | None = None
     since: int | None = None  # µs, included
     until: int | None = None  # µs, excluded
-    q: str | None = None  # a call id's beginning, or any part of called, caller or caller_name
+    q: str | None = None  # a call id's beginning, or any part of called, caller, caller_name or what was said
 
 
 class Pattern(NamedTuple):
@@ -96,7 +96,7 @@ class Searched(Protocol):
 
 
 def passes(call: Searched, wanted: Wanted) -> bool:
-    """Whether a call is wanted, but for its headers."""
+    """Whether a call is wanted, but for its headers and its transcript."""
     if wanted.since is not None and call.received_at < wanted.since:
         return False
     if wanted.until is not None and call.received_at >= wanted.until:

@@ -8,7 +8,9 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, Select, func, or_, select, tuple_, union_all
 
+from gateway.calls.gram_index import count_up_to
 from gateway.calls.search import FIELDS, having_part
+from gateway.calls.transcripts import calls_that_may_say, says
 from gateway.calls.wanted import EXACT, Pattern, Position, Wanted, read_pattern
 from gateway.tables import calls
 
@@ -54,7 +56,7 @@ def conditions(
     # Appending nothing keeps a column's index out of play: the way is chosen already, and SQLite, which has no
     # statistics, might take the state "accepted" for the narrower of two.
     along: list[Condition] = [_EXACT[name] + "" == value for name, value in exact.items()]
-    along += [_has_part(name, pattern) for name, pattern in texts_of(wanted).items()]
+    along += [_has_part(connection, name, pattern) for name, pattern in texts_of(wanted).items()]
     return way, along, bool(chosen)
 
 
@@ -62,7 +64,7 @@ def _narrowest(connection: Connection, ways: Mapping[str, str], few: int) -> str
     """The first way that has few calls; else the first of all."""
     if len(ways) > 1:
         for name, value in ways.items():
-            if _count(connection, select(calls.c.id).where(_EXACT[name] == value), few + 1) <= few:
+            if count_up_to(connection, select(calls.c.id).where(_EXACT[name] == value), few + 1) <= few:
                 return name
     return next(iter(ways), None)
 
@@ -74,11 +76,13 @@ def texts_of(wanted: Wanted) -> dict[str, Pattern]:
     return sought if wanted.q is None else {**sought, "q": Pattern(wanted.q, from_start=False, to_end=False)}
 
 
-def _has_part(name: str, pattern: Pattern) -> Condition:
+def _has_part(connection: Connection, name: str, pattern: Pattern) -> Condition:
     """Whether a call has what is sought, by its texts themselves."""
     text = pattern.text
     if name == "q":
         parts = [calls.c[field].icontains(text, autoescape=True) for field in FIELDS]
+        if (said := says(connection, text)) is not None:
+            parts.append(said)
         return or_(func.substr(calls.c.call_id, 1, len(text)) == text, *parts)
     column = _EXACT[name]
     if pattern.from_start:
@@ -92,7 +96,7 @@ def narrow(connection: Connection, wanted: Wanted, few: int) -> Condition | None
     """A condition that an index of texts turns into `few` calls or fewer; None if there is none."""
     for name, pattern in texts_of(wanted).items():
         found = _candidates(connection, name, pattern)
-        if found is not None and _count(connection, found, few + 1) <= few:
+        if found is not None and count_up_to(connection, found, few + 1) <= few:
             return calls.c.id.in_(found)
     return None
 
@@ -104,10 +108,11 @@ def _candidates(connection: Connection, name: str, pattern: Pattern) -> Select[t
             return _beginning_with(connection, _EXACT[name], pattern.text)
         return having_part(connection, pattern, [name])
     parts = having_part(connection, pattern, FIELDS)
-    if parts is None:
+    said = calls_that_may_say(connection, pattern.text)
+    if parts is None or said is None:  # for both the same reason: the text has no grams
         return None
-    both = union_all(parts, _beginning_with(connection, calls.c.call_id, pattern.text)).subquery()
-    return select(both.c[0])
+    together = union_all(parts, said, _beginning_with(connection, calls.c.call_id, pattern.text)).subquery()
+    return select(together.c[0])
 
 
 def _beginning_with(connection: Connection, column: ColumnElement[str], text: str) -> Select[tuple[int]]:
@@ -115,11 +120,6 @@ def _beginning_with(connection: Connection, column: ColumnElement[str], text: st
     # Code points compare as bytes do, on SQLite by nature; on PostgreSQL languages have orders of their own.
     ordered = column if connection.dialect.name == "sqlite" else column.collate("C")
     return select(calls.c.id).where(ordered >= text, ordered < text + "\U0010ffff")
-
-
-def _count(connection: Connection, found: Select[tuple[int]], most: int) -> int:
-    """How many rows there are; `most` of them are counted."""
-    return connection.execute(select(func.count()).select_from(found.limit(most).subquery())).scalar_one()
 
 
 def within(end: Position | None, way: Sequence[Condition], wanted: Wanted) -> Sequence[Condition]:

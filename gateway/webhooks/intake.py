@@ -19,6 +19,7 @@ from gateway.actions.plan import digest, make_plan
 from gateway.actions.worker import Worker
 from gateway.calls.facts import ReadCall, read_facts
 from gateway.calls.lifecycle import BIRTHS, Event
+from gateway.calls.store import own_plan_key
 from gateway.calls.usage import Counted, LiveUsage
 from gateway.clock import Clock, to_datetime
 from gateway.endpoint import Surface
@@ -216,7 +217,8 @@ class _Plans:
             call = Rendering(Call(facts, now, compiled.table.resources.lists.holding))
             plan = make_plan(verdict.decision, compiled.rulebook, call, surface=surface)
             document = plan.encode()
-            planned = Planned(plan=plan, document=document, digest=digest(document), shared=not call.used)
+            key = own_plan_key(facts.call_id) if call.used else digest(document)
+            planned = Planned(plan=plan, document=document, digest=key, shared=not call.used)
             if planned.shared:
                 self._made[verdict.rule, surface] = planned
         return planned

@@ -22,7 +22,7 @@ class Planned:
 
     plan: Plan
     document: bytes
-    digest: bytes
+    digest: bytes  # the key under which it is stored
     shared: bool  # whether other calls have the same plan; else its words speak of this one
 
 

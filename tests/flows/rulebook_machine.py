@@ -1,4 +1,4 @@
-"""Publish, edit, restore, override, let the power fail, and hold the rulebook against a simple model after each step.
+"""Publish, edit, restore, confirm, override, let the power fail, and hold each step against a plain model.
 
     python -m tests.flows.rulebook_machine --examples 2000 --steps 80
 
@@ -41,8 +41,8 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import Connection, event
 
-from gateway.access.audit import Author, Wanted, find_entries
-from gateway.clock import to_datetime
+from gateway.access.audit import GATEWAY, Author, Wanted, find_entries
+from gateway.clock import to_datetime, to_rfc3339
 from gateway.database import Database
 from gateway.errors import DatabaseUnavailable
 from gateway.rulebook.current import Current
@@ -51,9 +51,11 @@ from gateway.rulebook.edit import Edit
 from gateway.rulebook.item_store import find_edited
 from gateway.rulebook.overrides import find_live, newest_change
 from gateway.rulebook.overriding import OverrideRefused, Overriding
+from gateway.rulebook.pending import find_pending
 from gateway.rulebook.precondition import MatchError
-from gateway.rulebook.publish import ManagedError, Publisher, StaleBaseError
+from gateway.rulebook.publish import ManagedError, NotPendingError, PendingError, Publisher, StaleBaseError
 from gateway.rulebook.refer_guard import ReferGuard
+from gateway.rulebook.reverting import Reverting
 from gateway.rulebook.store import Signed, find_text, list_revisions, newest_number, pin_starter, starter
 from gateway.rulebook.watch import Watch
 from gateway.settings import Settings
@@ -70,9 +72,12 @@ REFUSALS: dict[type[Exception], Why] = {
     MatchError: "match",
     ManagedError: "managed",
     DocumentError: "mistake",
+    PendingError: "pending",
+    NotPendingError: "not pending",
     OverrideRefused: "override",
 }
 _OUTCOMES: tuple[type[Exception], ...] = (DatabaseUnavailable, *REFUSALS)
+BEFORE = "it was in force before"  # why a revert needs no other reason
 ANN = Author(id="key_ann", name="Ann")
 
 
@@ -85,6 +90,7 @@ class Fault:
 
 
 MOMENTS: st.SearchStrategy[int | Literal["committed"]] = st.integers(1, 40) | st.integers(1, 12) | st.just("committed")
+WITHIN = st.sampled_from([None, None, None, 60, 3_600])  # seconds for a confirmation
 FAULTS = st.none() | st.builds(Fault, at=MOMENTS, power=st.booleans())
 
 
@@ -106,6 +112,7 @@ class Process:
         shared["refer_guard"] = ReferGuard(None)
         self.publisher = Publisher(settings=Settings(endpoints={}), **shared)  # type: ignore[arg-type]
         self.overriding = Overriding(**shared)  # type: ignore[arg-type]
+        self.reverting = Reverting(database=self.database, publisher=self.publisher, clock=clock)
 
     async def start(self) -> None:
         """Find what is there, as the application does when it starts."""
@@ -250,11 +257,11 @@ class RulebookMachine(RuleBasedStateMachine):
             self._restart(self._process.remains)
         else:
             self._run(self._process.look())
-        found = self._read(lambda connection: (newest_number(connection), newest_change(connection)))
-        done = found != (self.model.newest, self.model.changes)
+        found = self._read(_state)
+        done = found != _state_of(self.model)
         if done:
             assert isinstance(wanted, Model), f"{name} is to be refused: {wanted}"
-            assert found == (wanted.newest, wanted.changes), f"{name} is neither done nor not: {found}"
+            assert found == _state_of(wanted), f"{name} is neither done nor not: {found}"
             self.model = self._moved(wanted)
         self.tally[f"{name} unanswered, {'power' if fault.power else 'disk'} failed: {'done' if done else 'not'}"] += 1
 
@@ -276,22 +283,23 @@ class RulebookMachine(RuleBasedStateMachine):
     @initialize(document=draws.WHOLE, fault=FAULTS)
     def publish_over_the_starter(self, document: Document, fault: Fault | None) -> None:
         """Since the starter says more than the model understands; again if it failed."""
-        self.publish(document, 0, False, fault)
+        self.publish(document, 0, False, None, fault)
         if self.model.newest == 0:
-            self.publish(document, 0, False, None)
+            self.publish(document, 0, False, None, None)
 
     @rule(
         document=draws.DOCUMENTS,
         behind=st.sampled_from([0, 0, 0, 0, 1, -1]),
         force=st.booleans(),
+        within=WITHIN,
         fault=FAULTS,
     )
-    def publish(self, document: Document, behind: int, force: bool, fault: Fault | None) -> None:
+    def publish(self, document: Document, behind: int, force: bool, within: int | None, fault: Fault | None) -> None:
         base, note = self.model.newest - behind, self._note("publish", force)
         self._step(
             "publish",
-            lambda: self._process.publisher.publish(document, base=base, signed=_signed(note)),
-            lambda: self.model.published(document, base=base, note=note),
+            lambda: self._process.publisher.publish(document, base=base, signed=_signed(note, within)),
+            lambda: self.model.published(document, base=base, note=note, within=within),
             fault,
         )
 
@@ -305,14 +313,20 @@ class RulebookMachine(RuleBasedStateMachine):
             fault,
         )
 
-    @rule(number=st.integers(0, 1_000), behind=st.sampled_from([0, 0, 0, 1]), force=st.booleans(), fault=FAULTS)
-    def restore(self, number: int, behind: int, force: bool, fault: Fault | None) -> None:
+    @rule(
+        number=st.integers(0, 1_000),
+        behind=st.sampled_from([0, 0, 0, 1]),
+        force=st.booleans(),
+        within=WITHIN,
+        fault=FAULTS,
+    )
+    def restore(self, number: int, behind: int, force: bool, within: int | None, fault: Fault | None) -> None:
         number = 1 + number % self.model.newest
         base, note = self.model.newest - behind, self._note(f"restore {number}", force)
         self._step(
             "restore",
-            lambda: self._process.publisher.restore(number, base=base, signed=_signed(note)),
-            lambda: self.model.published(self.model.documents[number], base=base, note=note),
+            lambda: self._process.publisher.restore(number, base=base, signed=_signed(note, within)),
+            lambda: self.model.published(self.model.documents[number], base=base, note=note, within=within),
             fault,
         )
 
@@ -320,19 +334,22 @@ class RulebookMachine(RuleBasedStateMachine):
         edits=draws.EDITS,
         base=st.sampled_from(["newest", "each its own", "each its own", "stale", "wrong tag"]),
         force=st.booleans(),
+        within=WITHIN,
         fault=FAULTS,
     )
-    def edit(self, edits: list[Edit], base: str, force: bool, fault: Fault | None) -> None:
-        self._edit(edits, base, self._note("edit", force or base == "each its own"), fault)
+    def edit(self, edits: list[Edit], base: str, force: bool, within: int | None, fault: Fault | None) -> None:
+        self._edit(edits, base, self._note("edit", force or base == "each its own"), within, fault)
 
-    def _edit(self, edits: list[Edit], base: str, note: Note, fault: Fault | None = None) -> None:
+    def _edit(
+        self, edits: list[Edit], base: str, note: Note, within: int | None = None, fault: Fault | None = None
+    ) -> None:
         made_from = {"newest": self.model.newest, "stale": self.model.newest - 1}.get(base)
         if made_from is None:
             edits = [self._matched(edit, wrong=base == "wrong tag") for edit in edits]
         self._step(
             "edit",
-            lambda: self._process.publisher.edit(edits, base=made_from, signed=_signed(note)),
-            lambda: self.model.edited(edits, base=made_from, note=note),
+            lambda: self._process.publisher.edit(edits, base=made_from, signed=_signed(note, within)),
+            lambda: self.model.edited(edits, base=made_from, note=note, within=within),
             fault,
         )
 
@@ -342,7 +359,7 @@ class RulebookMachine(RuleBasedStateMachine):
         seen = tag is not None and edit.op != "create"
         return replace(edit, match=[f'"{tag}"'] if seen and not wrong else None if not seen else ['"-1"'])
 
-    @precondition(lambda self: len(self.model.document["rules"]) > 2)
+    @precondition(lambda self: len(self.model.document["rules"]) > 2 and self.model.pending is None)
     @rule(times=st.integers(2, 40))
     def move_rules_to_the_same_spot_again_and_again(self, times: int) -> None:
         """Uses up the room between two places."""
@@ -378,6 +395,46 @@ class RulebookMachine(RuleBasedStateMachine):
             self.tally["publish elsewhere done"] += 1
         self._edit(edits, "each its own", self._note("edit", True))
         self._run(self._process.look())
+
+    @precondition(lambda self: self.model.pending is not None or self.model.confirmations)
+    @rule(behind=st.sampled_from([0, 0, 0, 1]), fault=FAULTS)
+    def confirm(self, behind: int, fault: Fault | None) -> None:
+        number, now = self.model.newest - behind, self._clock.now()
+        self._step(
+            "confirm",
+            lambda: self._process.publisher.confirm(number, by=ANN),
+            lambda: self.model.confirmed(number, now=now),
+            fault,
+        )
+
+    @precondition(lambda self: self.model.pending is not None)
+    @rule(behind=st.sampled_from([0, 0, 0, 1]), fault=FAULTS)
+    def revert(self, behind: int, fault: Fault | None) -> None:
+        number, note = self.model.newest - behind, replace(self._note("no", True), forced_for=BEFORE)
+        self._step(
+            "revert",
+            lambda: self._process.publisher.revert(number, author=ANN, comment=note.comment),
+            lambda: self.model.reverted(number, note=note),
+            fault,
+        )
+
+    @precondition(lambda self: self.model.pending is not None)
+    @rule(later=st.sampled_from([-1, 0, 0, 1, 3_600_000_000]), power=st.booleans(), fault=FAULTS)
+    def let_nobody_confirm(self, later: int, power: bool, fault: Fault | None) -> None:
+        """The time for the confirmation passes, or nearly, maybe while the gateway is down."""
+        assert self.model.pending is not None
+        self._clock.micros = max(self._clock.micros, self.model.pending + later)
+        if power:
+            self._restart(self._process.lose_power())
+        self._step("revert by itself", lambda: self._process.reverting.look(), self._reverted_by_itself, fault)
+
+    def _reverted_by_itself(self) -> Model:
+        number, until, now = self.model.newest, self.model.pending, self._clock.now()
+        if until is None or now < until:
+            return self.model
+        comment = f"reverts revision {number}, which nobody confirmed before {to_rfc3339(until)}"
+        note = Note(author=GATEWAY.name, comment=comment, forced_for=BEFORE, created_at=now)
+        return self.model.reverted(number, note=note)
 
     @rule(
         name=st.sampled_from(draws.OVERRIDES),
@@ -483,6 +540,10 @@ class RulebookMachine(RuleBasedStateMachine):
         assert write_document(revision.rulebook) == self.model.document
 
     @invariant()
+    def the_revision_that_waits_for_confirmation_is_known_to_the_database(self) -> None:
+        assert self._read(_state) == _state_of(self.model)
+
+    @invariant()
     def a_difference_leads_from_one_revision_to_the_other(self) -> None:
         last, others = self.model.documents[-1], self.model.documents[-2:-4:-1]
         for other in others:
@@ -508,6 +569,16 @@ class RulebookMachine(RuleBasedStateMachine):
             assert found == self.model.decide(called, caller, now), (called, caller)
 
 
+def _state(connection: Connection) -> tuple[int, int, int | None]:
+    """By what one can tell whether a step was done."""
+    pending = find_pending(connection)
+    return newest_number(connection), newest_change(connection), None if pending is None else pending.until
+
+
+def _state_of(model: Model) -> tuple[int, int, int | None]:
+    return model.newest, model.changes, model.pending
+
+
 async def _outcome(story: Awaitable[Any]) -> Exception | None:
     """How a story ended: None if it was done."""
     try:
@@ -517,8 +588,8 @@ async def _outcome(story: Awaitable[Any]) -> Exception | None:
     return None
 
 
-def _signed(note: Note) -> Signed:
-    return Signed(author=ANN, comment=note.comment, forced_for=note.forced_for)
+def _signed(note: Note, within: int | None = None) -> Signed:
+    return Signed(author=ANN, comment=note.comment, forced_for=note.forced_for, confirm_within=within)
 
 
 def _admits(model: Model, document: Document, base: int, note: Note) -> bool:

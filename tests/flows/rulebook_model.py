@@ -17,7 +17,7 @@ from gateway.rulebook.edit import Edit
 
 Document = dict[str, Any]
 Item = tuple[str, str]  # kind and name
-Why = Literal["stale", "match", "managed", "mistake", "override"]
+Why = Literal["stale", "match", "managed", "mistake", "pending", "not pending", "override"]
 
 SECTIONS = {"profile": "profiles", "calendar": "calendars", "list": "lists"}
 YEAR = 366 * 86_400 * 1_000_000
@@ -58,6 +58,8 @@ class Model:
 
     documents: tuple[Document, ...]  # by the number of their revision
     notes: tuple[Note, ...] = ()  # of revisions 1, 2, …
+    pending: int | None = None  # µs, when the newest revision reverts unless it is confirmed
+    confirmations: tuple[int, ...] = ()  # of which revisions
     tags: Mapping[Item, int] = field(default_factory=dict)  # the revision that last changed an item
     overrides: Mapping[str, Override] = field(default_factory=dict)
     changes: int = 0  # of the overrides
@@ -74,22 +76,23 @@ class Model:
     def deeds(self) -> Counter[str]:
         """How often the audit log tells of each sort of change."""
         added = len(self.overrides)
-        return Counter({"rulebook.publish": self.newest, "override.add": added, "override.end": self.changes - added})
+        counts = {"rulebook.publish": self.newest, "rulebook.confirm": len(self.confirmations)}
+        return Counter({**counts, "override.add": added, "override.end": self.changes - added})
 
     # --- publishing -----------------------------------------------------------------------------------------------
 
-    def published(self, document: Document, *, base: int, note: Note) -> "Model":
-        """A whole document follows revision `base`."""
-        if lacking(document):
+    def published(self, document: Document, *, base: int, note: Note, within: int | None = None) -> "Model":
+        """A whole document follows revision `base`; it is to be confirmed within so many seconds, if any."""
+        if is_wrong(document):
             raise Refused("mistake")
         if base != self.newest:
             raise Refused("stale")
         managed = self.document.get("managed_by")
         if managed not in (None, document.get("managed_by")) and note.forced_for is None:
             raise Refused("managed")
-        return self._followed(document, note)
+        return self._followed(document, note, within)
 
-    def edited(self, edits: Sequence[Edit], *, base: int | None, note: Note) -> "Model":
+    def edited(self, edits: Sequence[Edit], *, base: int | None, note: Note, within: int | None = None) -> "Model":
         """Edits of the newest revision; nothing happens if all is as they want it."""
         if base not in (None, self.newest):
             raise Refused("stale")
@@ -98,9 +101,9 @@ class Model:
         if "managed_by" in self.document and note.forced_for is None:
             raise Refused("managed")
         document = with_edits(self.document, edits)
-        if lacking(document):
+        if is_wrong(document):
             raise Refused("mistake")
-        return self if document == self.document else self._followed(document, note)
+        return self if document == self.document else self._followed(document, note, within)
 
     def _match(self, edits: Sequence[Edit]) -> bool:
         first: dict[Item, Edit] = {}
@@ -114,16 +117,42 @@ class Model:
             return edit.match is None
         return edit.match in (["*"], [f'"{tag}"'])
 
-    def _followed(self, document: Document, note: Note) -> "Model":
-        live = (override.document for override in self.live(note.created_at).values())
-        if any(name not in known(document, kind) for override in live for kind, name in named_by(override)):
+    def _followed(self, document: Document, note: Note, within: int | None) -> "Model":
+        if self.pending is not None:
+            raise Refused("pending")
+        if self._needs_more_than(document, note.created_at):
             raise Refused("mistake")
-        if "managed_by" not in document and "managed_by" not in self.document:
+        pending = None if within is None else note.created_at + within * 1_000_000
+        return replace(self._next(document, note), pending=pending)
+
+    def _needs_more_than(self, document: Document, now: int) -> bool:
+        """Whether the document lacks what an override in force names."""
+        return any(lacks(document, override.document) for override in self.live(now).values())
+
+    def _next(self, document: Document, note: Note) -> "Model":
+        managed = "managed_by" in document or "managed_by" in self.document
+        if not managed and not self._needs_more_than(document, note.created_at):
             note = replace(note, forced_for=None)
         was, now = items(self.document), items(document)
         number = len(self.documents)
         tags = {item: self.tags[item] if was.get(item) == value else number for item, value in now.items()}
         return replace(self, documents=(*self.documents, document), notes=(*self.notes, note), tags=tags)
+
+    def confirmed(self, number: int, *, now: int) -> "Model":
+        """The pending revision stays; to say so again changes nothing."""
+        if number != self.newest or (self.pending is None and number not in self.confirmations):
+            raise Refused("not pending")
+        if self.pending is None:
+            return self
+        if now >= self.pending:
+            raise Refused("not pending")
+        return replace(self, pending=None, confirmations=(*self.confirmations, number))
+
+    def reverted(self, number: int, *, note: Note) -> "Model":
+        """What was before the pending revision comes back, even if overrides now need more than it has."""
+        if self.pending is None or number != self.newest:
+            raise Refused("not pending")
+        return replace(self._next(self.documents[-2], note), pending=None)
 
     def with_moves(self, tags: Mapping[Item, int]) -> "Model":
         """The same with the entity tags that were found, if they are right.
@@ -154,7 +183,7 @@ class Model:
         """An override is added."""
         if not now < until <= now + YEAR:
             raise Refused("override")
-        if any(thing not in known(self.document, kind) for kind, thing in named_by(document)):
+        if lacks(self.document, document):
             raise Refused("mistake")
         if name in self.overrides:
             raise Refused("override")
@@ -173,8 +202,8 @@ class Model:
     def decide(self, called: str, caller: str, now: int) -> tuple[str | None, Document]:
         """The id of the rule or override that decides a call, and its decision: each is asked in turn."""
         for name, override in self.live(now).items():
-            if now < override.created_at:
-                continue  # the clock was set back
+            if now < override.created_at or lacks(self.document, override.document):
+                continue  # the clock was set back, or an unconfirmed revision was reverted
             if matches(self.document, override.document, called, caller, now):
                 return f"override:{name}", override.document["then"]
         for rule in self.document["rules"]:
@@ -235,16 +264,14 @@ def _edit_rule(rules: list[Document], edit: Edit) -> None:
     rules.insert(at, old if edit.op == "move" and old is not None else edit.value)
 
 
-def lacking(document: Document) -> set[Item]:
-    """What rules and default name, and the document has not."""
-    rules = (*document["rules"], {"then": document["default"]})
-    return {(kind, name) for rule in rules for kind, name in named_by(rule) if name not in known(document, kind)}
+def is_wrong(document: Document) -> bool:
+    """Whether the document lacks what its rules or its default name."""
+    return any(lacks(document, rule) for rule in (*document["rules"], {"then": document["default"]}))
 
 
-def known(document: Document, kind: str) -> Mapping[str, Any]:
-    """The items of a kind."""
-    section: Mapping[str, Any] = document[SECTIONS[kind]]
-    return section
+def lacks(document: Document, rule: Document) -> bool:
+    """Whether the document lacks what a rule, or an override, names."""
+    return any(name not in document[SECTIONS[kind]] for kind, name in named_by(rule))
 
 
 def named_by(rule: Document) -> Iterator[Item]:

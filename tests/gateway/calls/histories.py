@@ -6,6 +6,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from gateway.calls.history import RecordedCall, find_calls
+from gateway.calls.remark import Said
+from gateway.calls.store import insert_transcripts
 from gateway.calls.wanted import Header, Position, Wanted
 from gateway.database import Database
 from tests.gateway.api_fixtures import NOW, a_call
@@ -31,6 +33,13 @@ def a_history() -> Iterator[Any]:
             endpoint=("openai", "berlin")[number % 11 % 2],
             caller_name=(None, "Ann", "Bob_100%", "Zoë")[number % 13 % 4],
         )
+
+
+def given_words(database: Database, call: int, *texts: str) -> None:
+    """Let the caller and the model speak in turns."""
+    said = [Said(at=NOW + n, speaker=("caller", "model")[n % 2], text=text) for n, text in enumerate(texts)]
+    with database.transaction() as connection:
+        insert_transcripts(connection, [(call, words) for words in said])
 
 
 def all_pages(
@@ -61,5 +70,8 @@ wishes = st.builds(
     header=st.none() | st.sampled_from([Header("x-tenant", "acme"), Header("X-Tenant", "z*"), Header("To", None)]),
     since=st.none() | st.integers(NOW - 1, NOW + 21),
     until=st.none() | st.integers(NOW - 1, NOW + 21),
-    q=st.none() | st.sampled_from(["rtc_1", "rtc_11", "ann", "NN", "555", "_", "%", "0%", "\\", "zoë", "tc_1"]),
+    q=st.none()
+    | st.sampled_from(
+        ["rtc_1", "rtc_11", "ann", "NN", "555", "_", "%", "0%", "\\", "zoë", "tc_1", "refund", "ß", "ay, an"]
+    ),
 )

@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 
 from gateway.actions.plan import digest
+from gateway.calls import transcripts
 from gateway.calls.history import (
     RecordedCall,
     count_calls,
@@ -12,15 +15,24 @@ from gateway.calls.history import (
     find_plans,
 )
 from gateway.calls.search import read_unindexed, store_grams
+from gateway.calls.transcripts import read_unindexed_lines
 from gateway.calls.wanted import Position, Wanted, has_header, passes
 from gateway.database import Database
 from tests.gateway.api_fixtures import NOW, PLAN, a_call, given_calls, given_events
-from tests.gateway.calls.histories import a_history, all_pages, wishes
+from tests.gateway.calls.histories import a_history, all_pages, given_words, wishes
 
 
 def matches(call: RecordedCall, wanted: Wanted) -> bool:
     """What `find_calls` promises, without a database."""
+    if wanted.q is not None and any(wanted.q.lower() in text.lower() for text in words_of(call.call_id)):
+        wanted = replace(wanted, q=None)
     return passes(call, wanted) and (wanted.header is None or has_header(call.facts["headers"], wanted.header))
+
+
+def words_of(call_id: str) -> list[str]:
+    """What was said in the call: in every fourth of the history."""
+    number = int(call_id.removeprefix("rtc_"))
+    return [] if number % 4 else ["Good day, Ann", ("Refund?", "Grüße")[number // 4 % 2]]
 
 
 @pytest.fixture
@@ -30,6 +42,12 @@ def history(database: Database) -> Database:
         found = read_unindexed(connection, ids["rtc_49"], 100)
         assert found is not None
         store_grams(connection, [found])
+    for call_id, call in ids.items():
+        given_words(database, call, *words_of(call_id))
+    with database.transaction() as connection:
+        words = read_unindexed_lines(connection, 20, 100)
+        assert words is not None
+        transcripts.INDEX.store(connection, [words])
     return database
 
 
@@ -140,6 +158,8 @@ def test_every_way_through_history_is_an_index_that_needs_no_sorting(
         find_calls(connection, wanted, limit=5, after=Position(NOW + 15, 40), window=10)
         raw.set_trace_callback(None)
         for statement in statements[1:]:  # the first is BEGIN
+            if "FROM calls" not in statement:
+                continue
             plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}")]
             assert any(index in line for line in plan), plan
             assert not any("TEMP B-TREE" in line or line.startswith("SCAN calls ") for line in plan), plan

@@ -6,15 +6,17 @@ from typing import Any
 import pytest
 from sqlalchemy import func, insert, select, update
 
+from gateway.actions.plan import Plan, Step, decode_plan
 from gateway.calls.history import RecordedCall, find_call, find_events
 from gateway.calls.pseudonyms import Pseudonyms
 from gateway.calls.retention import DAY, HOUR, Retention
 from gateway.calls.search import having_part, read_unindexed, store_grams
+from gateway.calls.store import insert_plans, own_plan_key
 from gateway.calls.wanted import Pattern
 from gateway.database import Database
 from gateway.endpoint import Endpoint
 from gateway.settings import Settings
-from gateway.tables import call_facts, calls, deliveries, events, transcripts
+from gateway.tables import call_facts, calls, deliveries, events, plans, transcripts
 from gateway.webhooks.inbox import Arrival, NewDelivery, Verdict, store_arrivals
 from tests.conftest import SettableClock
 from tests.gateway.api_fixtures import NOW, a_call, given_calls, given_events
@@ -160,3 +162,20 @@ async def test_a_search_for_parts_finds_neither_what_was_hidden_nor_what_was_era
             assert part is not None
             found[text] = len(connection.execute(part).all())
     assert found == {"4155550": 1, "Ann": 1, "555123": 2}
+
+
+async def test_a_plan_that_speaks_of_its_call_is_forgotten_with_it(database: Database, retention: Retention) -> None:
+    document = b'{"steps":[{"kind":"accept","body":"QW5u","profile":"sales","conduct":{"greeting":"Hello Ann"}}]}'
+    ages = {"rtc_ancient": 91, "rtc_old": 31, "rtc_fresh": 1}
+    with database.transaction() as connection:
+        insert_plans(connection, {own_plan_key(call_id): document for call_id in ages})
+    given_calls(
+        database, *(a_call(name, received_at=NOW - age * DAY, plan=own_plan_key(name)) for name, age in ages.items())
+    )
+    await retention.forget()
+    with database.reader.connect() as connection:
+        kept = {row.digest: row.document for row in connection.execute(select(plans))}
+    assert own_plan_key("rtc_ancient") not in kept
+    assert decode_plan(kept[own_plan_key("rtc_old")]) == Plan((Step(kind="accept", profile="sales"),))
+    assert kept[own_plan_key("rtc_fresh")] == document
+    assert len(kept) == 3  # with the one that calls share

@@ -9,7 +9,7 @@ from gateway.rulebook.store import Revision, insert_revision
 from tests.conftest import SettableClock
 from tests.gateway.api_fixtures import NOW, Api, a_call, given_calls, given_events
 
-PATHS = ["/calls", "/calls/rtc_1", "/calls/rtc_1/events"]
+PATHS = ["/calls", "/calls/rtc_1", "/calls/rtc_1/events", "/calls/rtc_1/transcript"]
 RULES = {
     "rules": [
         {"id": "other", "when": {"caller": "+442079460123"}, "then": {"reject": 603}},
@@ -65,7 +65,7 @@ async def test_a_viewer_is_never_told(calls: Api, path: str) -> None:
 async def test_an_analyst_is_told_and_written_down(calls: Api, path: str) -> None:
     told = await calls.client.get(f"/api/v1{path}?reveal=true", headers=calls.as_(Role.ANALYST, "Otto"))
     assert told.status_code == 200
-    assert path.endswith("events") or "+14155550100" in told.text
+    assert path.endswith(("events", "transcript")) or "+14155550100" in told.text
     (entry,) = await audited(calls)
     assert entry["author"]["name"] == "Otto"
     assert entry["object"] == ("calls" if path == "/calls" else "call:rtc_1")
@@ -78,7 +78,7 @@ async def test_a_program_that_may_is_told_unasked_and_written_down_once_an_hour(
     otto = calls.as_(Role.ANALYST, "Otto")
     for _ in range(3):
         told = await calls.client.get(f"/api/v1{path}", headers=otto)
-        assert path.endswith("events") or "+14155550100" in told.text
+        assert path.endswith(("events", "transcript")) or "+14155550100" in told.text
     assert len(await audited(calls)) == 1
     clock.pass_(3_600)
     await calls.client.get(f"/api/v1{path}", headers=otto)

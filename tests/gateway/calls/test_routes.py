@@ -1,11 +1,14 @@
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
 import pytest
 
 from gateway.access.roles import Role
+from gateway.calls.store import insert_plans, own_plan_key
 from gateway.rulebook.store import Revision, insert_revision
 from tests.gateway.api_fixtures import NOW, Api, a_call, given_calls, given_events
+from tests.gateway.calls.histories import given_words
 
 CALLS = "/api/v1/calls"
 
@@ -205,3 +208,33 @@ async def test_a_call_that_does_not_exist_is_not_found(api: Api, call_id: str) -
 async def test_every_role_reads_history(api: Api) -> None:
     for role in Role:
         assert (await api.client.get(CALLS, headers=api.as_(role))).status_code == 200
+
+
+async def test_a_transcript_is_told_in_pages_and_masked(api: Api) -> None:
+    call = given_calls(api.database, a_call("rtc_1"), a_call("rtc_2"))["rtc_1"]
+    given_words(api.database, call, "I am Ann", "Good day")
+    path = f"{CALLS}/rtc_1/transcript"
+    first = (await api.client.get(path, params={"limit": "1"})).json()
+    rest = (await api.client.get(path, params={"limit": "1", "cursor": first["next"]})).json()
+    assert first["items"] == [{"at": "2026-09-21T14:13:20.000Z", "speaker": "caller", "text": "I am Ann"}]
+    assert ([line["text"] for line in rest["items"]], rest["next"]) == (["Good day"], None)
+    masked = (await api.client.get(path, params={"reveal": "false"})).json()
+    assert [line["text"] for line in masked["items"]] == ["•••", "•••"]
+    assert (await api.client.get(f"{CALLS}/rtc_2/transcript")).json() == {"items": [], "next": None}
+    assert (await api.client.get(f"{CALLS}/rtc_3/transcript")).status_code == 404
+    assert await ids(api, "q=good+DAY") == ["rtc_1"]
+
+
+async def test_a_plan_that_speaks_of_its_call_is_masked(api: Api) -> None:
+    conduct = {"greeting": "Hello Ann, you call from +14155550100", "metadata": {"n": "+14155550100"}, "max_seconds": 5}
+    plan = {"steps": [{"kind": "accept", "body": "", "profile": "sales", "conduct": conduct}]}
+    key = own_plan_key("rtc_1")
+    with api.database.transaction() as connection:
+        insert_plans(connection, {key: msgspec.json.encode(plan)})
+    given_calls(api.database, a_call("rtc_1", plan=key))
+    masked = (await api.client.get(f"{CALLS}/rtc_1", params={"reveal": "false"})).json()
+    told = (await api.client.get(f"{CALLS}/rtc_1")).json()
+    assert told["plan"][0]["conduct"]["greeting"] == conduct["greeting"]
+    assert masked["plan"][0]["conduct"]["max_seconds"] == 5
+    assert "4155550100" not in str(masked)
+    assert "Ann" not in str(masked["plan"])
