@@ -7,10 +7,11 @@ from random import Random
 
 from sqlalchemy import select, update
 
+from gateway.calls.store import insert_plans
 from gateway.emulator.callers import DEMO_RULEBOOK, SALES
 from gateway.emulator.invite import Invite, Trunk, new_call_id
 from gateway.emulator.server import EmulatorServer
-from gateway.tables import watches
+from gateway.tables import calls, watches
 from tests.flows.harness import Running, running_gateway
 from tests.postgresql import PostgreSQL
 
@@ -51,3 +52,17 @@ async def test_a_node_whose_lease_was_taken_leaves_the_sideband(postgresql: Post
             assert not emulator.calls[call_id].listeners
             with first.gateway.database.transaction() as connection:
                 assert connection.execute(select(watches.c.node)).scalar_one() == "another"
+
+
+async def test_a_call_that_cannot_be_read_keeps_no_other_from_being_watched(sqlite_url: str, tmp_path: Path) -> None:
+    async with EmulatorServer() as emulator:
+        async with running_gateway(sqlite_url, tmp_path, emulator=emulator) as first:
+            await first.publish(DEMO)
+            broken = await talking(first)
+            await first.dialer.ring(new_call_id(Random(2)), CALL)
+            await watched_by(first, 2)
+            with first.gateway.database.transaction() as connection:
+                insert_plans(connection, {b"broken": b"\xff"})
+                connection.execute(update(calls).where(calls.c.call_id == broken).values(plan=b"broken"))
+        async with running_gateway(sqlite_url, tmp_path, emulator=emulator) as second:
+            await watched_by(second, 1, within=3)
