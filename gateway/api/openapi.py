@@ -132,7 +132,7 @@ def _operation(operation: Operation, keys: _References, schemas: Mapping[str, _O
         "description": f"{description}\n\n{_demand(operation.may)}".strip(),
         "security": [{"key": []}],
         "parameters": [*_path_parameters(operation), *_query_parameters(query), *_headers(operation)],
-        "responses": {str(operation.status): _success(operation, keys), **_failures(operation)},
+        "responses": {**_successes(operation, keys), **_failures(operation)},
     }
     sent = operation.body or operation.reads
     if sent is not None:
@@ -181,8 +181,13 @@ def _is_conditional(operation: Operation) -> bool:
     return operation.has_etag and operation.method == "GET"
 
 
-def _success(operation: Operation, keys: _References) -> _Object:
-    response: _Object = {"description": HTTPStatus(operation.status).phrase}
+def _successes(operation: Operation, keys: _References) -> _Object:
+    statuses = (operation.status, HTTPStatus.CREATED) if operation.creates else (operation.status,)
+    return {str(int(status)): _success(operation, keys, status) for status in statuses}
+
+
+def _success(operation: Operation, keys: _References, status: int) -> _Object:
+    response: _Object = {"description": HTTPStatus(status).phrase}
     if operation.answer is not None:
         media = (JSON,) if operation.reads else operation.media
         response["content"] = _content(media, keys[operation.answer, "serialization"])

@@ -46,6 +46,7 @@ class Operation:
     _: KW_ONLY
     answer: type[Answer] | None = None  # what it answers when all is well; None: nothing
     status: int = 200  # with which status
+    creates: bool = False  # whether it makes what is not there, which it then answers with 201
     has_etag: bool = False  # whether the answer says which revision it shows
     problems: tuple[Kind, ...] = ()  # what can go wrong besides what every operation has
     reads: type[BaseModel] | None = None  # the body, of an operation that reads it by itself

@@ -31,6 +31,7 @@ from gateway.rulebook.list_csv import read_csv, write_csv
 from gateway.rulebook.publication_contract import EditQuery
 from gateway.rulebook.refusals import TOLD, wrong
 from gateway.rulebook.store import newest_number
+from routing_rules.problem import pointer_to
 
 # What may stand beside the value in what is sent: what was read.
 _SENT_BACK = ("name", "revision", "edited", "managed_by")
@@ -138,7 +139,7 @@ class NamedRoutes:
         if not isinstance(body, dict) or field not in body:
             raise wrong(f"/{field}", f"is missing: send {{{field!r}: …}}")
         if unknown := body.keys() - {field, *_SENT_BACK}:
-            raise wrong(f"/{min(unknown)}", f"is unknown here; the {kind} itself stands in {field!r}")
+            raise wrong(pointer_to(min(unknown)), f"is unknown here; the {kind} itself stands in {field!r}")
         return await self._publish(request, kind, body[field], query, f"/{field}")
 
     async def _publish(self, request: Request, kind: ItemKind, value: Any, query: EditQuery, place: str) -> Response:
