@@ -11,7 +11,7 @@ import difflib
 import json
 import re
 import tomllib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, TypeVar
 
@@ -166,22 +166,31 @@ def prefers(request: Request, media: str, *, over: str) -> bool:
 
 async def read_body(request: Request, largest: int, deadline: float = BODY_DEADLINE) -> bytes:
     """The whole body. Raises RequestError: 413 above `largest` bytes, 408 after `deadline` seconds."""
+    return b"".join([chunk async for chunk in read_chunks(request, largest, deadline)])
+
+
+async def read_chunks(request: Request, largest: int, deadline: float = BODY_DEADLINE) -> AsyncIterator[bytes]:
+    """The body as it arrives. Raises RequestError: 413 above `largest` bytes, 408 after `deadline` seconds."""
     # After these the rest of the body may still be on its way; the connection cannot be used again.
     closing = {"connection": "close"}
     too_large = Kind.TOO_LARGE.error(f"a body here has at most {largest:,} bytes", headers=closing)
     declared = request.headers.get("content-length", "0")
     if declared.isdecimal() and int(declared) > largest:
         raise too_large
-    chunks = bytearray()
-    try:
-        async with asyncio.timeout(deadline):
-            async for chunk in request.stream():
-                if len(chunks) + len(chunk) > largest:
-                    raise too_large
-                chunks += chunk
-    except TimeoutError:
-        raise Kind.TOO_SLOW.error(f"the body must arrive within {deadline:g} seconds", headers=closing) from None
-    return bytes(chunks)
+    size, stream = 0, request.stream()
+    ends = asyncio.get_running_loop().time() + deadline
+    while True:
+        try:
+            async with asyncio.timeout_at(ends):
+                chunk = await anext(stream, None)
+        except TimeoutError:
+            raise Kind.TOO_SLOW.error(f"the body must arrive within {deadline:g} seconds", headers=closing) from None
+        if chunk is None:
+            return
+        size += len(chunk)
+        if size > largest:
+            raise too_large
+        yield chunk
 
 
 async def parse(body: bytes, media: str) -> Any:

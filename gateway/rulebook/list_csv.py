@@ -6,6 +6,7 @@ that cannot be read is told, by its number, and then nothing is taken.
 
 import csv
 import io
+from codecs import getincrementaldecoder
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -30,34 +31,64 @@ class BadLine(NamedTuple):
     detail: str
 
 
-def read_csv(body: bytes) -> tuple[list[str], list[BadLine]]:
-    """The entries, without repetitions, and the lines that are none."""
-    try:
-        text = body.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        return [], [BadLine(body[: error.start].count(b"\n") + 1, "is not UTF-8")]
-    entries: dict[str, None] = {}
-    bad: list[BadLine] = []
-    reader = csv.reader(io.StringIO(text, newline=""))
-    try:
-        for fields in reader:
-            _read_line(reader.line_num, fields, entries, bad)
-    except csv.Error as error:
-        bad.append(BadLine(reader.line_num, str(error)))
-    return list(entries), bad
+class CsvReader:
+    """Reads a file as it arrives: `feed` its pieces, then take `finish`."""
 
+    def __init__(self) -> None:
+        self._decoder = getincrementaldecoder("utf-8-sig")()
+        self._rest = ""  # of a line whose end has not arrived
+        self._line = 0
+        self._entries: dict[str, None] = {}
+        self._bad: list[BadLine] = []
+        self._broken = False  # what is not UTF-8 cannot be read on
 
-def _read_line(line: int, fields: Sequence[str], entries: dict[str, None], bad: list[BadLine]) -> None:
-    filled = [field.strip() for field in fields if field.strip()]
-    if not filled or (line == 1 and is_heading(filled[0])):
-        return
-    if len(filled) > 1:
-        bad.append(BadLine(line, f"has {len(filled)} fields; write one number in each line"))
-        return
-    try:
-        entries[str(list_entry(filled[0]))] = None
-    except ReadingError as mistake:
-        bad.append(BadLine(line, str(mistake)))
+    def feed(self, piece: bytes) -> None:
+        """Take in the next piece of the file."""
+        self._take(piece, final=False)
+
+    def finish(self) -> tuple[list[str], list[BadLine]]:
+        """The entries, without repetitions, and the lines that are none."""
+        self._take(b"", final=True)
+        return list(self._entries), self._bad
+
+    def _take(self, piece: bytes, *, final: bool) -> None:
+        if self._broken:
+            return
+        try:
+            text = self._rest + self._decoder.decode(piece, final)
+        except UnicodeDecodeError as error:
+            before = error.object[: error.start].decode("utf-8-sig" if self._line == 0 else "utf-8")
+            self._read_lines(self._rest + before)
+            self._bad.append(BadLine(self._line + 1, "is not UTF-8"))
+            self._broken = True
+            return
+        self._read_lines(text)
+        if final:
+            self._read_lines(f"{self._rest}\n")
+
+    def _read_lines(self, text: str) -> None:
+        *lines, self._rest = text.split("\n")
+        for line in lines:
+            self._line += 1
+            self._read(line)
+
+    def _read(self, text: str) -> None:
+        try:
+            # Line by line, since no entry has a line break in it: an open quote spoils its own line only.
+            fields = next(csv.reader([text.rstrip("\r")], strict=True), [])
+        except csv.Error as error:
+            self._bad.append(BadLine(self._line, str(error)))
+            return
+        filled = [field.strip() for field in fields if field.strip()]
+        if not filled or (self._line == 1 and is_heading(filled[0])):
+            return
+        if len(filled) > 1:
+            self._bad.append(BadLine(self._line, f"has {len(filled)} fields; write one number in each line"))
+            return
+        try:
+            self._entries[str(list_entry(filled[0]))] = None
+        except ReadingError as mistake:
+            self._bad.append(BadLine(self._line, str(mistake)))
 
 
 def write_csv(chunks: Iterable[Sequence[Any]]) -> Iterator[bytes]:

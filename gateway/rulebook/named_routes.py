@@ -22,12 +22,13 @@ from gateway.reading import (
     parse,
     prefers,
     read_body,
+    read_chunks,
 )
 from gateway.rulebook.edit import Edit
 from gateway.rulebook.item_desk import FIELDS, REVALIDATED, ItemDesk, find_manager, head_of, shown
 from gateway.rulebook.item_store import list_items
 from gateway.rulebook.items import ItemKind
-from gateway.rulebook.list_csv import read_csv, write_csv
+from gateway.rulebook.list_csv import CsvReader, write_csv
 from gateway.rulebook.publication_contract import EditQuery
 from gateway.rulebook.refusals import TOLD, wrong
 from gateway.rulebook.store import newest_number
@@ -115,7 +116,10 @@ class NamedRoutes:
         """
         if content_type(request, [JSON, CSV]) == JSON:
             return await self._put(request, ItemKind.LIST, query, LARGEST_DOCUMENT)
-        entries, bad = await asyncio.to_thread(read_csv, await read_body(request, LARGEST_DOCUMENT))
+        reader = CsvReader()
+        async for chunk in read_chunks(request, LARGEST_DOCUMENT):
+            await asyncio.to_thread(reader.feed, chunk)  # some thousand lines: ringing calls come in between
+        entries, bad = reader.finish()
         if bad:
             errors: list[dict[str, str | int]] = [
                 {"pointer": "", "line": at.line, "detail": f"line {at.line}: {at.detail}"} for at in bad[:TOLD]
