@@ -20,7 +20,7 @@ def test_little_is_left_to_the_collector() -> None:
     with uncollected():
         little = [[] for _ in range(1_000)]
     assert little
-    assert gc.get_freeze_count() == before
+    assert gc.get_freeze_count() <= before
 
 
 def test_a_failure_leaves_the_collector_as_it_was() -> None:

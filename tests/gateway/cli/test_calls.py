@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -76,8 +77,10 @@ def test_an_export_that_cannot_be_written_leaves_nothing_behind(url: str, tmp_pa
 def test_what_happens_to_calls_is_shown_as_it_happens(url: str) -> None:
     command = [sys.executable, "-m", "gateway", "calls", "tail", "--rule", "other", "--json"]
     environment = {"PATH": os.environ["PATH"], "GATEWAY_DATABASE_URL": url}
+    # Tests that run in a shell's background inherit an interrupt that is ignored.
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     with subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed
     ) as process:
         try:
             assert process.stderr is not None
