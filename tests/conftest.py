@@ -4,6 +4,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from playwright.async_api import Browser
 
@@ -12,6 +13,12 @@ from tests.browser import HINT, find_chromium, running_browser
 from tests.postgresql import PostgreSQL, start_postgresql
 
 Need = Callable[[str, str], None]
+
+# The same examples in every run, however slow the machine, so that a red run is about the change under test.
+# `pytest --hypothesis-profile=searching` looks for new ones.
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("searching", deadline=None)
+hypothesis.settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")

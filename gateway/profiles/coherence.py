@@ -169,8 +169,9 @@ def _gateway_tools(profile: Profile) -> Iterator[Problem]:
     if "transfer_call" in ours and not targets:
         yield error("missing_transfers", "/gateway_tools", "transfer_call needs targets to know: add `transfers`")
     for index, tool in _listed(profile):
-        if tool.get("name") in ours:
-            yield error("duplicate", f"/tools/{index}/name", f"{tool['name']!r} is one of `gateway_tools` already")
+        name = tool.get("name")
+        if isinstance(name, str) and name in ours:
+            yield error("duplicate", f"/tools/{index}/name", f"{name!r} is one of `gateway_tools` already")
     keys = profile.get("keys")
     for key, meaning in keys.items() if isinstance(keys, Mapping) else ():
         here = pointer_to("keys", key)

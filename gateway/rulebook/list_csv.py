@@ -57,8 +57,7 @@ class CsvReader:
         try:
             text = self._rest + self._decoder.decode(piece, final)
         except UnicodeDecodeError as error:
-            before = error.object[: error.start].decode("utf-8-sig" if self._line == 0 else "utf-8")
-            self._read_lines(self._rest + before)
+            self._read_lines(self._rest + error.object[: error.start].decode())  # the byte order mark is not in it
             self._bad.append(BadLine(self._line + 1, "is not UTF-8"))
             self._broken = True
             return

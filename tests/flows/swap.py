@@ -76,7 +76,7 @@ async def override(running: Running, number: int) -> None:
     """End the override before the last, and add one for one line; every other one is over within a moment."""
     await running.client.delete(f"/overrides/o-{number - 2}")
     decisions = [{"reject": 480 + number % 9}, {"refer": f"tel:+4930902{number:04}"}, {"ignore": True}]
-    until = datetime.now(UTC) + timedelta(seconds=3600 if number % 2 else 0.1)
+    until = datetime.now(UTC) + timedelta(seconds=3600 if number % 2 else 2)
     body = {
         "id": f"o-{number}",
         "when": {"called": LINES[number % len(LINES)]},

@@ -49,6 +49,8 @@ def test_every_line_that_cannot_be_read_is_told_by_its_number() -> None:
 def test_what_is_no_text_or_no_csv_is_told() -> None:
     assert read(b"+15550001111\n\xff\n")[1] == [BadLine(2, "is not UTF-8")]
     assert read(b"+15550001111\nsales\xc3")[1] == [BadLine(2, "is not UTF-8")]
+    assert read(b"\xef\xbb\xbf", b"\xff")[1] == read(b"\xef\xbb\xbf\xff")[1] == [BadLine(1, "is not UTF-8")]
+    assert [at.line for at in read(b"\xef\xbb\xbf\xef\xbb\xbf\n\xff")[1]] == [1, 2], "a mark is taken once"
     assert read(b"a\n" + b"x" * 200_000)[1][0].line == 2
 
 
