@@ -37,15 +37,16 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="where SQLite's file is left")
     parser.add_argument("--url", help="the database, in place of --database and --keep")
     parser.add_argument("--no-load", action="store_true", help="leave out the export beside ringing calls")
+    parser.add_argument("--only-load", action="store_true", help="measure nothing else, on SQLite")
     arguments = parser.parse_args()
     console = Console()
     if arguments.url:
-        _measure(arguments.url, arguments.calls, console)
+        _measure(arguments.url, arguments.calls, console, ask=True)
         return
     for kind in ("sqlite", "postgresql"):
-        if arguments.database in (kind, "both"):
+        if arguments.database in (kind, "both") and not (arguments.only_load and kind == "postgresql"):
             with _database(kind, arguments.keep) as (url, folder):
-                _measure(url, arguments.calls, console)
+                _measure(url, arguments.calls, console, ask=not arguments.only_load)
                 if kind == "sqlite" and not arguments.no_load:
                     _under_load(folder, console)
 
@@ -65,7 +66,7 @@ def _database(kind: str, keep: Path | None) -> Iterator[tuple[str, Path]]:
             yield url, folder
 
 
-def _measure(url: str, count: int, console: Console) -> None:
+def _measure(url: str, count: int, console: Console, *, ask: bool) -> None:
     database = Database(url)
     try:
         database.upgrade()
@@ -73,6 +74,8 @@ def _measure(url: str, count: int, console: Console) -> None:
             _build(database, count)
             found = built(database, count)
         assert found is not None
+        if not ask:
+            return
         kind = "SQLite" if database.is_sqlite else "PostgreSQL"
         with Progress(TextColumn("{task.description}"), TimeElapsedColumn(), console=Console(stderr=True)) as progress:
             task = progress.add_task(kind)
@@ -112,16 +115,20 @@ def _table(title: str, costs: list[Cost]) -> Table:
 
 
 def _under_load(folder: Path, console: Console) -> None:
-    with tempfile.TemporaryDirectory(prefix="gateway-history-") as copy:  # the calls of the load are not to be kept
+    with tempfile.TemporaryDirectory(prefix="gateway-history-", dir=folder) as copy:  # its calls are not to be kept
         shutil.copy(folder / "gateway.db", copy)
-        alone, beside, exported = asyncio.run(measure(Path(copy)))
+        effect = asyncio.run(measure(Path(copy)))
     table = Table(title="From webhook to accept, 100 a second, ms", box=None)
     for column in ("", "p50", "p95", "p99"):
         table.add_column(column, justify="right")
-    table.add_row("alone", f"{alone.p50:.2f}", f"{alone.p95:.2f}", f"{alone.p99:.2f}")
-    table.add_row("beside an export", f"{beside.p50:.2f}", f"{beside.p95:.2f}", f"{beside.p99:.2f}")
+    for name, latency in (("alone", effect.alone), ("beside an export", effect.beside)):
+        table.add_row(name, f"{latency.p50:.2f}", f"{latency.p95:.2f}", f"{latency.p99:.2f}")
+    ratios = [getattr(effect.beside, name) / getattr(effect.alone, name) for name in ("p50", "p95", "p99")]
+    table.add_row("ratio", *(f"{ratio:.2f}" for ratio in ratios))
     console.print(table)
-    console.print(f"{exported / 1e6:.0f} MB were exported meanwhile.")
+    each = ", ".join(f"{ratio:.2f}" for ratio in effect.ratios)
+    console.print(f"p50 of each pair of turns, beside to alone: {each}.")
+    console.print(f"{effect.exported / 1e6:.0f} MB were exported meanwhile.")
 
 
 if __name__ == "__main__":
