@@ -14,6 +14,9 @@ from gateway.tables import calls
 MOST: Final = 10_000
 WINDOW: Final = 50_000
 
+# The part of a window by which the way is chosen.
+TRIED: Final = 100
+
 NAMES: Final = {"state": calls.c.state, "decision": calls.c.kind, "rule": calls.c.rule, "country": calls.c.country}
 
 
@@ -29,7 +32,9 @@ class Facets:
 def find_facets(connection: Connection, wanted: Wanted, *, most: int = MOST, window: int = WINDOW) -> Facets:
     """How the newest `most` calls that are wanted divide. A header cannot be counted by, and is left out."""
     wanted = replace(wanted, header=None)
-    way = find_way(connection, wanted, window=window)
+    way = find_way(connection, wanted, window=max(1, window // TRIED))
+    if way.end is not None:
+        way = way.as_far_as(connection, window)
     few = None if way.is_column or not texts_of(wanted) else narrow(connection, wanted, most)
     if few is not None:
         way = way._replace(end=None)

@@ -9,7 +9,7 @@ asked for, because a reader must not slow down the calls that ring meanwhile:
 One condition of a search chooses the *way* through history: an exact called or caller, a rule, a state, a country, or
 time alone. Each way is an index that yields calls in their order. The other conditions are checked along the way, on
 at most `WINDOW` calls; if these do not fill the page, it ends there, short or even empty, and says where to go on. Of
-several ways the one is taken on which a window reaches furthest back from where the page begins.
+several ways the one is taken on which as many calls reach furthest back from where the page begins.
 
 Parts of numbers and names are met on the way, if they are common. If the way leads past too few of them, they are
 sought by an index of beginnings or of grams (see `gateway.calls.search`), and if those are `FEW` or fewer, they are the
@@ -33,13 +33,15 @@ from gateway.calls.ways import (
     SORTED,
     WINDOW,
     Way,
-    end_of_window,
     find_way,
     narrow,
     texts_of,
 )
 from gateway.tables import call_facts, calls, events, plans
 from routing_rules import CallFacts
+
+# The part of a window that is looked at first: where one call in ten is wanted, it fills a page.
+TRIED: Final = 8
 
 # Calls looked at where a part of a text is sought that is neither common nor rare: some 50 ms.
 TEXT_WINDOW: Final = 50_000
@@ -137,14 +139,18 @@ def find_calls(
         opened, end = find_calls(connection, rest, limit=most, after=after, window=window, few=few)
         return _page([call for call in opened if has_header(call.facts["headers"], wanted.header)], limit, end)
     what = RECORDED if facts else _BARE
-    way = find_way(connection, wanted, window=window, after=after)
+    first = min(window, max(window // TRIED, 2 * limit))
+    way = find_way(connection, wanted, window=first, after=after)
     found, end = _walk(connection, what, wanted, way, limit)
+    if end is not None and len(found) < limit and first < window:
+        way = way.as_far_as(connection, window)
+        found, end = _walk(connection, what, wanted, way, limit)
     if end is None or len(found) >= limit or way.is_column or not texts_of(wanted):
         return found, end
     few_calls = narrow(connection, wanted, few)
     if few_calls is None:
-        longer = end_of_window(connection, way.path, TEXT_WINDOW * window // WINDOW)
-        return _walk(connection, what, wanted, way._replace(end=longer), limit)
+        way = way.as_far_as(connection, TEXT_WINDOW * window // WINDOW)
+        return _walk(connection, what, wanted, way, limit)
     # Not by their place in time: to sort these few is less than to walk past all others.
     wish = what.where(*way.path, *way.along, few_calls).order_by(*SORTED).limit(limit + 1)
     return _page(_read(connection, wish), limit, None)

@@ -48,6 +48,10 @@ class Way(NamedTuple):
         rest = self.path[1:] if wanted.since is not None else self.path  # `find_way` puts it first
         return [*rest, self.end <= POSITION]
 
+    def as_far_as(self, connection: Connection, window: int) -> "Way":
+        """The same with an end that lets `window` calls be looked at."""
+        return self._replace(end=end_of_window(connection, self.path, window))
+
 
 def find_way(connection: Connection, wanted: Wanted, *, window: int, after: Position | None = None) -> Way:
     """The way that begins behind `after` and on which `window` calls reach furthest back.

@@ -14,7 +14,8 @@ from random import Random
 from typing import Any, Final, NamedTuple
 
 import psycopg
-from sqlalchemy import func, select, text, update
+from sqlalchemy import Index, func, select, text, update
+from sqlalchemy.schema import CreateIndex
 
 from gateway.actions.plan import Plan, Step, digest
 from gateway.calls.grams import as_words, grams_of
@@ -128,13 +129,8 @@ def build(database: Database, count: int, on_progress: Callable[[int], None]) ->
         insert_plans(connection, {digest(PLAN.encode()): PLAN.encode()})
         connection.commit()
     load = _load_sqlite if database.is_sqlite else _load_postgresql
-    load(database, count, on_progress)
+    load(database, count, indexes, on_progress)
     with database.writer.connect() as connection:
-        if not database.is_sqlite:
-            connection.execute(text("SET statement_timeout = 0"))
-            connection.execute(text("SET maintenance_work_mem = '512MB'"))
-        for index in indexes:
-            index.create(connection)
         connection.execute(update(watermarks).where(watermarks.c.name == "search").values(id=count))
         connection.commit()
     if not database.is_sqlite:
@@ -162,7 +158,7 @@ def _batches(database: Database, count: int) -> Iterator[list[Row]]:
         add(connection, added)
 
 
-def _load_sqlite(database: Database, count: int, on_progress: Callable[[int], None]) -> None:
+def _load_sqlite(database: Database, count: int, indexes: list[Index], on_progress: Callable[[int], None]) -> None:
     facts = _facts()
     database.writer.dispose()
     database.reader.dispose()
@@ -170,6 +166,7 @@ def _load_sqlite(database: Database, count: int, on_progress: Callable[[int], No
     raw.execute("PRAGMA journal_mode=OFF")  # a load that fails is begun anew
     raw.execute("PRAGMA synchronous=OFF")
     raw.execute("PRAGMA cache_size=-500000")  # the index of call ids, which come in no order
+    raw.execute("PRAGMA temp_store=MEMORY")
     marks = ", ".join("?" * len(Row._fields))
     statement = f"INSERT INTO calls ({', '.join(Row._fields)}) VALUES ({marks})"
     for batch in _batches(database, count):
@@ -185,14 +182,17 @@ def _load_sqlite(database: Database, count: int, on_progress: Callable[[int], No
         )
         raw.execute("COMMIT")
         on_progress(len(batch))
+    for index in indexes:
+        raw.execute(str(CreateIndex(index).compile(dialect=database.writer.dialect)))
     raw.close()
 
 
-def _load_postgresql(database: Database, count: int, on_progress: Callable[[int], None]) -> None:
+def _load_postgresql(database: Database, count: int, indexes: list[Index], on_progress: Callable[[int], None]) -> None:
     facts = _facts()
     with psycopg.connect(**database.connect_arguments()) as raw:
         raw.execute("SET statement_timeout = 0")
         raw.execute("SET synchronous_commit = off")
+        raw.execute("SET maintenance_work_mem = '512MB'")
         for batch in _batches(database, count):
             _copy(raw, f"calls ({', '.join(Row._fields)})", batch)
             _copy(raw, "call_facts", [(row.id, facts[row.id % len(facts)]) for row in batch])
@@ -200,6 +200,8 @@ def _load_postgresql(database: Database, count: int, on_progress: Callable[[int]
             _copy(raw, "call_grams", [(row.id, _grams(row)) for row in batch])
             raw.commit()
             on_progress(len(batch))
+        for index in indexes:
+            raw.execute(str(CreateIndex(index).compile(dialect=database.writer.dialect)))
 
 
 def _grams(row: Row) -> list[int]:

@@ -95,7 +95,7 @@ async def _exporting(port: int) -> AsyncIterator[_Export]:
 
     counting = asyncio.create_task(count())
     try:
-        await asyncio.wait_for(flowing.wait(), 60)
+        await asyncio.wait_for(flowing.wait(), 120)
         yield export
     finally:
         process.terminate()
