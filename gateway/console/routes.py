@@ -206,6 +206,7 @@ def _named_pages(context: ConsoleContext, drafting: Drafting) -> list[Page]:
     return [
         *(page for section in (profiles, calendars, lists) for page in _item_pages(section)),
         Page("POST", "/profiles/{name}/form", publish, profiles.change_form),
+        Page("POST", "/calendars/{name}/week", publish, calendars.show_week),
         Page("GET", "/lists/{name}/import", publish, imports.show_import),
         Page("POST", "/lists/{name}/import", publish, imports.receive_file),
         Page("GET", "/lists/{name}/import/{id}", publish, imports.show_file),
