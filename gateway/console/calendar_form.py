@@ -44,15 +44,15 @@ def calendar_of(sent: Sent, kept: Mapping[str, Any]) -> tuple[dict[str, Any], di
             week[day] = spans_of(_one(sent, f"open.{day}"), day)
         except ReadingError as mistake:
             wrong[f"open.{day}"] = str(mistake)
-    calendar: dict[str, Any] = {"zone": _one(sent, "zone"), "open": kept.get("open", [])}
-    if not wrong and week != _by_day(calendar["open"]):
-        calendar["open"] = _together(week)
-    calendar["closed_on"] = list(dict.fromkeys(day.strip() for day in sent.get("closed_on", ()) if day.strip()))
-    if holidays := _one(sent, "holidays"):
-        calendar["holidays"] = holidays
-    if specials := [special for _, special in _specials(sent)]:
-        calendar["overrides"] = specials
-    return calendar, wrong
+    hours = kept.get("open", [])
+    calendar = {
+        "zone": _one(sent, "zone"),
+        "open": hours if wrong or week == _by_day(hours) else _together(week),
+        "closed_on": list(dict.fromkeys(day.strip() for day in sent.get("closed_on", ()) if day.strip())),
+        "holidays": _one(sent, "holidays"),
+        "overrides": [special for _, special in _specials(sent)],
+    }
+    return {name: value for name, value in calendar.items() if value or name == "zone"}, wrong
 
 
 def spans_of(text: str, day: str) -> list[str]:

@@ -79,7 +79,7 @@ async def test_nothing_is_taken_of_a_file_with_bad_lines_and_they_can_be_had(edi
     assert "attachment" in file.headers["content-disposition"]
     lines = file.content.decode("utf-8-sig").split("\r\n")
     assert lines[0] == "line,text,why"
-    assert lines[1].startswith("2,\"'=1,+2\",")
+    assert lines[1].startswith('2,"\'=1,+2",')
     assert re.match(r'3,"\'?\+1,\+2",', lines[2])
     assert (await editing.send(path, {"act": "cancel"})).headers["location"] == "/lists/blocked"
     await editing.see(path, 404)
