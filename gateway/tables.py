@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-SCHEMA = "0013"
+SCHEMA = "0014"
 
 metadata = MetaData(
     naming_convention={
@@ -394,4 +394,14 @@ drafts = Table(
     Column("base", Integer, nullable=False),  # the revision on which it was begun
     Column("changes", LargeBinary, nullable=False),  # JSON; see gateway.console.draft
     Column("updated_at", BigInteger, nullable=False),
+)
+
+uploads = Table(
+    "uploads",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("owner", Text, nullable=False),  # the id of the key of whoever sent the file
+    Column("name", Text, nullable=False),  # the list that it is for
+    Column("content", LargeBinary, nullable=False),  # JSON; see gateway.console.upload
+    Column("created_at", BigInteger, nullable=False),
 )

@@ -22,6 +22,7 @@ from gateway.console.drafting import Drafting
 from gateway.console.engineering import engineering_pages
 from gateway.console.home import HomePages, Troubles
 from gateway.console.items import ItemPages
+from gateway.console.list_import import ImportPages
 from gateway.console.lists import ListPages
 from gateway.console.live import LivePages
 from gateway.console.overrides import OverridePages
@@ -186,7 +187,7 @@ def pages(context: ConsoleContext, sign_in: SignIn) -> list[Page]:
         Page("GET", "/revisions/{number}", read_rules, revisions.show_revision),
         Page("POST", "/revisions/{number}/restore", publish, revisions.restore_revision),
         Page("GET", "/rulebook.toml", read_rules, revisions.export_rulebook),
-        *_named_pages(database, drafting, context.clock),
+        *_named_pages(context, drafting),
         Page("GET", "/overrides", read_rules, overrides.list_overrides),
         Page("POST", "/overrides", publish, overrides.add_override),
         Page("POST", "/overrides/{id}/end", publish, overrides.end_override),
@@ -194,16 +195,23 @@ def pages(context: ConsoleContext, sign_in: SignIn) -> list[Page]:
     ]
 
 
-def _named_pages(database: Database, drafting: Drafting, clock: Clock) -> list[Page]:
+def _named_pages(context: ConsoleContext, drafting: Drafting) -> list[Page]:
     """The pages of what rules refer to by name."""
-    used_by, publish = UsedBy(), Permission.PUBLISH
+    database, clock, publish = context.database, context.clock, Permission.PUBLISH
+    used_by = UsedBy()
     profiles = ProfilePages(database=database, drafting=drafting, used_by=used_by, clock=clock)
     calendars = CalendarPages(database=database, drafting=drafting, used_by=used_by, clock=clock)
     lists = ListPages(database=database, drafting=drafting, used_by=used_by, clock=clock)
+    imports = ImportPages(lists=lists, database=database, journal=context.journal, clock=clock)
     return [
-        Page("POST", "/profiles/new/form", publish, profiles.change_form),
-        Page("POST", "/profiles/{name}/form", publish, profiles.change_form),
         *(page for section in (profiles, calendars, lists) for page in _item_pages(section)),
+        Page("POST", "/profiles/{name}/form", publish, profiles.change_form),
+        Page("POST", "/calendars/{name}/week", publish, calendars.show_week),
+        Page("GET", "/lists/{name}/import", publish, imports.show_import),
+        Page("POST", "/lists/{name}/import", publish, imports.receive_file),
+        Page("GET", "/lists/{name}/import/{id}", publish, imports.show_file),
+        Page("POST", "/lists/{name}/import/{id}", publish, imports.take_file),
+        Page("GET", "/lists/{name}/import/{id}/mistakes.csv", publish, imports.export_mistakes),
     ]
 
 
