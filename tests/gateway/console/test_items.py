@@ -75,7 +75,7 @@ async def test_a_profile_is_edited_as_json_and_made_anew(editing: Console) -> No
         (
             "/calendars/office",
             {"zone": "Europe/Berlin", "open.Tue": "9-17", "holidays": "XX"},
-            "no holidays are known for",
+            "no holidays are known",
         ),
         ("/calendars/office", {"zone": "Europe/Berlin", "closed_on": "24 Dec"}, "24 Dec"),
         ("/lists/blocked", {"value": "+49 (("}, "+49 (("),
