@@ -127,7 +127,12 @@ class Gateway:
                 journal=self.journal,
                 control=self.control,
                 conducting=Conducting(
-                    control=self.control, refer_guard=self.refer_guard, clock=clock, moved=observer.watched
+                    database=self.database,
+                    control=self.control,
+                    refer_guard=self.refer_guard,
+                    patience=patience,
+                    clock=clock,
+                    moved=observer.watched,
                 ),
                 patience=patience,
                 clock=clock,

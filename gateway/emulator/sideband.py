@@ -108,6 +108,14 @@ class Sideband:
             case HangsUp(parting=parting):
                 call.end(State.GONE, parting)
 
+    def happen(self, call_id: str, moment: Moment) -> None:
+        """Let something happen in an active call now, beside its script."""
+        self._happen(self._upstream.calls[call_id], moment)
+
+    def conversation(self, call_id: str) -> Conversation:
+        """What was said in a call, and what was done."""
+        return self._conversation(self._upstream.calls[call_id])
+
     def _conversation(self, call: EmulatedCall) -> Conversation:
         if (known := self._conversations.get(call.call_id)) is None:
             known = self._conversations[call.call_id] = Conversation(call.call_id, call.session)

@@ -132,8 +132,8 @@ class Listening:
             async for message in line:
                 heard = True
                 self._hear(watch, message)
-                while watch.answers:
-                    await line.send(watch.answers.pop(0))
+                if watch.answers:
+                    await self._answer(watch, line)
         finally:
             watch.line = None
             watch.closed_at = self._clock.now()
@@ -141,8 +141,16 @@ class Listening:
         log.info("a sideband closed", call_id=watch.live.call_id, farewell=line.farewell)
         return heard
 
+    async def _answer(self, watch: Watch, line: Line) -> None:
+        """Answer the model, once what it is told of has been written down."""
+        if watch.lines:
+            await self.store(watch)
+        while watch.answers:
+            await line.send(watch.answers.pop(0))
+
     async def _arrive(self, watch: Watch) -> None:
         """Note that we are on the sideband: the first time as the proof that the caller is through."""
+        await self._catch_up(watch)
         now = self._clock.now()
         if watch.attached_at is None:
             watch.attached_at = self._clock.monotonic()
@@ -154,6 +162,17 @@ class Listening:
         watch.confirmed = moved.refusal is None
         if watch.confirmed:
             await self._conducting.greet(watch)
+
+    async def _catch_up(self, watch: Watch) -> None:
+        """Look for what the model wanted while nobody listened."""
+        while True:
+            try:
+                await self._conducting.catch_up(watch)
+            except DatabaseUnavailable as error:
+                log.warning("what was missed of a call waits for the database", error=str(error))
+                await asyncio.sleep(AGAIN)
+            else:
+                return
 
     def _hear(self, watch: Watch, message: str | bytes) -> None:
         happening = read_happening(message)

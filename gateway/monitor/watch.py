@@ -88,6 +88,8 @@ class Watch:
     answers: list[bytes] = field(default_factory=list)  # to the model, not yet sent
     order: Order | None = None  # what is to be done as soon as it can be
     attached_at: float | None = None  # when we first got onto the sideband
+    mark: str | None = None  # the item that we put behind what was said while nobody listened, until it has its place
+    carried_out: set[str] = field(default_factory=set)  # function calls that need only be answered
     urged: int = 0  # how often in a row the silence was broken by us
     urged_at: float = 0.0
     lines: list[Line] = field(default_factory=list)  # for the timeline, not yet written
@@ -139,6 +141,10 @@ class Watch:
     def is_certainly_over(self, at: float, patience: Patience) -> bool:
         """Whether an upstream that does not know the call proves that it is over, and not merely young."""
         return self.confirmed or at - self.answered >= patience.probe
+
+    def may_have_missed(self, at: float, patience: Patience) -> bool:
+        """Whether things may have been said, on getting onto the sideband, that nobody heard."""
+        return self.confirmed or self.epoch > 1 or at - self.answered >= patience.probe
 
     def end_reason(self) -> EndReason:
         """Why it ended, if it has now."""

@@ -89,8 +89,32 @@ class Limited(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     remaining: dict[str, tuple[int, float]]
 
 
+class Placed(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """An item has its place in the conversation."""
+
+    item: str  # its id
+    behind: str | None = None  # the id of the item before it; None for the first
+
+
+class Recalled(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """An item of the conversation that was asked for is a function call, written to its end."""
+
+    call: ToolCalled
+
+
 Happening = (
-    SessionStarted | Trouble | Answered | Heard | Spoke | ToolCalled | Pressed | CallerSpeaks | ModelSpeaks | Limited
+    SessionStarted
+    | Trouble
+    | Answered
+    | Heard
+    | Spoke
+    | ToolCalled
+    | Pressed
+    | CallerSpeaks
+    | ModelSpeaks
+    | Limited
+    | Placed
+    | Recalled
 )
 
 
@@ -173,6 +197,20 @@ class _LimitsEvent(msgspec.Struct, gc=False):
     rate_limits: list[_Limit]
 
 
+class _Item(msgspec.Struct, gc=False):
+    id: str = ""
+    type: str = ""
+    status: str | None = None
+    name: str = ""
+    call_id: str = ""
+    arguments: str = ""
+
+
+class _ItemEvent(msgspec.Struct, gc=False):
+    item: _Item
+    previous_item_id: str | None = None
+
+
 def _decoder(type_: Any) -> Any:
     return msgspec.json.Decoder(type_).decode
 
@@ -180,7 +218,7 @@ def _decoder(type_: Any) -> Any:
 _kinds: Final = msgspec.json.Decoder(_Kind)
 _session, _error, _response = _decoder(_SessionEvent), _decoder(_ErrorEvent), _decoder(_ResponseEvent)
 _heard, _spoke, _tool = _decoder(_HeardEvent), _decoder(_SpokeEvent), _decoder(ToolCalled)
-_key, _limits = _decoder(_KeyEvent), _decoder(_LimitsEvent)
+_key, _limits, _item = _decoder(_KeyEvent), _decoder(_LimitsEvent), _decoder(_ItemEvent)
 
 
 def _read_error(message: str | bytes) -> Trouble:
@@ -221,6 +259,19 @@ def _read_limits(message: str | bytes) -> Limited:
     return Limited(remaining={limit.name: (limit.remaining, limit.reset_seconds) for limit in limits})
 
 
+def _read_placed(message: str | bytes) -> Placed:
+    event = _item(message)
+    return Placed(item=event.item.id, behind=event.previous_item_id)
+
+
+def _read_recalled(message: str | bytes) -> Recalled | None:
+    item = _item(message).item
+    # One that is still being written will be told of by `response.function_call_arguments.done`.
+    if item.type != "function_call" or item.status not in (None, "completed"):
+        return None
+    return Recalled(call=ToolCalled(name=item.name, call_id=item.call_id, arguments=item.arguments))
+
+
 _READERS: Final[dict[str, Any]] = {
     "session.created": lambda message: SessionStarted(model=_session(message).session.model),
     "error": _read_error,
@@ -235,6 +286,8 @@ _READERS: Final[dict[str, Any]] = {
     "output_audio_buffer.stopped": lambda _: ModelSpeaks(begins=False),
     "output_audio_buffer.cleared": lambda _: ModelSpeaks(begins=False, cut=True),
     "rate_limits.updated": _read_limits,
+    "conversation.item.added": _read_placed,
+    "conversation.item.retrieved": _read_recalled,
 }
 
 
@@ -256,6 +309,27 @@ def tool_result(call_id: str, output: str) -> bytes:
     """The event that gives the model a function's result; `call_id` is the function call's."""
     item = {"type": "function_call_output", "call_id": call_id, "output": output}
     return msgspec.json.encode({"type": "conversation.item.create", "item": item})
+
+
+def mark(item_id: str, text: str) -> bytes:
+    """The event that puts words of ours at the end of the conversation, for the model to know.
+
+    The upstream's `conversation.item.added` then tells which item came before (`Placed`). `item_id` is ours to choose:
+    32 characters at most, and new in this conversation.
+    """
+    content = [{"type": "input_text", "text": text}]
+    item = {"id": item_id, "type": "message", "role": "system", "content": content}
+    return msgspec.json.encode({"type": "conversation.item.create", "item": item})
+
+
+def take_back(item_id: str) -> bytes:
+    """The event that takes an item out of the conversation."""
+    return msgspec.json.encode({"type": "conversation.item.delete", "item_id": item_id})
+
+
+def recall(item_id: str) -> bytes:
+    """The event that asks for an item of the conversation."""
+    return msgspec.json.encode({"type": "conversation.item.retrieve", "item_id": item_id})
 
 
 def tool_answer(call_id: str, output: str) -> list[bytes]:

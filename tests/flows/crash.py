@@ -216,6 +216,7 @@ _SCENARIOS = {
         PLAIN,
         CATALOGUE["talk"],
         CATALOGUE["transfer-by-model"],
+        CATALOGUE["tool-unheard"],
         CATALOGUE["presses-0"],
         CATALOGUE["abandoned"],
         CATALOGUE["sideband-drops"],

@@ -121,24 +121,8 @@ async def test_a_sideband_that_is_late_is_waited_for(sqlite_url: str, tmp_path: 
         await until(running, call_id, lambda call: call["confirmed"], within=2)
 
 
-@pytest.mark.parametrize(("hangs_up", "reason"), [(4.0, "hung_up"), (1.5, "unseen")])
-async def test_a_call_that_outlives_a_gateway_is_watched_by_the_next(
-    database_url: str, tmp_path: Path, hangs_up: float, reason: str
-) -> None:
-    talk = Talk(moments=(Says(text="Hello?"), HangsUp(after=hangs_up)), patient=True)
-    async with EmulatorServer() as emulator:
-        async with running_gateway(database_url, tmp_path, emulator=emulator) as first:
-            await first.publish(DEMO)
-            call_id = await ring(first, Scenario(name="x", meaning="x", talk=talk))
-            await until(first, call_id, lambda call: call["usage"])
-        await asyncio.sleep(1.5 if reason == "unseen" else 0)
-        async with running_gateway(database_url, tmp_path, emulator=emulator) as second:
-            call = await until(second, call_id, lambda call: call["state"] == "ended")
-            assert call["usage"]["turns"] == 1
-            assert call["end_reason"] == reason
-
-
 OPERATOR = "tel:+494066969301"
+NOTE = CallsTool(name="send_note", arguments='{"text":"Call back on Monday."}')
 TOOLED = {
     **DEMO,
     "profiles": {
@@ -154,6 +138,50 @@ TOOLED = {
         },
     },
 }
+
+
+@pytest.mark.parametrize("reason", ["hung_up", "unseen"])
+async def test_a_call_that_outlives_a_gateway_is_watched_by_the_next(
+    database_url: str, tmp_path: Path, reason: str
+) -> None:
+    talk = Talk(moments=(Says(text="Hello?"),), patient=True)
+    async with EmulatorServer() as emulator:
+        async with running_gateway(database_url, tmp_path, emulator=emulator) as first:
+            await first.publish(DEMO)
+            call_id = await ring(first, Scenario(name="x", meaning="x", talk=talk))
+            await until(first, call_id, lambda call: call["usage"])
+        if reason == "unseen":
+            emulator.calls[call_id].end(EmulatedState.GONE)
+        async with running_gateway(database_url, tmp_path, emulator=emulator) as second:
+            if reason == "hung_up":
+                await until(second, call_id, lambda _: emulator.calls[call_id].listeners)
+                emulator.calls[call_id].end(EmulatedState.GONE)
+            call = await until(second, call_id, lambda call: call["state"] == "ended")
+            assert call["usage"]["turns"] == 1
+            assert call["end_reason"] == reason
+
+
+async def test_what_the_model_called_for_while_no_gateway_ran_is_done_once_by_the_next(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    _, transfer = CATALOGUE["transfer-by-model"].talk.moments
+    async with EmulatorServer() as emulator:
+        async with running_gateway(sqlite_url, tmp_path, emulator=emulator) as first:
+            await first.publish(TOOLED)
+            calls = [await ring(first, CATALOGUE["plain"]) for _ in range(2)]
+            for call_id in calls:
+                await until(first, call_id, lambda call: call["confirmed"])
+        for call_id, moment in zip(calls, (NOTE, transfer), strict=True):
+            emulator.sideband.happen(call_id, moment)
+        async with running_gateway(sqlite_url, tmp_path, emulator=emulator) as second:
+            await until(second, calls[1], lambda call: call["state"] == "referred")
+            conversation = emulator.sideband.conversation(calls[0])
+            await until(second, calls[0], lambda _: conversation.outputs("send_note"))
+            assert [kind for kind in await second.timeline(calls[0]) if kind == "note"] == ["note"]
+            told = {"name": "transfer_call", "missed": True, "target": "operator"}
+            assert ("tool_called", told) in await details(second, calls[1])
+            assert [one.command for one in emulator.record.of(calls[1])] == ["accept", "refer"]
+            assert conversation.unanswered == []
 
 
 async def details(running: Running, call_id: str) -> list[tuple[str, Any]]:
@@ -203,7 +231,7 @@ async def test_a_transfer_of_the_models_that_is_swallowed_lets_the_caller_stay(s
         ("hang-up-by-model", "ended", "by_model", ("tool_called", {"name": "hang_up"})),
         ("presses-0", "referred", "transferred", ("pressed", {"keys": "0"})),
         ("presses-pin", "ended", "hung_up", ("pressed", {"keys": "•••••"})),
-        ("note-by-model", "ended", "hung_up", ("note", {"text": "Call back on Monday."})),
+        ("note-by-model", "ended", "hung_up", ("note", "Call back on Monday.")),
         ("session-expires", "ended", "session_expired", None),
     ],
 )
@@ -215,7 +243,10 @@ async def test_what_the_model_or_the_caller_does_is_done_and_told(
         call_id = await ring(running, CATALOGUE[scenario])
         call = await until(running, call_id, lambda call: call["state"] == state)
         assert call["end_reason"] == reason
-        assert line is None or line in await details(running, call_id)
+        told = [
+            (kind, detail["text"] if kind == "note" else detail) for kind, detail in await details(running, call_id)
+        ]
+        assert line is None or line in told
         assert running.upstream.record.violations() == ()
 
 

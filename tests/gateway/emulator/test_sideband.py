@@ -87,6 +87,12 @@ async def test_the_sdk_answers_a_function_call(emulator: EmulatorServer, openai:
                 await sideband.conversation.item.create(item=item)  # type: ignore[arg-type]
             if event.type == "conversation.item.done":
                 assert event.item.type == "function_call_output"
+                assert event.previous_item_id is not None
+                await sideband.conversation.item.retrieve(item_id=event.previous_item_id)
+            if event.type == "conversation.item.retrieved":
+                assert event.item.type == "function_call"
+                await sideband.conversation.item.delete(item_id=str(event.item.id))
+            if event.type == "conversation.item.deleted":
                 break
 
 
@@ -152,7 +158,8 @@ async def test_nonsense_is_answered_by_an_error_and_nothing_else(emulator: Emula
     address = f"{emulator.base_url.replace('http', 'ws', 1)}/realtime?call_id=rtc_nonsense"
     async with connect(address, additional_headers={"authorization": "Bearer sk-test"}, proxy=None) as sideband:
         await sideband.recv()
-        for nonsense in ("{", "[]", '{"type":"no.such"}', '{"type":"session.update","session":{}}'):
+        absent = '{"type":"conversation.item.retrieve","item_id":"item_absent"}'
+        for nonsense in ("{", "[]", '{"type":"no.such"}', '{"type":"session.update","session":{}}', absent):
             await sideband.send(nonsense)
             assert '"type":"error"' in str(await sideband.recv())
         await sideband.send('{"type":"response.cancel"}')
