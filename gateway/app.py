@@ -120,6 +120,7 @@ class Gateway:
         )
         self.watcher = observer.watcher = Watcher(
             node=self.node,
+            surfaces={name: endpoint.surface for name, endpoint in settings.endpoints.items()},
             database=self.database,
             journal=self.journal,
             listening=Listening(

@@ -42,7 +42,7 @@ class Conversation:
 
     def hear(self, message: str | bytes) -> list[Event]:
         """What follows from an event that a client sent."""
-        event = _read(message)
+        event = read_client_event(message)
         if isinstance(event, Mistake):
             return [self._refuse(event)]
         kind = event.get("type")
@@ -99,6 +99,10 @@ class Conversation:
         """The outputs that the model was given for its calls of a function."""
         calls = {item["call_id"] for item in self._items.values() if item.get("name") == name}
         return [item["output"] for item in self._items.values() if "output" in item and item["call_id"] in calls]
+
+    def close(self, reason: str) -> list[Event]:
+        """The call is over; nothing is heard of that (FACTS P7)."""
+        return []
 
     def fail(self, code: str, message: str) -> Event:
         """An error of the session's own."""
@@ -193,7 +197,8 @@ _SILENT: Final = frozenset(
 )
 
 
-def _read(message: str | bytes) -> Event | Mistake:
+def read_client_event(message: str | bytes) -> Event | Mistake:
+    """The event that a client sent, or what is wrong with it."""
     try:
         event = msgspec.json.decode(message)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -27,9 +27,11 @@ from gateway.calls.lifecycle import State
 from gateway.calls.remark import EndReason, Remark, Said
 from gateway.clock import Clock
 from gateway.database import Database
+from gateway.endpoint import Surface
 from gateway.monitor.carried_out import find_carried_out
 from gateway.monitor.watch import Due, Order, Patience, Watch
 from gateway.profiles.gateway_tools import HANG_UP, NOTE, TRANSFER
+from gateway.upstream import live_sideband_wire
 from gateway.upstream.sideband_wire import (
     CallerSpeaks,
     Happening,
@@ -53,6 +55,10 @@ BY_CONDUCT: Final = frozenset({Due.ORDERED, Due.TOO_LONG, Due.SILENT})
 # Characters of a note, and of one turn in a transcript.
 LONGEST_TEXT: Final = 4_000
 
+# The surfaces' words.
+SAY: Final[Mapping[Surface, Callable[[str], bytes]]] = {"realtime": say, "live": live_sideband_wire.say}
+TELL: Final[Mapping[Surface, Callable[[str], bytes]]] = {"realtime": tell, "live": live_sideband_wire.tell}
+
 # By whom an order is that came as a function call.
 MODEL: Final = "model"
 
@@ -62,6 +68,7 @@ DONE: Final = "done"
 # How the ids of our marks begin; nothing else in a conversation has such an id.
 MARK: Final = "gateway_"
 
+STAYED: Final = "The transfer did not work, and the caller is still here. Say so, and go on."
 UNHEARD: Final = (
     "The gateway of this telephone call did not listen for a moment. A function that you called and that has no output "
     "was not carried out. Call it again if it is still wanted."
@@ -93,7 +100,7 @@ class Conducting:
     async def greet(self, watch: Watch) -> None:
         """Let the model speak first, once in a call."""
         if (greeting := watch.conduct.greeting) is not None and watch.line is not None:
-            await watch.line.send(say(greeting))
+            await watch.line.send(SAY[watch.surface](greeting))
             watch.lines += watch.activity.remark(Remark.GREETED, self._clock.now())
 
     async def catch_up(self, watch: Watch) -> None:
@@ -118,7 +125,7 @@ class Conducting:
                 self._tool(watch, called, missed=True)
             case Pressed(key=key):
                 self._key(watch, key)
-            case CallerSpeaks(begins=True):
+            case CallerSpeaks():
                 watch.urged = 0
             case Heard(text=text):
                 self._keep(watch, "caller", text)
@@ -137,7 +144,7 @@ class Conducting:
     async def stay(self, watch: Watch) -> None:
         """A transfer has failed and the caller is still here: the model should say so."""
         if watch.line is not None:
-            await watch.line.send(tell("The transfer did not work, and the caller is still here. Say so, and go on."))
+            await watch.line.send(TELL[watch.surface](STAYED))
 
     def _mark(self, watch: Watch) -> bytes:
         watch.mark = f"{MARK}{self._clock.now()}"
@@ -252,7 +259,7 @@ class Conducting:
             await self._hang_up(watch, Orders(by="silence", end_reason=EndReason.SILENCE))
             return
         watch.urged, watch.urged_at = watch.urged + 1, self._clock.monotonic()
-        await watch.line.send(say(silence.say))
+        await watch.line.send(SAY[watch.surface](silence.say))
 
 
 def _arguments(text: str) -> Mapping[str, Any]:

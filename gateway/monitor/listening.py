@@ -6,7 +6,7 @@ over (FACTS section 4), success that only the connection had been lost. Everythi
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -17,13 +17,16 @@ from gateway.actions.moves import ANY_STATE, Move, Moved, Refusal, move
 from gateway.calls.lifecycle import TERMINAL, State
 from gateway.calls.remark import Remark
 from gateway.clock import Clock
+from gateway.endpoint import Surface
 from gateway.errors import DatabaseUnavailable
 from gateway.journal import Journal
 from gateway.monitor import sighting
 from gateway.monitor.conducting import BY_CONDUCT, Conducting
 from gateway.monitor.watch import Due, Patience, Watch
+from gateway.upstream import live_sideband_wire
+from gateway.upstream import sideband_wire as wire
 from gateway.upstream.sideband import CallAbsent, Line, SidebandError, Sidebands
-from gateway.upstream.sideband_wire import SESSION_EXPIRED, Trouble, read_happening
+from gateway.upstream.sideband_wire import Closed, Happening, Trouble
 
 # Handshakes under way; after a restart all live calls are attached at once.
 SLOTS: Final = 64
@@ -38,6 +41,11 @@ SOON: Final = 0.02
 
 # Before a move is tried again that met an open action, or a database that failed.
 AGAIN: Final = 0.25
+
+_READ: Final[Mapping[Surface, Callable[[str | bytes], Happening | None]]] = {
+    "realtime": wire.read_happening,
+    "live": live_sideband_wire.read_happening,
+}
 
 log = structlog.get_logger(__name__)
 
@@ -175,13 +183,14 @@ class Listening:
                 return
 
     def _hear(self, watch: Watch, message: str | bytes) -> None:
-        happening = read_happening(message)
+        happening = _READ[watch.surface](message)
         if happening is None:
             return
         at, now = self._clock.monotonic(), self._clock.now()
         watch.lines += watch.activity.take(happening, at, now)
-        if isinstance(happening, Trouble) and happening.code == SESSION_EXPIRED:
-            watch.expired = True
+        match happening:
+            case Trouble(code=wire.SESSION_EXPIRED) | Closed(reason=wire.LIVE_EXPIRED):
+                watch.expired = True
         self._conducting.hear(watch, happening)
 
     # --- writing it down ----------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from gateway.actions.action import Orders
 from gateway.actions.jobs import LiveCall
 from gateway.calls.lifecycle import State
 from gateway.calls.remark import EndReason, Line, Said
+from gateway.endpoint import Surface
 from gateway.monitor.activity import Activity
 from gateway.profiles.profile import NO_CONDUCT, Conduct
 
@@ -80,6 +81,7 @@ class Watch:
     answered: float  # when it was, or may have been, answered
     confirmed: bool  # someone has been on its sideband
     activity: Activity
+    surface: Surface = "realtime"  # on which it was answered
     line: Sideband | None = None  # while we are on the sideband
     closed_at: int | None = None  # µs; when we last lost the sideband
     absent: bool = False  # when it was last asked, the upstream did not know the call
@@ -131,6 +133,8 @@ class Watch:
     def _silent_for(self, at: float) -> float:
         if self.line is None or self.activity.speaking:
             return 0.0
+        if self.surface == "live" and self.activity.quiet_since is None:
+            return 0.0  # whether words are told there at all is seen by the first
         return at - max(self.attached_at or at, self.activity.quiet_since or 0.0, self.urged_at)
 
     @property

@@ -9,15 +9,16 @@ from urllib.parse import quote
 
 import msgspec
 
+from gateway.endpoint import Surface
 from gateway.errors import InvalidCallId
 from gateway.upstream.wire import is_call_id
 
 
-def sideband_path(call_id: str) -> str:
+def sideband_path(call_id: str, surface: Surface = "realtime") -> str:
     """The path and query below the endpoint's base URL. Raises InvalidCallId."""
     if not is_call_id(call_id):
         raise InvalidCallId("a call id is 1 to 128 letters, digits, '_' or '-'")
-    return f"/realtime?call_id={quote(call_id)}"
+    return f"/realtime?call_id={quote(call_id)}" if surface == "realtime" else f"/live/sessions/{quote(call_id)}/attach"
 
 
 class SessionStarted(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -102,6 +103,19 @@ class Recalled(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     call: ToolCalled
 
 
+class Used(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """The session has used up so much so far; on the Live surface."""
+
+    seconds: float  # of audio
+
+
+class Closed(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """The session is over, and the connection about to end; on the Live surface."""
+
+    reason: str
+    seconds: float | None = None  # of audio that it used up
+
+
 Happening = (
     SessionStarted
     | Trouble
@@ -115,6 +129,8 @@ Happening = (
     | Limited
     | Placed
     | Recalled
+    | Used
+    | Closed
 )
 
 
@@ -291,8 +307,13 @@ _READERS: Final[dict[str, Any]] = {
 }
 
 
-# Told by an `error` event before the upstream closes a session that has lasted too long (FACTS section 3).
+# Told by an `error` event before the upstream closes a session that has lasted too long (FACTS section 3), and by
+# `session.closed` on the Live surface (FACTS section 4).
 SESSION_EXPIRED: Final = "session_expired"
+LIVE_EXPIRED: Final = "expired"
+
+# Why a Live session may be over that someone should look at: a safety filter, or a failure on the way.
+LIVE_TROUBLES: Final = frozenset({"content", "connection_lost"})
 
 
 def say(text: str) -> bytes:

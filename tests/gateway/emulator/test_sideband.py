@@ -10,9 +10,10 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from gateway.emulator.calls import State
+from gateway.emulator.events import live_id
 from gateway.emulator.scenarios import CATALOGUE, Scenario
 from gateway.emulator.server import EmulatorServer
-from gateway.emulator.talks import HangsUp, Parting, Presses, Talk
+from gateway.emulator.talks import HangsUp, Parting, Presses, Says, Talk
 
 SESSION = {"type": "realtime", "model": "gpt-realtime-2.1", "instructions": "You answer."}
 
@@ -116,6 +117,25 @@ async def test_who_has_no_call_to_listen_to_is_refused(
         await connect(address, additional_headers={"authorization": f"Bearer {key}"}, proxy=None)
     assert refused.value.response.status_code == status
     assert status != 404 or b'"code":"call_id_not_found"' in (refused.value.response.body or b"")
+
+
+async def test_the_sdk_listens_to_a_live_session(emulator: EmulatorServer, openai: AsyncOpenAI) -> None:
+    talk = Talk(
+        moments=(Presses(keys="1"), Says(text="Hello?"), HangsUp(after=0.2, parting=Parting.CLOSED)), patient=True
+    )
+    emulator.upstream.place("rtc_live", Scenario(name="x", meaning="x", talk=talk))
+    session = live_id("rtc_live")
+    await openai.live.sessions.accept(session, session={"type": "live", "model": "gpt-live-1"})
+    heard = []
+    async with openai.live.sideband.connect(session_id=session, max_retries=0) as sideband:
+        await sideband.session.instructions.append(content="Be brief.", delegation_id=None)
+        async for event in sideband:
+            heard.append(event)
+    kinds = [event.type for event in heard]
+    assert kinds[0] == "session.started"
+    assert {"session.instructions.appended", "transport.dtmf.received", "session.input_transcript.delta"} <= set(kinds)
+    assert heard[-1].type == "session.closed"
+    assert (heard[-1].reason, heard[-1].usage.seconds) == ("remote_hangup", 5.0)
 
 
 async def attach(emulator: EmulatorServer, scenario: Scenario) -> list[str]:
