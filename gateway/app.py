@@ -297,7 +297,7 @@ class Gateway:
         await self.upstream.close()
         await self.rotation.note()
         await self.journal.stop()
-        self.database.close()
+        await asyncio.to_thread(self.database.close)  # it waits for reads, and whoever they wait for may need the loop
 
     def _shutdown_days(self) -> dict[tuple[str, str], int]:
         return days_left(self.current.compiled.rulebook.profiles, to_datetime(self.clock.now()).date())
