@@ -97,36 +97,23 @@ def api_routes(context: ApiContext) -> list[BaseRoute]:
 def operations(context: ApiContext) -> list[Operation]:
     """Everything that the API does."""
     publisher = publisher_of(context)
+    return [
+        *_rulebook_operations(context, publisher),
+        *_revision_operations(RevisionRoutes(database=context.database, publisher=publisher)),
+        *_confirmation_operations(ConfirmationRoutes(database=context.database, publisher=publisher)),
+        *_item_operations(ItemDesk(database=context.database, publisher=publisher)),
+        *_override_operations(_override_routes(context)),
+        *_trial_operations(context, publisher),
+        *_call_operations(context),
+        *_control_operations(context),
+        *_outside_operations(context),
+        *_access_operations(context),
+    ]
+
+
+def _rulebook_operations(context: ApiContext, publisher: Publisher) -> list[Operation]:
     rulebook = _rulebook_routes(context, publisher)
-    hindsight = Hindsight(database=context.database, current=context.current)
-    reveal = Reveal(journal=context.journal, clock=context.clock)
-    calls = CallRoutes(database=context.database, explain=hindsight.explain, reveal=reveal)
-    control = ControlRoutes(
-        database=context.database, control=context.control, refer_guard=context.refer_guard, clock=context.clock
-    )
-    endpoints = EndpointRoutes(
-        endpoints=context.settings.endpoints,
-        keyring=context.keyring,
-        upstream=context.upstream,
-        database=context.database,
-    )
-    exports = ExportRoutes(database=context.database, reveal=reveal)
-    stream = StreamRoutes(feed=context.feed, clock=context.clock, reveal=reveal)
-    stats = StatsRoutes(database=context.database, clock=context.clock)
-    client_secrets = ClientSecretRoutes(
-        endpoints=context.settings.endpoints,
-        upstream=context.upstream,
-        current=context.current,
-        journal=context.journal,
-        clock=context.clock,
-        per_minute=context.settings.client_secrets_per_minute,
-    )
-    subscribers = SubscriberRoutes(subscribers=context.settings.subscribers, database=context.database)
-    profiles = ProfileRoutes(clock=context.clock)
-    keys = KeyRoutes(database=context.database, journal=context.journal, guard=context.guard, clock=context.clock)
-    audit = AuditRoutes(database=context.database)
-    read_rules, read_calls, manage = Permission.READ_RULEBOOK, Permission.READ_CALLS, Permission.MANAGE_KEYS
-    file = (JSON, TOML)
+    read_rules, file = Permission.READ_RULEBOOK, (JSON, TOML)
     return [
         Operation(
             "GET",
@@ -152,91 +139,6 @@ def operations(context: ApiContext) -> list[Operation]:
         ),
         Operation("GET", "/rulebook/problems", read_rules, rulebook.list_problems, answer=ProblemPage),
         Operation("GET", "/rulebook/order", read_rules, rulebook.suggest_order, answer=SuggestedOrder),
-        *_revision_operations(RevisionRoutes(database=context.database, publisher=publisher)),
-        *_confirmation_operations(ConfirmationRoutes(database=context.database, publisher=publisher)),
-        *_item_operations(ItemDesk(database=context.database, publisher=publisher)),
-        *_override_operations(_override_routes(context)),
-        Operation("POST", "/profile-upgrades", Permission.TRY_CALLS, profiles.upgrade_profile, answer=UpgradedProfile),
-        Operation(
-            "POST",
-            "/decide",
-            Permission.TRY_CALLS,
-            rulebook.decide,
-            largest=LARGEST_DOCUMENT,  # a draft may be part of the question
-            answer=Answered,
-            problems=(Kind.MISTAKES,),
-        ),
-        Operation(
-            "POST",
-            "/replay",
-            read_calls,
-            rulebook.replay,
-            largest=LARGEST_DOCUMENT,  # a draft may be part of the question
-            answer=Replayed,
-            problems=(Kind.MISTAKES,),
-        ),
-        Operation("GET", "/calls", read_calls, calls.list_calls, answer=CallPage),
-        Operation("GET", "/calls/facets", read_calls, calls.show_facets, answer=CallFacets),
-        Operation(
-            "GET",
-            "/calls/export",
-            read_calls,
-            exports.export_calls,
-            answer=Call,
-            media=tuple(MEDIA.values()),
-            problems=(Kind.TOO_MANY, Kind.NOT_INSTALLED),
-        ),
-        Operation(
-            "GET",
-            "/calls/stream",
-            read_calls,
-            stream.stream_calls,
-            answer=CallChange,
-            media=(EVENT_STREAM,),
-            problems=(Kind.MALFORMED,),
-        ),
-        Operation("GET", "/calls/stats", read_calls, stats.show_stats, answer=Stats),
-        Operation("GET", "/calls/{call_id}", read_calls, calls.show_call, answer=CallDetail),
-        Operation("GET", "/calls/{call_id}/events", read_calls, calls.list_call_events, answer=Timeline),
-        Operation("GET", "/calls/{call_id}/transcript", read_calls, calls.show_transcript, answer=Transcript),
-        Operation(
-            "POST",
-            "/calls/{call_id}/hangup",
-            Permission.CONTROL_CALLS,
-            control.hang_up_call,
-            answer=Ordered,
-            status=202,
-            problems=(Kind.NOT_FOUND, Kind.WRONG_STATE),
-        ),
-        Operation(
-            "POST",
-            "/calls/{call_id}/refer",
-            Permission.CONTROL_CALLS,
-            control.refer_call,
-            answer=Ordered,
-            status=202,
-            problems=(Kind.NOT_FOUND, Kind.WRONG_STATE),
-        ),
-        Operation("GET", "/endpoints", Permission.READ_ENDPOINTS, endpoints.list_endpoints, answer=EndpointPage),
-        Operation(
-            "POST",
-            "/client-secrets",
-            Permission.MINT_SECRETS,
-            client_secrets.create_client_secret,
-            answer=CreatedClientSecret,
-            status=201,
-            problems=(Kind.TOO_MANY, Kind.UPSTREAM_FAILED, Kind.UPSTREAM_BUSY, Kind.UPSTREAM_SILENT),
-        ),
-        Operation(
-            "GET", "/subscribers", Permission.READ_ENDPOINTS, subscribers.list_subscribers, answer=SubscriberPage
-        ),
-        Operation(
-            "GET", "/subscribers/notices", Permission.READ_ENDPOINTS, subscribers.list_notices, answer=NoticePage
-        ),
-        Operation("GET", "/keys", manage, keys.list_keys, answer=KeyPage),
-        Operation("POST", "/keys", manage, keys.create_key, answer=CreatedKey, status=201),
-        Operation("DELETE", "/keys/{key_id}", manage, keys.revoke_key, status=204),
-        Operation("GET", "/audit", Permission.READ_AUDIT, audit.list_audit, answer=AuditPage),
     ]
 
 
@@ -330,6 +232,143 @@ def _override_operations(overrides: OverrideRoutes) -> list[Operation]:
             problems=(Kind.MISTAKES,),
         ),
         Operation("DELETE", "/overrides/{id}", publish, overrides.end_override, status=204),
+    ]
+
+
+def _trial_operations(context: ApiContext, publisher: Publisher) -> list[Operation]:
+    """What would be decided, and what would have been."""
+    rulebook, profiles = _rulebook_routes(context, publisher), ProfileRoutes(clock=context.clock)
+    return [
+        Operation("POST", "/profile-upgrades", Permission.TRY_CALLS, profiles.upgrade_profile, answer=UpgradedProfile),
+        Operation(
+            "POST",
+            "/decide",
+            Permission.TRY_CALLS,
+            rulebook.decide,
+            largest=LARGEST_DOCUMENT,  # a draft may be part of the question
+            answer=Answered,
+            problems=(Kind.MISTAKES,),
+        ),
+        Operation(
+            "POST",
+            "/replay",
+            Permission.READ_CALLS,
+            rulebook.replay,
+            largest=LARGEST_DOCUMENT,  # a draft may be part of the question
+            answer=Replayed,
+            problems=(Kind.MISTAKES,),
+        ),
+    ]
+
+
+def _call_operations(context: ApiContext) -> list[Operation]:
+    reveal = Reveal(journal=context.journal, clock=context.clock)
+    hindsight = Hindsight(database=context.database, current=context.current)
+    calls = CallRoutes(database=context.database, explain=hindsight.explain, reveal=reveal)
+    exports = ExportRoutes(database=context.database, reveal=reveal)
+    stream = StreamRoutes(feed=context.feed, clock=context.clock, reveal=reveal)
+    stats = StatsRoutes(database=context.database, clock=context.clock)
+    read_calls = Permission.READ_CALLS
+    return [
+        Operation("GET", "/calls", read_calls, calls.list_calls, answer=CallPage),
+        Operation("GET", "/calls/facets", read_calls, calls.show_facets, answer=CallFacets),
+        Operation(
+            "GET",
+            "/calls/export",
+            read_calls,
+            exports.export_calls,
+            answer=Call,
+            media=tuple(MEDIA.values()),
+            problems=(Kind.TOO_MANY, Kind.NOT_INSTALLED),
+        ),
+        Operation(
+            "GET",
+            "/calls/stream",
+            read_calls,
+            stream.stream_calls,
+            answer=CallChange,
+            media=(EVENT_STREAM,),
+            problems=(Kind.MALFORMED,),
+        ),
+        Operation("GET", "/calls/stats", read_calls, stats.show_stats, answer=Stats),
+        Operation("GET", "/calls/{call_id}", read_calls, calls.show_call, answer=CallDetail),
+        Operation("GET", "/calls/{call_id}/events", read_calls, calls.list_call_events, answer=Timeline),
+        Operation("GET", "/calls/{call_id}/transcript", read_calls, calls.show_transcript, answer=Transcript),
+    ]
+
+
+def _control_operations(context: ApiContext) -> list[Operation]:
+    control = ControlRoutes(
+        database=context.database, control=context.control, refer_guard=context.refer_guard, clock=context.clock
+    )
+    return [
+        Operation(
+            "POST",
+            "/calls/{call_id}/hangup",
+            Permission.CONTROL_CALLS,
+            control.hang_up_call,
+            answer=Ordered,
+            status=202,
+            problems=(Kind.NOT_FOUND, Kind.WRONG_STATE),
+        ),
+        Operation(
+            "POST",
+            "/calls/{call_id}/refer",
+            Permission.CONTROL_CALLS,
+            control.refer_call,
+            answer=Ordered,
+            status=202,
+            problems=(Kind.NOT_FOUND, Kind.WRONG_STATE),
+        ),
+    ]
+
+
+def _outside_operations(context: ApiContext) -> list[Operation]:
+    """Whom the gateway speaks with: the endpoints' upstreams, and subscribers."""
+    endpoints = EndpointRoutes(
+        endpoints=context.settings.endpoints,
+        keyring=context.keyring,
+        upstream=context.upstream,
+        database=context.database,
+    )
+    client_secrets = ClientSecretRoutes(
+        endpoints=context.settings.endpoints,
+        upstream=context.upstream,
+        current=context.current,
+        journal=context.journal,
+        clock=context.clock,
+        per_minute=context.settings.client_secrets_per_minute,
+    )
+    subscribers = SubscriberRoutes(subscribers=context.settings.subscribers, database=context.database)
+    return [
+        Operation("GET", "/endpoints", Permission.READ_ENDPOINTS, endpoints.list_endpoints, answer=EndpointPage),
+        Operation(
+            "POST",
+            "/client-secrets",
+            Permission.MINT_SECRETS,
+            client_secrets.create_client_secret,
+            answer=CreatedClientSecret,
+            status=201,
+            problems=(Kind.TOO_MANY, Kind.UPSTREAM_FAILED, Kind.UPSTREAM_BUSY, Kind.UPSTREAM_SILENT),
+        ),
+        Operation(
+            "GET", "/subscribers", Permission.READ_ENDPOINTS, subscribers.list_subscribers, answer=SubscriberPage
+        ),
+        Operation(
+            "GET", "/subscribers/notices", Permission.READ_ENDPOINTS, subscribers.list_notices, answer=NoticePage
+        ),
+    ]
+
+
+def _access_operations(context: ApiContext) -> list[Operation]:
+    keys = KeyRoutes(database=context.database, journal=context.journal, guard=context.guard, clock=context.clock)
+    audit = AuditRoutes(database=context.database)
+    manage = Permission.MANAGE_KEYS
+    return [
+        Operation("GET", "/keys", manage, keys.list_keys, answer=KeyPage),
+        Operation("POST", "/keys", manage, keys.create_key, answer=CreatedKey, status=201),
+        Operation("DELETE", "/keys/{key_id}", manage, keys.revoke_key, status=204),
+        Operation("GET", "/audit", Permission.READ_AUDIT, audit.list_audit, answer=AuditPage),
     ]
 
 
