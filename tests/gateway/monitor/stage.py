@@ -22,6 +22,7 @@ from gateway.monitor.watch import Patience, Watch
 from gateway.profiles.profile import Conduct
 from gateway.tables import events
 from tests.gateway.api_fixtures import Nobody, a_call, given_calls
+from tests.new_databases import provide_tables
 
 OPERATOR, CLOSED = "tel:+494066969301", "tel:+18095550100"
 TOOLS = ("transfer_call", "hang_up", "send_note")
@@ -83,8 +84,8 @@ class Stage:
 @asynccontextmanager
 async def staged(url: str, clock: Clock, *, patience: Patience | None = None) -> AsyncIterator[Stage]:
     """A stage on an empty database. Actions are opened, and left for others to carry out."""
+    provide_tables(url)
     database = Database(url)
-    database.upgrade()
     journal = database.journal(on_death=lambda: None)
     journal.start()
     moved: list[State] = []
