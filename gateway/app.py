@@ -32,7 +32,8 @@ from gateway.calls.retention import Retention
 from gateway.calls.usage import LONGEST_SESSION, LiveUsage
 from gateway.calls.watches import release_watches, watch_the_unwatched
 from gateway.clock import Clock, to_datetime
-from gateway.console.routes import ConsoleContext, console_routes
+from gateway.console.context import ConsoleContext
+from gateway.console.routes import console_routes
 from gateway.database import Database
 from gateway.health import Proof, health_routes
 from gateway.metrics import Metrics
@@ -120,6 +121,7 @@ class Gateway:
         )
         self.watcher = observer.watcher = Watcher(
             node=self.node,
+            surfaces={name: endpoint.surface for name, endpoint in settings.endpoints.items()},
             database=self.database,
             journal=self.journal,
             listening=Listening(
@@ -127,7 +129,12 @@ class Gateway:
                 journal=self.journal,
                 control=self.control,
                 conducting=Conducting(
-                    control=self.control, refer_guard=self.refer_guard, clock=clock, moved=observer.watched
+                    database=self.database,
+                    control=self.control,
+                    refer_guard=self.refer_guard,
+                    patience=patience,
+                    clock=clock,
+                    moved=observer.watched,
                 ),
                 patience=patience,
                 clock=clock,
@@ -190,8 +197,8 @@ class Gateway:
         self._leases = leases
         self._on_death = on_death
         self._loop: asyncio.AbstractEventLoop | None = None
-        publisher = publisher_of(self.api_context())
-        self.reverting = Reverting(database=self.database, publisher=publisher, clock=clock)
+        self.publisher = publisher_of(self.api_context())
+        self.reverting = Reverting(database=self.database, publisher=self.publisher, clock=clock)
         self.started = False
 
     async def start(self) -> None:
@@ -291,18 +298,19 @@ class Gateway:
         await self.upstream.close()
         await self.rotation.note()
         await self.journal.stop()
-        self.database.close()
+        await asyncio.to_thread(self.database.close)  # it waits for reads, and whoever they wait for may need the loop
 
     def _shutdown_days(self) -> dict[tuple[str, str], int]:
         return days_left(self.current.compiled.rulebook.profiles, to_datetime(self.clock.now()).date())
 
     def api_context(self) -> ApiContext:
         """What the API needs of this gateway."""
-        return ApiContext(**self._shared(), control=self.control, feed=self.live)
+        return ApiContext(**self._shared(), feed=self.live)
 
     def console_context(self) -> ConsoleContext:
         """What the console needs of this gateway."""
         own: dict[str, Any] = {
+            "publisher": self.publisher,
             "troubles": self.troubles,
             "refusals": self.refusals,
             "node": self.node,
@@ -315,7 +323,7 @@ class Gateway:
     def _shared(self) -> dict[str, Any]:
         """What both need."""
         names = ("settings", "database", "journal", "guard", "current", "refer_guard", "usage", "clock")
-        return {name: getattr(self, name) for name in (*names, "upstream", "keyring")}
+        return {name: getattr(self, name) for name in (*names, "upstream", "keyring", "control")}
 
     def concerns(self) -> dict[str, str]:
         """What someone should look at although calls are taken, by part."""

@@ -76,7 +76,7 @@ function editRows() {
     if (!event.target.closest("a, button")) event.target.closest("tr[data-rule]")?.querySelector("[data-edit]")?.click();
   });
   document.addEventListener("click", (event) => {
-    const row = event.target.closest("[data-cancel], [value^='cells:']")?.closest("[data-editing]");
+    const row = event.target.closest("[data-cancel], [value^='cells:']") && document.querySelector("[data-editing]");
     if (row) document.addEventListener("htmx:after:swap", () => refocus(row.id), {once: true});
   });
 }
