@@ -31,7 +31,8 @@ from gateway.calls.retention import Retention
 from gateway.calls.usage import LONGEST_SESSION, LiveUsage
 from gateway.calls.watches import release_watches, watch_the_unwatched
 from gateway.clock import Clock, to_datetime
-from gateway.console.routes import ConsoleContext, console_routes
+from gateway.console.context import ConsoleContext
+from gateway.console.routes import console_routes
 from gateway.database import Database
 from gateway.endpoint import SecretStr
 from gateway.health import Proof, health_routes
@@ -130,8 +131,8 @@ class Gateway:
         self._rounds: list[asyncio.Task[None]] = []
         self._on_death = on_death
         self._loop: asyncio.AbstractEventLoop | None = None
-        publisher = publisher_of(self.api_context())
-        self.reverting = Reverting(database=self.database, publisher=publisher, clock=clock)
+        self.publisher = publisher_of(self.api_context())
+        self.reverting = Reverting(database=self.database, publisher=self.publisher, clock=clock)
         self.started = False
 
     # --- the parts ----------------------------------------------------------------------------------------------------
@@ -302,11 +303,12 @@ class Gateway:
 
     def api_context(self) -> ApiContext:
         """What the API needs of this gateway."""
-        return ApiContext(**self._shared(), control=self.control, feed=self.live)
+        return ApiContext(**self._shared(), feed=self.live)
 
     def console_context(self) -> ConsoleContext:
         """What the console needs of this gateway."""
         own: dict[str, Any] = {
+            "publisher": self.publisher,
             "troubles": self.troubles,
             "refusals": self.refusals,
             "node": self.node,
@@ -319,7 +321,7 @@ class Gateway:
     def _shared(self) -> dict[str, Any]:
         """What both need."""
         names = ("settings", "database", "journal", "guard", "current", "refer_guard", "usage", "clock")
-        return {name: getattr(self, name) for name in (*names, "upstream", "keyring")}
+        return {name: getattr(self, name) for name in (*names, "upstream", "keyring", "control")}
 
     def concerns(self) -> dict[str, str]:
         """What someone should look at although calls are taken, by part."""

@@ -125,14 +125,21 @@ async def test_axe_finds_no_serious_issue_on_any_page(running: Running, page: Pa
 
 
 async def test_pages_are_read_and_searched_without_scripts(running: Running, browser: Browser) -> None:
-    await ring(running, caller="+33199001777")
+    call_id = await ring(running, caller="+33199001777")
+    await ring(running, caller="+442079460123")
     context = await browser.new_context(java_script_enabled=False)
     page = await context.new_page()
     await sign_in(page, running.url, ADMIN_KEY)
+    headings = {name: await page.locator("h1").inner_text() async for name in visit_all(page, running, call_id)}
+    assert [name for name, heading in headings.items() if not heading.strip()] == []
     await page.goto(f"{running.url}/calls")
+    assert await page.locator("table.calls tbody tr").count() == 2
     await page.get_by_label("Search", exact=True).fill("1777")
     await page.get_by_role("button", name="Search").click()
-    await expect(page.locator("table.calls tbody tr")).to_have_count(1)
+    await page.wait_for_url("**/calls?*q=1777*")
+    found = await page.locator("table.calls tbody tr").all_inner_texts()
+    assert len(found) == 1
+    assert "+3319•••77" in found[0]
     await context.close()
 
 
@@ -166,8 +173,15 @@ async def test_an_admin_adds_a_rule_tests_it_replays_publishes_and_restores(runn
     await expect(page.locator("#replay")).to_contain_text("1 of the last 1 calls would go elsewhere.")
     assert await revision(running) == 1
     await page.get_by_label("Why, for the list of revisions").fill("No French today")
+    await page.get_by_label("Reverts by itself").select_option("in an hour, unless confirmed")
     await page.get_by_role("button", name="Publish revision 2").click()
-    await expect(page.get_by_role("status")).to_contain_text("Revision 2 is in force.")
+    await expect(page.get_by_role("status")).to_contain_text("Revision 2 is in force, for now.")
+    waiting = page.get_by_role("region", name="Waiting for confirmation")
+    await expect(waiting).to_contain_text("Revision 2 reverts to 1")
+    await expect(waiting.locator("[data-countdown]")).to_contain_text("within")
+    await waiting.get_by_role("button", name="Confirm").click()
+    await expect(page.get_by_role("status")).to_contain_text("Revision 2 stays.")
+    assert await waiting.count() == 0
 
     call_id = await ring(running, caller="+33199001778")
     call = await running.call(call_id)

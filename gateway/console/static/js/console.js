@@ -1,6 +1,7 @@
 // What every page gains by scripts. Without them all pages can be read, and all forms sent.
 
 import {copyButtons} from "./copy.js";
+import {countDown} from "./countdown.js";
 import {ruleEditor} from "./editor.js";
 import {leanForms} from "./lean.js";
 import {livePage} from "./live.js";
@@ -10,6 +11,7 @@ import {tellZone} from "./zone.js";
 document.documentElement.classList.add("scripted");
 tellZone();
 copyButtons();
+countDown();
 leanForms();
 livePage();
 orderRules();
