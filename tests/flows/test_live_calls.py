@@ -252,8 +252,9 @@ async def test_what_the_model_or_the_caller_does_is_done_and_told(sqlite_url: st
         for call_id, (scenario, state, reason, line) in zip(calls, DONE_AND_TOLD, strict=True):
             call = await until(running, call_id, lambda call, state=state: call["state"] == state)
             assert call["end_reason"] == reason, scenario.name
-            async with asyncio.timeout(10):  # an action may end the call before its watcher has written its last lines
-                while line is not None and line not in await told(running, call_id):
+            # An action may end the call before its watcher has written its last lines.
+            async with asyncio.timeout(20):
+                while line is not None and line not in await told(running, call_id):  # noqa: ASYNC110
                     await asyncio.sleep(0.02)
         assert [one.command for one in running.upstream.record.of(calls[-1])] == ["accept"]
         assert running.upstream.record.violations() == ()
