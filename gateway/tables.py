@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-SCHEMA = "0013"
+SCHEMA = "0014"
 
 metadata = MetaData(
     naming_convention={
@@ -394,4 +394,15 @@ drafts = Table(
     Column("base", Integer, nullable=False),  # the revision on which it was begun
     Column("changes", LargeBinary, nullable=False),  # JSON; see gateway.console.draft
     Column("updated_at", BigInteger, nullable=False),
+)
+
+saved_searches = Table(
+    "saved_searches",
+    metadata,
+    Column("owner", Text, primary_key=True),  # the id of the key that saved it
+    Column("name", Text, primary_key=True),
+    Column("owner_name", Text, nullable=False),
+    Column("shared", Boolean, nullable=False),  # whether everybody is offered it
+    Column("filters", Text, nullable=False),  # JSON; see gateway.console.saved_searches
+    Column("saved_at", BigInteger, nullable=False),
 )
