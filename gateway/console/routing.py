@@ -1,15 +1,19 @@
 """The pages about the rulebook: what it is, one's draft of it, what was published, and what stands above it."""
 
 from gateway.access.roles import Permission
+from gateway.console.calendars import CalendarPages
 from gateway.console.confirming import ConfirmingPages
 from gateway.console.context import ConsoleContext
 from gateway.console.door import Page
 from gateway.console.drafting import Drafting
-from gateway.console.items import ABOUT, ItemPages
+from gateway.console.items import ItemPages
+from gateway.console.lists import ListPages
 from gateway.console.overrides import OverridePages
+from gateway.console.profiles import ProfilePages
 from gateway.console.review import ReviewPages
 from gateway.console.revisions import RevisionPages
 from gateway.console.rules import RulePages
+from gateway.console.used_by import UsedBy
 from gateway.rulebook.overriding import Overriding
 from gateway.rulebook.replay import Replay
 
@@ -21,7 +25,7 @@ def routing_pages(context: ConsoleContext) -> list[Page]:
     drafting = _drafting(context)
     return [
         *_rule_pages(context, drafting),
-        *(page for section in ABOUT for page in _item_pages(section, context, drafting)),
+        *_named_pages(context, drafting),
         *_draft_pages(drafting),
         *_revision_pages(context),
         *_override_pages(context),
@@ -56,14 +60,27 @@ def _rule_pages(context: ConsoleContext, drafting: Drafting) -> list[Page]:
     ]
 
 
-def _item_pages(section: str, context: ConsoleContext, drafting: Drafting) -> list[Page]:
-    items = ItemPages(section, database=context.database, drafting=drafting, clock=context.clock)
+def _named_pages(context: ConsoleContext, drafting: Drafting) -> list[Page]:
+    """The pages of what rules refer to by name."""
+    used_by, database, clock = UsedBy(), context.database, context.clock
+    profiles = ProfilePages(database=database, drafting=drafting, used_by=used_by, clock=clock)
+    calendars = CalendarPages(database=database, drafting=drafting, used_by=used_by, clock=clock)
+    lists = ListPages(database=database, drafting=drafting, used_by=used_by, clock=clock)
     return [
-        Page("GET", f"/{section}", _READ, items.list_items),
-        Page("GET", f"/{section}/new", _PUBLISH, items.show_item),
-        Page("POST", f"/{section}/new", _PUBLISH, items.save_item),
-        Page("GET", f"/{section}/{{name}}", _READ, items.show_item),
-        Page("POST", f"/{section}/{{name}}", _PUBLISH, items.save_item),
+        Page("POST", "/profiles/new/form", _PUBLISH, profiles.change_form),
+        Page("POST", "/profiles/{name}/form", _PUBLISH, profiles.change_form),
+        *(page for section in (profiles, calendars, lists) for page in _item_pages(section)),
+    ]
+
+
+def _item_pages(items: ItemPages) -> list[Page]:
+    path = f"/{items.section}"
+    return [
+        Page("GET", path, _READ, items.list_items),
+        Page("GET", f"{path}/new", _PUBLISH, items.show_item),
+        Page("POST", f"{path}/new", _PUBLISH, items.save_item),
+        Page("GET", f"{path}/{{name}}", _READ, items.show_item),
+        Page("POST", f"{path}/{{name}}", _PUBLISH, items.save_item),
     ]
 
 
