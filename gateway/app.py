@@ -121,6 +121,7 @@ class Gateway:
         )
         self.watcher = observer.watcher = Watcher(
             node=self.node,
+            surfaces={name: endpoint.surface for name, endpoint in settings.endpoints.items()},
             database=self.database,
             journal=self.journal,
             listening=Listening(
@@ -128,7 +129,12 @@ class Gateway:
                 journal=self.journal,
                 control=self.control,
                 conducting=Conducting(
-                    control=self.control, refer_guard=self.refer_guard, clock=clock, moved=observer.watched
+                    database=self.database,
+                    control=self.control,
+                    refer_guard=self.refer_guard,
+                    patience=patience,
+                    clock=clock,
+                    moved=observer.watched,
                 ),
                 patience=patience,
                 clock=clock,
@@ -292,7 +298,7 @@ class Gateway:
         await self.upstream.close()
         await self.rotation.note()
         await self.journal.stop()
-        self.database.close()
+        await asyncio.to_thread(self.database.close)  # it waits for reads, and whoever they wait for may need the loop
 
     def _shutdown_days(self) -> dict[tuple[str, str], int]:
         return days_left(self.current.compiled.rulebook.profiles, to_datetime(self.clock.now()).date())

@@ -73,6 +73,7 @@ PURE = [
     "gateway/upstream/outcome.py",
     "gateway/upstream/wire.py",
     "gateway/upstream/sideband_wire.py",
+    "gateway/upstream/live_sideband_wire.py",
     "gateway/actions/account.py",
     "gateway/actions/action.py",
     "gateway/actions/conclusion.py",
