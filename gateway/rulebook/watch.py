@@ -34,6 +34,18 @@ def _newest(connection: Connection) -> tuple[int, int]:
     return newest_number(connection), newest_change(connection)
 
 
+def take_newest(connection: Connection, current: Current, now: int) -> None:
+    """Put the newest revision in force that this release can read; it may be an older release, started again."""
+    years = years_around(now)
+    for number in range(newest_number(connection), 0, -1):
+        try:
+            if (revision := find_revision(connection, number)) is not None:
+                current.swap(compile_revision(revision, years))
+                return
+        except Exception as error:
+            log.critical("a revision cannot be used", revision=number, error=str(error))  # the watch says so too
+
+
 class Watch:
     """Keeps `current` at the newest revision and the newest overrides of the database."""
 

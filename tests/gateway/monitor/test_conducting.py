@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from gateway.calls.lifecycle import State
+from gateway.endpoint import Surface
 from gateway.monitor.watch import Due
 from gateway.profiles.profile import Conduct, KeyMeaning, Silence
 from gateway.tables import actions
@@ -135,15 +136,16 @@ async def test_the_mark_of_a_watcher_who_died_is_replaced(sqlite_url: str, clock
 
 
 @pytest.mark.parametrize(
-    ("conduct", "epoch", "waited"),
-    [(CONDUCT, 1, 0.5), (Conduct(greeting="Hello."), 2, 60.0)],
-    ids=["a call that was answered just now", "a profile without gateway tools"],
+    ("conduct", "epoch", "waited", "surface"),
+    [(CONDUCT, 1, 0.5, "realtime"), (Conduct(greeting="Hello."), 2, 60.0, "realtime"), (CONDUCT, 2, 60.0, "live")],
+    ids=["a call that was answered just now", "a profile without gateway tools", "a Live session"],
 )
 async def test_nothing_is_sought_where_nothing_can_have_been_missed(
-    sqlite_url: str, clock: SettableClock, conduct: Conduct, epoch: int, waited: float
+    sqlite_url: str, clock: SettableClock, conduct: Conduct, epoch: int, waited: float, surface: Surface
 ) -> None:
     async with staged(sqlite_url, clock) as stage:
         watch = stage.watch(conduct, epoch=epoch)
+        watch.surface = surface
         watch.line = line = Attached()
         clock.pass_(waited)
         await stage.conducting.catch_up(watch)
