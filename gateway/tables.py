@@ -25,7 +25,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-SCHEMA = "0014"
+from gateway.append_only import only_grows
+
+SCHEMA = "0015"
 
 metadata = MetaData(
     naming_convention={
@@ -349,25 +351,7 @@ audit = Table(
     Index("ix_audit_object", "object", "id"),
 )
 
-# The audit log only grows, whoever asks: neither this program nor one beside it can change what was written without
-# first taking these triggers away, which takes the owner of the database.
-_REFUSAL = "the audit log is append-only"
-APPEND_ONLY = {
-    "sqlite": tuple(
-        f"CREATE TRIGGER audit_refuses_{act} BEFORE {act} ON audit BEGIN SELECT RAISE(ABORT, '{_REFUSAL}'); END"
-        for act in ("update", "delete")
-    ),
-    "postgresql": (
-        f"CREATE FUNCTION refuse_change_of_audit() RETURNS trigger LANGUAGE plpgsql AS "
-        f"$$ BEGIN RAISE EXCEPTION '{_REFUSAL}'; END $$",
-        "CREATE TRIGGER audit_refuses_change BEFORE UPDATE OR DELETE OR TRUNCATE ON audit "
-        "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change_of_audit()",
-    ),
-}
-for _dialect, _statements in APPEND_ONLY.items():
-    for _statement in _statements:
-        _trigger = DDL(_statement)  # type: ignore[no-untyped-call]
-        event.listen(audit, "after_create", _trigger.execute_if(dialect=_dialect))
+only_grows(audit)
 
 sessions = Table(
     "sessions",
@@ -385,6 +369,16 @@ drafts = Table(
     Column("base", Integer, nullable=False),  # the revision on which it was begun
     Column("changes", LargeBinary, nullable=False),  # JSON; see gateway.console.draft
     Column("updated_at", BigInteger, nullable=False),
+)
+
+uploads = Table(
+    "uploads",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("owner", Text, nullable=False),  # the id of the key of whoever sent the file
+    Column("name", Text, nullable=False),  # the list that it is for
+    Column("content", LargeBinary, nullable=False),  # JSON; see gateway.console.upload
+    Column("created_at", BigInteger, nullable=False),
 )
 
 saved_searches = Table(

@@ -86,6 +86,13 @@ PURE = [
     "gateway/webhooks/keyring.py",
     "gateway/webhooks/refusals.py",
     "gateway/webhooks/signature.py",
+    *(
+        f"gateway/console/{name}.py"
+        for name in (
+            *("schema_fields", "schema_reader", "schema_controls", "profile_form"),
+            *("calendar_form", "rule_form", "rule_cells", "opening_week", "upload"),
+        )
+    ),
     "gateway/access/roles.py",
     "gateway/access/keys.py",
 ]

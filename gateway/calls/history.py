@@ -145,6 +145,8 @@ def find_calls(
     opened, end = _find(connection, _OPENED, rest, limit=most, after=after, window=window, few=few)
     having = (row for row in opened if has_header(unpack_headers(row.content), wanted.header))
     page, end = _page(list(islice(having, limit + 1)), limit, end)
+    if not page:
+        return [], end
     return [recorded(row) for row in connection.execute(_among(what, [row.id for row in page]))], end
 
 

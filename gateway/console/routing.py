@@ -7,6 +7,7 @@ from gateway.console.context import ConsoleContext
 from gateway.console.door import Page
 from gateway.console.drafting import Drafting
 from gateway.console.items import ItemPages
+from gateway.console.list_import import ImportPages
 from gateway.console.lists import ListPages
 from gateway.console.overrides import OverridePages
 from gateway.console.profiles import ProfilePages
@@ -66,10 +67,16 @@ def _named_pages(context: ConsoleContext, drafting: Drafting) -> list[Page]:
     profiles = ProfilePages(database=database, drafting=drafting, used_by=used_by, clock=clock)
     calendars = CalendarPages(database=database, drafting=drafting, used_by=used_by, clock=clock)
     lists = ListPages(database=database, drafting=drafting, used_by=used_by, clock=clock)
+    imports = ImportPages(lists=lists, database=database, journal=context.journal, clock=clock)
     return [
-        Page("POST", "/profiles/new/form", _PUBLISH, profiles.change_form),
-        Page("POST", "/profiles/{name}/form", _PUBLISH, profiles.change_form),
         *(page for section in (profiles, calendars, lists) for page in _item_pages(section)),
+        Page("POST", "/profiles/{name}/form", _PUBLISH, profiles.change_form),
+        Page("POST", "/calendars/{name}/week", _PUBLISH, calendars.show_week),
+        Page("GET", "/lists/{name}/import", _PUBLISH, imports.show_import),
+        Page("POST", "/lists/{name}/import", _PUBLISH, imports.receive_file),
+        Page("GET", "/lists/{name}/import/{id}", _PUBLISH, imports.show_file),
+        Page("POST", "/lists/{name}/import/{id}", _PUBLISH, imports.take_file),
+        Page("GET", "/lists/{name}/import/{id}/mistakes.csv", _PUBLISH, imports.export_mistakes),
     ]
 
 

@@ -31,6 +31,9 @@ class RulesQuery(Form):
     begin: int = Field(1, ge=1, lt=2**31)
     """The position of the first rule on the page."""
 
+    edit: Text = Field("", max_length=64)
+    """The rule whose row is being edited."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Excerpt:

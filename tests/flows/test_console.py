@@ -1,6 +1,7 @@
 """The console in a browser, against a running gateway and emulator: what each kind of user does there."""
 
 import csv
+import re
 import tomllib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -298,4 +299,51 @@ async def test_the_first_page_goes_on_by_itself_and_can_be_paused(running: Runni
     await page.get_by_role("button", name="Paused").click()
     await expect(latest.locator("tbody tr")).to_have_count(2)
     assert await page.evaluate("window.ran") is None
+    assert await reports(page) == []
+
+
+async def test_an_admin_edits_a_row_a_profile_a_calendar_and_imports_a_list(
+    running: Running, page: Page, tmp_path: Path
+) -> None:
+    await page.goto(f"{running.url}/rules")
+    await page.locator("#rule-munich a").first.focus()
+    await page.keyboard.press("F2")
+    await expect(page.get_by_label("Name", exact=True)).to_be_focused()
+    await page.get_by_label("Note").fill("Ask Kim")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#rule-munich")).to_contain_text("Ask Kim")
+    await expect(page.locator("#rule-munich a").first).to_be_focused()
+
+    await page.goto(f"{running.url}/profiles/sales")
+    await page.get_by_label("Turn detection: kind").select_option("semantic_vad")
+    await page.get_by_label("Eagerness").select_option("low")
+    await page.get_by_role("button", name="Add function").click()
+    await page.get_by_role("button", name="Save into the draft").last.click()
+    await expect(page.get_by_text("the field 'name' is missing")).to_be_visible()
+    await page.get_by_label("Remove tools 1").click()
+    await expect(page.get_by_text("Tools: 1")).to_have_count(0)
+    await page.get_by_role("button", name="Save into the draft").last.click()
+    await expect(page.get_by_role("status").first).to_contain_text("Profile sales is in your draft.")
+
+    await page.goto(f"{running.url}/calendars/office")
+    await page.get_by_label("Sunday").fill("10-12")
+    await page.get_by_label("Saturday").click()
+    await expect(page.locator("#weeks svg")).to_have_attribute("aria-label", re.compile("Sun [^:]*: 10:00 to 12:00"))
+
+    file = tmp_path / "numbers.csv"
+    file.write_text("number\n+15550009999\n+15550008888\n")
+    await page.goto(f"{running.url}/lists/blocked/import")
+    await page.get_by_label("File").set_input_files(file)
+    await page.get_by_role("button", name="Read the file").click()
+    await page.get_by_role("button", name=re.compile("^Add ")).click()
+    await expect(page.get_by_role("status").first).to_contain_text("List blocked is in your draft.")
+
+    await page.goto(f"{running.url}/draft")
+    await page.get_by_role("button", name="Publish revision 2").click()
+    document = (await running.client.get("/rulebook")).json()
+    profile = {**DEMO["profiles"]["sales"]}
+    profile["audio"] = {**profile["audio"], "input": {"turn_detection": {"type": "semantic_vad", "eagerness": "low"}}}
+    assert document["profiles"]["sales"] == profile
+    assert next(rule for rule in document["rules"] if rule["id"] == "munich")["note"] == "Ask Kim"
+    assert "+15550008888" in document["lists"]["blocked"]
     assert await reports(page) == []

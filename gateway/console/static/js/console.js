@@ -6,6 +6,7 @@ import {ruleEditor} from "./editor.js";
 import {leanForms} from "./lean.js";
 import {livePage} from "./live.js";
 import {orderRules} from "./rules.js";
+import {followUploads} from "./upload.js";
 import {tellZone} from "./zone.js";
 
 document.documentElement.classList.add("scripted");
@@ -16,6 +17,7 @@ leanForms();
 livePage();
 orderRules();
 ruleEditor();
+followUploads();
 
 // "/" goes to the page's search field.
 document.addEventListener("keydown", (event) => {
