@@ -1,5 +1,6 @@
 """The console in a browser, against a running gateway and emulator: what each kind of user does there."""
 
+import csv
 import re
 import tomllib
 from collections.abc import AsyncIterator
@@ -71,7 +72,9 @@ async def visit_all(page: Page, running: Running, call_id: str) -> AsyncIterator
         yield name
 
 
-async def test_an_analyst_finds_a_call_by_half_a_number(running: Running, page: Page) -> None:
+async def test_an_analyst_finds_a_call_by_half_a_number_and_exports_what_was_found(
+    running: Running, page: Page, tmp_path: Path
+) -> None:
     await ring(running, caller="+33199001777", name="Alice Example")
     await ring(running, caller="+442079460123")
     await page.get_by_role("link", name="Call history").click()
@@ -80,6 +83,28 @@ async def test_an_analyst_finds_a_call_by_half_a_number(running: Running, page: 
     await page.keyboard.type("1777")
     await expect(page.locator("table.calls tbody tr")).to_have_count(1)
     assert page.url.endswith("/calls?q=1777")
+
+    found = page.locator("#facets")
+    await expect(found).to_contain_text("Export 1 call:")
+    await found.get_by_role("link", name="Accept", exact=True).click()
+    await page.wait_for_url("**/calls?q=1777&decision=accept")
+    await expect(found).to_contain_text("Export 1 call:")
+    async with page.expect_download() as downloading:
+        await found.get_by_role("link", name="CSV").click()
+    file = await downloading.value
+    await file.save_as(tmp_path / "calls.csv")
+    (exported,) = csv.DictReader((tmp_path / "calls.csv").read_text("utf-8").splitlines())
+    assert file.suggested_filename == "calls.csv"
+    assert (exported["caller"], exported["called"]) == ("+33199001777", SALES)
+
+    await page.get_by_text("Save this search").click()
+    await page.get_by_label("Name", exact=True).fill("Through")
+    await page.get_by_role("button", name="Save", exact=True).click()
+    await page.get_by_role("link", name="Call history").click()
+    await page.get_by_role("link", name="Through").click()
+    await expect(page).to_have_url(f"{running.url}/calls?decision=accept")
+    await page.get_by_label("Search", exact=True).fill("1777")
+    await expect(page.locator("table.calls tbody tr")).to_have_count(1)
     await page.locator("table.calls tbody tr").click()
     await expect(page.get_by_role("heading", level=1)).to_contain_text("+3319•••77")
     await page.get_by_role("link", name="Tell who called").click()
