@@ -25,7 +25,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-SCHEMA = "0013"
+from gateway.append_only import keep_append_only
+from gateway.sealed import Sealed, SealedBytes, SealedNumber
+
+SCHEMA = "0014"
 
 metadata = MetaData(
     naming_convention={
@@ -55,8 +58,8 @@ deliveries = Table(
     Column("digest", LargeBinary, nullable=False),  # SHA-256 of the raw body
     Column("repeats", Integer, nullable=False, server_default=text("0")),  # later deliveries with the same id
     Column("conflicts", Integer, nullable=False, server_default=text("0")),  # … whose body differed
-    Column("problem", Text),  # why it is quarantined
-    Column("body", LargeBinary),  # kept only where the body could not be used
+    Column("problem", Sealed("deliveries.problem", "endpoint", "webhook_id")),  # why it is quarantined
+    Column("body", SealedBytes("deliveries.body", "endpoint", "webhook_id")),  # kept only where it could not be used
     UniqueConstraint("endpoint", "webhook_id"),
     Index("ix_deliveries_received_at", "received_at"),
 )
@@ -64,10 +67,9 @@ deliveries = Table(
 plans = Table(
     "plans",
     metadata,
-    Column(
-        "digest", LargeBinary, primary_key=True
-    ),  # equal plans are stored once; see also gateway.calls.store.own_plan_key
-    Column("document", LargeBinary, nullable=False),  # see gateway.actions.plan
+    # Equal plans are stored once; see also gateway.calls.store.own_plan_key.
+    Column("digest", LargeBinary, primary_key=True),
+    Column("document", SealedBytes("plans.document", "digest"), nullable=False),  # see gateway.actions.plan
 )
 
 calls = Table(
@@ -84,10 +86,12 @@ calls = Table(
     Column("reason", Text, nullable=False),
     Column("profile", Text),
     Column("status", Integer),  # the SIP status of a reject
-    Column("target", Text),  # of a refer; the one in use where there are several
-    Column("called", _Number, nullable=False),
-    Column("caller", _Number, nullable=False),
-    Column("caller_name", Text),
+    Column("target", Sealed("calls.target", "call_id")),  # of a refer; the one in use where there are several
+    Column("called", SealedNumber("calls.called", "call_id"), nullable=False),
+    Column("called_sealed", LargeBinary),  # see gateway.sealed; null where it is stored as it is
+    Column("caller", SealedNumber("calls.caller", "call_id"), nullable=False),
+    Column("caller_sealed", LargeBinary),
+    Column("caller_name", Sealed("calls.caller_name", "call_id")),
     Column("country", Text),
     Column("media", Text),
     Column("received_at", BigInteger, nullable=False),
@@ -95,7 +99,7 @@ calls = Table(
     Column("answered_at", BigInteger),
     Column("ended_at", BigInteger),
     Column("attempts", Integer, nullable=False, server_default=text("0")),  # requests sent upstream
-    Column("error", Text),  # the last failure, in words
+    Column("error", Sealed("calls.error", "call_id")),  # the last failure, in words
     Column("plan", LargeBinary, ForeignKey(plans.c.digest), nullable=False),
     Column("overrides", Integer, nullable=False, server_default=text("0")),  # the state of them that decided
     Column("end_reason", Text),  # see gateway.calls.remark.EndReason
@@ -112,7 +116,8 @@ call_facts = Table(
     "call_facts",
     metadata,
     Column("call", BigInteger, ForeignKey(calls.c.id), primary_key=True, autoincrement=False),
-    Column("content", LargeBinary, nullable=False),  # the facts as read, compressed; see gateway.calls.store
+    # The facts as read, compressed; see gateway.calls.store.
+    Column("content", SealedBytes("call_facts.content", "call"), nullable=False),
 )
 
 
@@ -187,7 +192,7 @@ events = Table(
     Column("at", BigInteger, nullable=False),
     Column("kind", Text, nullable=False),  # see gateway.calls.lifecycle.Event and gateway.calls.remark.Remark
     Column("state", Text, nullable=False),  # the state it led to
-    Column("detail", Text),  # JSON
+    Column("detail", Sealed("events.detail", "call", "at", "kind")),  # JSON
     Index("ix_events_call", "call", "id"),
 )
 
@@ -199,7 +204,7 @@ notices = Table(
     Column("call", BigInteger, ForeignKey(calls.c.id), nullable=False),
     Column("event", Text, nullable=False),  # see gateway.subscriber.EVENTS
     Column("message_id", Text, nullable=False),
-    Column("body", LargeBinary, nullable=False),
+    Column("body", SealedBytes("notices.body", "message_id"), nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("due_at", BigInteger, nullable=False),  # when a round of attempts may begin; pushed on by who claims it
     Column("rounds", Integer, nullable=False),
@@ -224,7 +229,8 @@ actions = Table(
     Column("command", Text, nullable=False),  # accept, reject, refer or hangup
     Column("step", Integer, nullable=False),  # which alternative of the plan
     Column("target", Integer, nullable=False),  # which target of a refer
-    Column("orders", Text),  # JSON: what was ordered during the call; null where the plan says what to do
+    # JSON: what was ordered during the call; null where the plan says what to do.
+    Column("orders", Sealed("actions.orders", "call", "command", "opened_at")),
     Column("opened_at", BigInteger, nullable=False),
     Column("useless_after", BigInteger, nullable=False),  # nothing is sent later than this
     Column("attempts", Integer, nullable=False),  # requests sent or about to be sent
@@ -262,7 +268,7 @@ transcripts = Table(
     Column("call", BigInteger, ForeignKey(calls.c.id), nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("speaker", Text, nullable=False),  # caller or model
-    Column("text", Text, nullable=False),
+    Column("text", Sealed("transcripts.text", "call", "at", "speaker"), nullable=False),
     Index("ix_transcripts_call", "call", "id"),
     Index("ix_transcripts_at", "at"),
 )
@@ -333,6 +339,15 @@ overrides = Table(
     Column("ended_in", Integer, unique=True),  # and of the one that ended it
 )
 
+# The keys under which values may be sealed (`gateway.calls.encryption`); no key is in any table.
+encryption_keys = Table(
+    "encryption_keys",
+    metadata,
+    Column("tag", Text, primary_key=True),  # the key's id; "" for values as they are
+    Column("name", Text, nullable=False),  # under which the configuration knew it last
+    Column("put_first_at", BigInteger, nullable=False),  # the latest is the one that seals
+)
+
 secret_uses = Table(
     "secret_uses",
     metadata,
@@ -358,25 +373,7 @@ audit = Table(
     Index("ix_audit_object", "object", "id"),
 )
 
-# The audit log only grows, whoever asks: neither this program nor one beside it can change what was written without
-# first taking these triggers away, which takes the owner of the database.
-_REFUSAL = "the audit log is append-only"
-APPEND_ONLY = {
-    "sqlite": tuple(
-        f"CREATE TRIGGER audit_refuses_{act} BEFORE {act} ON audit BEGIN SELECT RAISE(ABORT, '{_REFUSAL}'); END"
-        for act in ("update", "delete")
-    ),
-    "postgresql": (
-        f"CREATE FUNCTION refuse_change_of_audit() RETURNS trigger LANGUAGE plpgsql AS "
-        f"$$ BEGIN RAISE EXCEPTION '{_REFUSAL}'; END $$",
-        "CREATE TRIGGER audit_refuses_change BEFORE UPDATE OR DELETE OR TRUNCATE ON audit "
-        "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change_of_audit()",
-    ),
-}
-for _dialect, _statements in APPEND_ONLY.items():
-    for _statement in _statements:
-        _trigger = DDL(_statement)  # type: ignore[no-untyped-call]
-        event.listen(audit, "after_create", _trigger.execute_if(dialect=_dialect))
+keep_append_only(audit)
 
 sessions = Table(
     "sessions",

@@ -25,6 +25,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, Select, func, select
 
 from gateway.calls.call import ReadFacts
+from gateway.calls.sealed_search import find_rows, unsealed
 from gateway.calls.store import unpack_facts
 from gateway.calls.wanted import Position, Wanted, has_header
 from gateway.calls.ways import (
@@ -132,6 +133,11 @@ def find_calls(
         most = min(window, HEADER_WINDOW)
         opened, end = find_calls(connection, rest, limit=most, after=after, window=window, few=few)
         return _page([call for call in opened if has_header(call.facts["headers"], wanted.header)], limit, end)
+    wanted, sought = unsealed(connection, wanted)
+    if sought is not None:
+        rows, end = find_rows(connection, wanted, sought, limit=limit, after=after, window=window, few=few)
+        chosen = RECORDED.where(calls.c.id.in_([row.id for row in rows])).order_by(*SORTED)
+        return _page(_read(connection, chosen), limit, end)
     way, along, has_way = conditions(connection, wanted, few, after)
     found, end = _walk(connection, wanted, way, along, limit, window)
     if end is None or len(found) >= limit or has_way or not texts_of(wanted):
