@@ -192,15 +192,14 @@ def migrations() -> Any:
 def parse_url(text: str) -> URL:
     """The URL with its driver, and a SQLite path that exists up to its folder.
 
-    Raises ConfigurationError for a URL that is not SQLite's or PostgreSQL's.
+    Raises ConfigurationError for a URL that is not SQLite's or PostgreSQL's, and for a file that cannot be had.
     """
     try:
         url = make_url(text)
-    except ArgumentError as error:
+    except ArgumentError:  # not shown, since there may be a password in it
         raise ConfigurationError(
-            f"GATEWAY_DATABASE_URL {text!r} is not a database URL; write sqlite:///var/gateway.db "
-            "or postgresql://user@host/name"
-        ) from error
+            "GATEWAY_DATABASE_URL is not a database URL; write sqlite:///var/gateway.db or postgresql://user@host/name"
+        ) from None
     if url.drivername in ("postgresql", "postgres", "postgresql+psycopg"):
         return url.set(drivername="postgresql+psycopg")
     if url.drivername != "sqlite" or not url.database or url.database == ":memory:":
@@ -208,8 +207,14 @@ def parse_url(text: str) -> URL:
             f"GATEWAY_DATABASE_URL {url.render_as_string()!r} is neither sqlite:///path nor postgresql://user@host/name"
         )
     path = Path(url.database)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch(mode=0o600)  # callers' numbers and names; SQLite gives its other files the same mode
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)  # callers' numbers and names; SQLite gives its other files the same mode
+    except OSError as error:
+        raise ConfigurationError(
+            f"GATEWAY_DATABASE_URL: cannot make or open {path} ({error.strerror}); "
+            "name a file in a folder that this user may write to"
+        ) from error
     return url
 
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import ColumnElement, Connection, Dialect, Engine, LargeBinary, Text, cast
+from sqlalchemy import ColumnElement, Connection, Dialect, Engine, Label, LargeBinary, Text, cast
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -59,7 +59,8 @@ class Sealed(TypeDecorator[Any]):
         return lambda found: None if found is None else self.opened(cipher, found)
 
     def column_expression(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
-        return _Keyed(self, column, self.cells(column))
+        origin = column.element if isinstance(column, Label) else column
+        return _Keyed(self, origin, self.cells(origin))
 
     def cells(self, column: Any) -> tuple[Any, ...]:
         """Where the value may be; the first that is there has it."""

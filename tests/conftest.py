@@ -10,6 +10,7 @@ from playwright.async_api import Browser
 
 from gateway.database import Database
 from tests.browser import HINT, find_chromium, running_browser
+from tests.new_databases import provide_tables
 from tests.postgresql import PostgreSQL, start_postgresql
 
 Need = Callable[[str, str], None]
@@ -46,26 +47,40 @@ def postgresql(need: Need, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """An empty database of each kind in turn."""
+    """A new database of each kind in turn, with its tables."""
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/gateway.db"
+        url = f"sqlite:///{tmp_path}/gateway.db"
+        provide_tables(url)
+        yield url
     else:
         server: PostgreSQL = request.getfixturevalue("postgresql")
         with server.database() as url:
             yield url
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database of each kind in turn, without tables."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/empty.db"
+    else:
+        server: PostgreSQL = request.getfixturevalue("postgresql")
+        with server.database(empty=True) as url:
+            yield url
+
+
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
-    """An empty SQLite database, for what does not differ between the two kinds."""
-    return f"sqlite:///{tmp_path}/gateway.db"
+    """A new SQLite database with its tables, for what does not differ between the two kinds."""
+    url = f"sqlite:///{tmp_path}/gateway.db"
+    provide_tables(url)
+    return url
 
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     """A database of each kind in turn, with its tables."""
     database = Database(database_url)
-    database.upgrade()
     yield database
     database.close()
 

@@ -19,6 +19,8 @@ from typing import Self
 
 import psycopg
 
+from tests.new_databases import migrate
+
 _START = "-c listen_addresses= -c fsync=off -c full_page_writes=off -c synchronous_commit=on -c max_connections=60"
 
 
@@ -30,6 +32,7 @@ class PostgreSQL(AbstractContextManager["PostgreSQL"]):
         self._folder = folder
         self._programs = programs
         self._numbers = count(1)
+        self._migrated: str | None = None  # the database that others are copied from
 
     def __enter__(self) -> Self:
         if self._folder is not None and self._programs is not None:
@@ -43,6 +46,8 @@ class PostgreSQL(AbstractContextManager["PostgreSQL"]):
         if self._folder is not None:
             self.stop("immediate")
             shutil.rmtree(self._folder)
+        elif self._migrated is not None:
+            self._administer(f'DROP DATABASE "{self._migrated}" WITH (FORCE)')
 
     @property
     def is_foreign(self) -> bool:
@@ -64,16 +69,29 @@ class PostgreSQL(AbstractContextManager["PostgreSQL"]):
         _run(self._programs / "pg_ctl", "-D", self._folder / "data", "-m", mode, "-w", "stop")
 
     @contextmanager
-    def database(self) -> Iterator[str]:
-        """An empty database of its own, dropped afterwards; its URL."""
-        name = f"gateway_test_{os.getpid()}_{next(self._numbers)}"
-        with psycopg.connect(self._administration, autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}"')
+    def database(self, *, empty: bool = False) -> Iterator[str]:
+        """A database of its own, with the gateway's tables unless `empty`, dropped afterwards; its URL."""
+        name = self._create("template0" if empty else self._template())
         try:
             yield self._url(name)
         finally:
-            with psycopg.connect(self._administration, autocommit=True) as connection:
-                connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+            self._administer(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+    def _template(self) -> str:
+        if self._migrated is None:
+            name = self._create("template0")
+            migrate(self._url(name))
+            self._migrated = name
+        return self._migrated
+
+    def _create(self, template: str) -> str:
+        name = f"gateway_test_{os.getpid()}_{next(self._numbers)}"
+        self._administer(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        return name
+
+    def _administer(self, statement: str) -> None:
+        with psycopg.connect(self._administration, autocommit=True) as connection:
+            connection.execute(statement)
 
     def _url(self, name: str) -> str:
         if self._folder is not None:

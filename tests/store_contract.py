@@ -178,15 +178,15 @@ def test_upgrading_twice_changes_nothing(database: Database) -> None:
     assert database.schema() == SCHEMA
 
 
-def test_nodes_that_start_together_upgrade_once(database_url: str) -> None:
-    if database_url.startswith("sqlite"):
+def test_nodes_that_start_together_upgrade_once(empty_database_url: str) -> None:
+    if empty_database_url.startswith("sqlite"):
         pytest.skip("one process serves a SQLite file")
     command = [
         sys.executable,
         "-c",
         "import sys; from gateway.database import Database; Database(sys.argv[1]).upgrade()",
     ]
-    nodes = [subprocess.Popen([*command, database_url], stderr=subprocess.PIPE) for _ in range(3)]
+    nodes = [subprocess.Popen([*command, empty_database_url], stderr=subprocess.PIPE) for _ in range(3)]
     errors = [node.communicate(timeout=30)[1].decode() for node in nodes]
     assert [node.returncode for node in nodes] == [0, 0, 0], errors
 

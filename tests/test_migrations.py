@@ -35,9 +35,9 @@ DOCUMENTS.append(DOCUMENTS[0])
 
 
 @pytest.fixture
-def first_schema(database_url: str) -> Database:
+def first_schema(empty_database_url: str) -> Database:
     """A database of the first release."""
-    database = Database(database_url)
+    database = Database(empty_database_url)
     with database.writer.connect() as connection:
         configuration = migrations()
         configuration.attributes["connection"] = connection

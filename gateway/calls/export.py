@@ -1,4 +1,4 @@
-"""Exports of calls: the contract's calls as CSV, JSON Lines or Parquet, some at a time.
+"""Exports of calls: what history holds as CSV, JSON Lines or Parquet, some at a time.
 
 A spreadsheet takes a cell that begins with `=`, `+`, `-`, `@`, a tab or a carriage return, or with the full-width forms
 of these, for a formula, and callers choose their names. So such cells begin with an apostrophe, unless they are numbers
@@ -8,13 +8,13 @@ in E.164 or the client asks for the plain text. JSON Lines and Parquet have no f
 import csv
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from operator import attrgetter
 from typing import Any, Final, Literal, Protocol
 
-import msgspec
-
-from gateway.calls.contract import Call
-from gateway.clock import to_datetime, to_rfc3339
+from gateway.calls.contract import call_of
+from gateway.calls.history import RecordedCall
+from gateway.clock import to_rfc3339
 
 Format = Literal["csv", "jsonl", "parquet"]
 
@@ -53,7 +53,7 @@ COLUMNS: Final = {
     "usage": TEXT,
 }
 
-_FORMULA: Final = re.compile("^[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20]")
+_FORMULA: Final = tuple("=+-@\t\r\uff1d\uff0b\uff0d\uff20")
 _E164: Final = re.compile(r"\+[1-9][0-9]{1,14}")
 
 
@@ -63,7 +63,7 @@ class Writer(Protocol):
     def head(self) -> bytes:
         """What comes before the first call."""
 
-    def calls(self, calls: Iterable[Call]) -> bytes:
+    def calls(self, calls: Iterable[RecordedCall]) -> bytes:
         """Some calls."""
 
     def tail(self) -> bytes:
@@ -83,8 +83,8 @@ class JsonLinesWriter:
     def head(self) -> bytes:
         return b""
 
-    def calls(self, calls: Iterable[Call]) -> bytes:
-        return b"".join(call.model_dump_json().encode() + b"\n" for call in calls)
+    def calls(self, calls: Iterable[RecordedCall]) -> bytes:
+        return b"".join(call_of(call).model_dump_json().encode() + b"\n" for call in calls)
 
     def tail(self) -> bytes:
         return b""
@@ -94,30 +94,31 @@ class CsvWriter:
     """RFC 4180, with a header line."""
 
     def __init__(self, *, formulas: bool) -> None:
-        self._formulas = formulas
+        text = _as_it_is if formulas else without_formula
+        forms: dict[str, Callable[[Any], Any]] = {TEXT: text, TIME: to_rfc3339, NUMBER: _as_it_is, FLAG: _flag}
+        self._cells = [forms[kind] for kind in COLUMNS.values()]
 
     def head(self) -> bytes:
         return _csv([COLUMNS])
 
-    def calls(self, calls: Iterable[Call]) -> bytes:
-        return _csv([self._cell(name, value) for name, value in row_of(call).items()] for call in calls)
+    def calls(self, calls: Iterable[RecordedCall]) -> bytes:
+        return _csv([cell(value) for cell, value in zip(self._cells, row_of(call), strict=True)] for call in calls)
 
     def tail(self) -> bytes:
         return b""
 
-    def _cell(self, name: str, value: Any) -> Any:
-        if value is None:
-            return ""
-        if COLUMNS[name] == TIME:
-            return to_rfc3339(value)
-        if COLUMNS[name] == FLAG:
-            return "true" if value else "false"
-        return value if self._formulas or COLUMNS[name] != TEXT else without_formula(value)
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
-def without_formula(text: str) -> str:
+def _flag(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def without_formula(text: str | None) -> str | None:
     """The text of a cell that no spreadsheet takes for a formula."""
-    return f"'{text}" if _FORMULA.match(text) and not _E164.fullmatch(text) else text
+    return f"'{text}" if text and text.startswith(_FORMULA) and not _E164.fullmatch(text) else text
 
 
 def _csv(rows: Iterable[Iterable[Any]]) -> bytes:
@@ -147,13 +148,12 @@ class ParquetWriter:
     def head(self) -> bytes:
         return self._out.take()
 
-    def calls(self, calls: Iterable[Call]) -> bytes:
-        rows = [row_of(call) for call in calls]
-        for row in rows:
-            for name, kind in COLUMNS.items():
-                if kind == TIME and row[name] is not None:
-                    row[name] = to_datetime(row[name])
-        self._writer.write_table(self._arrow.Table.from_pylist(rows, schema=self._schema))
+    def calls(self, calls: Iterable[RecordedCall]) -> bytes:
+        columns = list(zip(*map(row_of, calls), strict=True))
+        arrays = [
+            self._arrow.array(column, type=kind) for column, kind in zip(columns, self._schema.types, strict=True)
+        ]
+        self._writer.write_table(self._arrow.Table.from_arrays(arrays, schema=self._schema))
         return self._out.take()
 
     def tail(self) -> bytes:
@@ -185,8 +185,5 @@ class _Sink(io.RawIOBase):
         return taken
 
 
-def row_of(call: Call) -> dict[str, Any]:
-    """A call as a flat row of COLUMNS."""
-    whole = {**dict(call), **dict(call.decision), "decision": call.decision.kind}
-    whole["usage"] = None if call.usage is None else msgspec.json.encode(call.usage).decode()
-    return {name: whole[name] for name in COLUMNS}
+# A call as a flat row of COLUMNS.
+row_of: Final = attrgetter(*("kind" if name == "decision" else name for name in COLUMNS))

@@ -9,12 +9,15 @@ from sqlalchemy import Connection, func, select
 from gateway.calls.sealed_search import WINDOW as OPENED
 from gateway.calls.sealed_search import Sought, find_rows, unsealed
 from gateway.calls.wanted import Wanted
-from gateway.calls.ways import NEWEST_FIRST, SORTED, conditions, end_of_window, narrow, texts_of, within
+from gateway.calls.ways import NEWEST_FIRST, SORTED, find_way, narrow, texts_of
 from gateway.tables import calls
 
 # Calls counted, and looked at for it: some 50 ms.
 MOST: Final = 10_000
 WINDOW: Final = 50_000
+
+# The part of a window by which the way is chosen.
+TRIED: Final = 100
 
 NAMES: Final = {"state": calls.c.state, "decision": calls.c.kind, "rule": calls.c.rule, "country": calls.c.country}
 
@@ -33,14 +36,15 @@ def find_facets(connection: Connection, wanted: Wanted, *, most: int = MOST, win
     wanted, sought = unsealed(connection, replace(wanted, header=None))
     if sought is not None:
         return _look(connection, wanted, sought, most)
-    way, along, has_way = conditions(connection, wanted, most)
-    few = None if has_way or not texts_of(wanted) else narrow(connection, wanted, most)
-    end = None
+    way = find_way(connection, wanted, window=max(1, window // TRIED))
+    if way.end is not None:
+        way = way.as_far_as(connection, window)
+    few = None if way.is_column or not texts_of(wanted) else narrow(connection, wanted, most)
     if few is not None:
-        chosen = select(*NAMES.values()).where(*way, *along, few).order_by(*SORTED)
+        way = way._replace(end=None)
+        chosen = select(*NAMES.values()).where(*way.path, *way.along, few).order_by(*SORTED)
     else:
-        end = end_of_window(connection, way, window) if along else None
-        chosen = select(*NAMES.values()).where(*within(end, way, wanted), *along).order_by(*NEWEST_FIRST)
+        chosen = select(*NAMES.values()).where(*way.stretch(wanted), *way.along).order_by(*NEWEST_FIRST)
     newest = chosen.limit(most + 1).subquery()
     rows = connection.execute(select(*newest.c, func.count()).group_by(*newest.c)).all()
     total = sum(row[-1] for row in rows)
@@ -48,7 +52,7 @@ def find_facets(connection: Connection, wanted: Wanted, *, most: int = MOST, win
     for *values, count in rows:
         for name, value in zip(NAMES, values, strict=True):
             counts[name][value] += count
-    return Facets(calls=total, more=total > most or end is not None, counts=counts)
+    return Facets(calls=total, more=total > most or way.end is not None, counts=counts)
 
 
 def _look(connection: Connection, rest: Wanted, sought: Sought, most: int) -> Facets:

@@ -8,7 +8,8 @@ asked for, because a reader must not slow down the calls that ring meanwhile:
 
 One condition of a search chooses the *way* through history: an exact called or caller, a rule, a state, a country, or
 time alone. Each way is an index that yields calls in their order. The other conditions are checked along the way, on
-at most `WINDOW` calls; if these do not fill the page, it ends there, short or even empty, and says where to go on.
+at most `WINDOW` calls; if these do not fill the page, it ends there, short or even empty, and says where to go on. Of
+several ways the one is taken on which as many calls reach furthest back from where the page begins.
 
 Parts of numbers and names are met on the way, if they are common. If the way leads past too few of them, they are
 sought by an index of beginnings or of grams (see `gateway.calls.search`), and if those are `FEW` or fewer, they are the
@@ -18,7 +19,7 @@ Headers are stored compressed, and no index has them: `HEADER_WINDOW` calls that
 for one page.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
@@ -32,15 +33,16 @@ from gateway.calls.ways import (
     NEWEST_FIRST,
     SORTED,
     WINDOW,
-    Condition,
-    conditions,
-    end_of_window,
+    Way,
+    find_way,
     narrow,
     texts_of,
-    within,
 )
 from gateway.tables import call_facts, calls, events, plans
 from routing_rules import CallFacts
+
+# The part of a window that is looked at first: where one call in ten is wanted, it fills a page.
+TRIED: Final = 8
 
 # Calls looked at where a part of a text is sought that is neither common nor rare: some 50 ms.
 TEXT_WINDOW: Final = 50_000
@@ -126,27 +128,37 @@ def find_calls(
     after: Position | None = None,
     window: int = WINDOW,
     few: int = FEW,
+    facts: bool = True,
 ) -> tuple[list[RecordedCall], Position | None]:
-    """Calls behind `after`, the newest first, and where to go on; None when history is exhausted."""
+    """Calls behind `after`, the newest first, and where to go on; None when history is exhausted.
+
+    Without `facts` they have none: to unpack them is most of the work where nobody asks for headers.
+    """
     if wanted.header is not None:
         rest = replace(wanted, header=None)
         most = min(window, HEADER_WINDOW)
         opened, end = find_calls(connection, rest, limit=most, after=after, window=window, few=few)
         return _page([call for call in opened if has_header(call.facts["headers"], wanted.header)], limit, end)
+    what = RECORDED if facts else _BARE
     wanted, sought = unsealed(connection, wanted)
     if sought is not None:
         rows, end = find_rows(connection, wanted, sought, limit=limit, after=after, window=window, few=few)
-        chosen = RECORDED.where(calls.c.id.in_([row.id for row in rows])).order_by(*SORTED)
+        chosen = what.where(calls.c.id.in_([row.id for row in rows])).order_by(*SORTED)
         return _page(_read(connection, chosen), limit, end)
-    way, along, has_way = conditions(connection, wanted, few, after)
-    found, end = _walk(connection, wanted, way, along, limit, window)
-    if end is None or len(found) >= limit or has_way or not texts_of(wanted):
+    first = min(window, max(window // TRIED, 2 * limit))
+    way = find_way(connection, wanted, window=first, after=after)
+    found, end = _walk(connection, what, wanted, way, limit)
+    if end is not None and len(found) < limit and first < window:
+        way = way.as_far_as(connection, window)
+        found, end = _walk(connection, what, wanted, way, limit)
+    if end is None or len(found) >= limit or way.is_column or not texts_of(wanted):
         return found, end
     few_calls = narrow(connection, wanted, few)
     if few_calls is None:
-        return _walk(connection, wanted, way, along, limit, TEXT_WINDOW * window // WINDOW)
+        way = way.as_far_as(connection, TEXT_WINDOW * window // WINDOW)
+        return _walk(connection, what, wanted, way, limit)
     # Not by their place in time: to sort these few is less than to walk past all others.
-    wish = RECORDED.where(*way, *along, few_calls).order_by(*SORTED).limit(limit + 1)
+    wish = what.where(*way.path, *way.along, few_calls).order_by(*SORTED).limit(limit + 1)
     return _page(_read(connection, wish), limit, None)
 
 
@@ -158,9 +170,9 @@ def find_call(connection: Connection, call_id: str) -> RecordedCall | None:
 
 def count_calls(connection: Connection, *, since: int | None, until: int | None, most: int) -> int:
     """How many calls were received in a span of time (µs, `since` included, `until` excluded); counts up to `most`."""
-    way, _, _ = conditions(connection, Wanted(since=since, until=until), 0)
+    path = find_way(connection, Wanted(since=since, until=until), window=most).path
     return connection.execute(
-        select(func.count()).select_from(select(calls.c.id).where(*way).limit(most).subquery())
+        select(func.count()).select_from(select(calls.c.id).where(*path).limit(most).subquery())
     ).scalar_one()
 
 
@@ -186,22 +198,24 @@ def find_events(connection: Connection, call: int, *, limit: int, after: int = 0
     ]
 
 
-RECORDED: Final = select(calls, call_facts.c.content).join(call_facts, call_facts.c.call == calls.c.id)
-_COLUMNS: Final = frozenset(field.name for field in fields(RecordedCall)) - {"facts"}
+NO_FACTS: Final[ReadFacts] = {
+    "headers": [],
+    "called_uri": "",
+    "caller_uri": "",
+    "anonymous": False,
+    "attestation": "none",
+}
+_COLUMNS: Final = tuple(field.name for field in fields(RecordedCall) if field.name != "facts")
+_BARE: Final = select(*(calls.c[name] for name in _COLUMNS))
+RECORDED: Final = _BARE.add_columns(call_facts.c.content).join(call_facts, call_facts.c.call == calls.c.id)
 
 
 def _walk(
-    connection: Connection,
-    wanted: Wanted,
-    way: Sequence[Condition],
-    along: Sequence[Condition],
-    limit: int,
-    window: int,
+    connection: Connection, what: Select[Any], wanted: Wanted, way: Way, limit: int
 ) -> tuple[list[RecordedCall], Position | None]:
-    """A page by looking at `window` calls of a way at most."""
-    end = end_of_window(connection, way, window) if along else None
-    wish = RECORDED.where(*within(end, way, wanted), *along).order_by(*NEWEST_FIRST).limit(limit + 1)
-    return _page(_read(connection, wish), limit, end)
+    """A page by looking at the calls of a way up to its end."""
+    wish = what.where(*way.stretch(wanted), *way.along).order_by(*NEWEST_FIRST).limit(limit + 1)
+    return _page(_read(connection, wish), limit, way.end)
 
 
 def _page(found: list[RecordedCall], limit: int, end: Position | None) -> tuple[list[RecordedCall], Position | None]:
@@ -216,6 +230,6 @@ def _read(connection: Connection, wanted: Select[Any]) -> list[RecordedCall]:
 
 
 def recorded(row: Row[Any]) -> RecordedCall:
-    """The call in a row of `RECORDED`."""
-    columns = row._mapping
-    return RecordedCall(**{name: columns[name] for name in _COLUMNS}, facts=unpack_facts(row.content))
+    """The call in a row that begins with those of `RECORDED`; one of `_BARE` has no facts."""
+    facts = unpack_facts(row[len(_COLUMNS)]) if len(row) > len(_COLUMNS) else NO_FACTS
+    return RecordedCall(**dict(zip(_COLUMNS, row, strict=False)), facts=facts)

@@ -22,7 +22,7 @@ from gateway.calls.grams import has_words, words_of
 from gateway.calls.search import FIELDS, having_part
 from gateway.calls.transcripts import calls_that_may_say, who_said
 from gateway.calls.wanted import Pattern, Position, Wanted, mentions, read_pattern
-from gateway.calls.ways import NEWEST_FIRST, SORTED, beginning_with, conditions, end_of_window, within
+from gateway.calls.ways import NEWEST_FIRST, SORTED, beginning_with, find_way
 from gateway.cipher import Cipher
 from gateway.sealed import cipher_of
 from gateway.tables import calls
@@ -81,16 +81,17 @@ def find_rows(
 
     Rows have id, received_at, what was looked at, and `columns`.
     """
-    way, along, _ = conditions(connection, rest, few, after)
+    window = min(window, WINDOW)
+    way = find_way(connection, rest, window=window, after=after)
     looked_at = select(*_LOOKED_AT, *(column for column in columns if column not in _LOOKED_AT))
     chosen = _narrow(connection, sought, few)
     if chosen is not None:
-        end = None
-        wish = looked_at.where(*way, *along, calls.c.id.in_(chosen)).order_by(*SORTED)
+        way = way._replace(end=None)
+        wish = looked_at.where(*way.path, *way.along, calls.c.id.in_(chosen)).order_by(*SORTED)
     else:
-        end = end_of_window(connection, way, min(window, WINDOW))
-        wish = looked_at.where(*within(end, way, rest), *along).order_by(*NEWEST_FIRST)
-    return _having(connection, sought, connection.execute(wish).all())[: limit + 1], end
+        way = way if way.end is not None else way.as_far_as(connection, window)
+        wish = looked_at.where(*way.stretch(rest), *way.along).order_by(*NEWEST_FIRST)
+    return _having(connection, sought, connection.execute(wish).all())[: limit + 1], way.end
 
 
 def _forms(connection: Connection, cipher: Cipher, name: str, number: str) -> list[str]:

@@ -45,14 +45,16 @@ def find_groups(connection: Connection, by: str, span: Span) -> dict[Key, Group]
 
     `by` is hour, day, state, decision, endpoint, rule or profile; keys are µs for times, else names, empty for none.
     """
-    both = union_all(_at_rest(by, span), _under_way(by, span)).subquery()
-    wanted = select(both.c.key, both.c.state, both.c.answer, *(func.sum(both.c[name]) for name in Sums._fields))
+    both = union_all(_summed(_at_rest(by, span)), _summed(_under_way(by, span)))
     groups: dict[Key, Group] = {}
-    for key, state, answer, *found in connection.execute(wanted.group_by(both.c.key, both.c.state, both.c.answer)):
+    for key, state, answer, *found in connection.execute(both):
         sums = Sums(*map(int, found))  # PostgreSQL's sums are decimals
-        if sums != NOTHING:  # calls were here, and have moved on
-            group = groups.setdefault(key, Group(states={}, answers={}, sums=NOTHING))
-            add_up(group, Group(states={state: sums.calls}, answers={answer: sums.calls}, sums=sums))
+        if sums == NOTHING:  # calls were here, and have moved on
+            continue
+        group = groups.setdefault(key, Group(states={}, answers={}, sums=NOTHING))
+        group.states[state] = group.states.get(state, 0) + sums.calls
+        group.answers[answer] = group.answers.get(answer, 0) + sums.calls
+        group.sums = plus(group.sums, sums)
     return groups
 
 
@@ -63,6 +65,13 @@ def add_up(group: Group, more: Group) -> None:
     for answer, count in more.answers.items():
         group.answers[answer] = group.answers.get(answer, 0) + count
     group.sums = plus(group.sums, more.sums)
+
+
+def _summed(rows: Select[Any]) -> Select[Any]:
+    """Rows that have key, state and class in common, added up."""
+    some = rows.subquery()
+    sums = (func.sum(some.c[name]) for name in Sums._fields)
+    return select(some.c.key, some.c.state, some.c.answer, *sums).group_by(some.c.key, some.c.state, some.c.answer)
 
 
 def _at_rest(by: str, span: Span) -> Select[Any]:

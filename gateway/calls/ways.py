@@ -4,7 +4,7 @@ See `gateway.calls.history` for why. Everything here is a condition or a bounded
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, func, or_, select, tuple_, union_all
 
@@ -28,45 +28,77 @@ SORTED: Final = ((calls.c.received_at + 0).desc(), (calls.c.id + 0).desc())
 # The columns that a search may name by value, under the contract's words.
 _EXACT: Final = {"decision": calls.c.kind, **{name: calls.c[name] for name in EXACT}}
 
-# An exact match on one of these columns is a way through history; the first is the surest to be narrow.
+# An exact match on one of these columns is a way through history; they are tried in the order of how narrow they are
+# most likely to be.
 _WAYS: Final = ("called", "caller", "rule", "state", "country")
 
 
-def conditions(
-    connection: Connection, wanted: Wanted, few: int, after: Position | None = None
-) -> tuple[list[Condition], list[Condition], bool]:
-    """The conditions that choose the way, those that are checked along it, and whether a column is the way.
+class Way(NamedTuple):
+    """A way through history, from where a page begins."""
 
-    The way begins behind `after`. `until` is then checked along it: of two upper bounds, SQLite might begin at the
-    higher one.
+    path: list[Condition]  # these choose it
+    along: list[Condition]  # these are checked along it
+    end: Position | None  # the last call that may be looked at for one page; None: all may be
+    is_column: bool  # or is it time alone
+
+    def stretch(self, wanted: Wanted) -> list[Condition]:
+        """Its conditions up to its end, which takes the place of `since`: SQLite might walk on to the lower bound."""
+        if self.end is None:
+            return self.path
+        rest = self.path[1:] if wanted.since is not None else self.path  # `find_way` puts it first
+        return [*rest, self.end <= POSITION]
+
+    def as_far_as(self, connection: Connection, window: int) -> "Way":
+        """The same with an end that lets `window` calls be looked at."""
+        return self._replace(end=end_of_window(connection, self.path, window))
+
+
+def find_way(connection: Connection, wanted: Wanted, *, window: int, after: Position | None = None) -> Way:
+    """The way that begins behind `after` and on which `window` calls reach furthest back.
+
+    `until` is checked along it if there is `after`: of two upper bounds, SQLite might begin at the higher one.
     """
     exact = {name: value for name in _EXACT if (value := getattr(wanted, name)) is not None}
     for name in texts_of(wanted):
         exact.pop(name, None)
-    way: list[Condition] = []
+    path: list[Condition] = []
     if wanted.since is not None:
-        way.append(calls.c.received_at >= wanted.since)
+        path.append(calls.c.received_at >= wanted.since)
     if wanted.until is not None:
-        way.append((calls.c.received_at if after is None else calls.c.received_at + 0) < wanted.until)
+        path.append((calls.c.received_at if after is None else calls.c.received_at + 0) < wanted.until)
     if after is not None:
-        way.append(after > POSITION)
-    ways = [name for name in _WAYS if name in exact]
-    if chosen := _narrowest(connection, {name: exact[name] for name in ways}, min(few, WINDOW)):
-        way.append(_EXACT[chosen] == exact.pop(chosen))
+        path.append(after > POSITION)
+    paths: dict[str, list[Condition]] = {name: [*path, _EXACT[name] == exact[name]] for name in _WAYS if name in exact}
+    chosen, end = _furthest(connection, paths, window)
+    if chosen is not None:
+        path = paths[chosen]
+        exact.pop(chosen)
     # Appending nothing keeps a column's index out of play: the way is chosen already, and SQLite, which has no
     # statistics, might take the state "accepted" for the narrower of two.
     along: list[Condition] = [_EXACT[name] + "" == value for name, value in exact.items()]
     along += [_has_part(connection, name, pattern) for name, pattern in texts_of(wanted).items()]
-    return way, along, bool(chosen)
+    if along and len(paths) < 2:
+        end = end_of_window(connection, path, window)
+    return Way(path, along, end, chosen is not None)
 
 
-def _narrowest(connection: Connection, ways: Mapping[str, str], few: int) -> str | None:
-    """The first way that has few calls; else the first of all."""
-    if len(ways) > 1:
-        for name, value in ways.items():
-            if count_up_to(connection, select(calls.c.id).where(_EXACT[name] == value), few + 1) <= few:
-                return name
-    return next(iter(ways), None)
+def _furthest(
+    connection: Connection, paths: Mapping[str, Sequence[Condition]], window: int
+) -> tuple[str | None, Position | None]:
+    """The path on which a window reaches furthest back, and its end if there was a choice.
+
+    It has the fewest calls for the time, and leads past the fewest that are not wanted.
+    """
+    if len(paths) < 2:
+        return next(iter(paths), None), None
+    ends: dict[str, Position] = {}
+    for name, path in paths.items():
+        end = end_of_window(connection, path, window)
+        if end is None:
+            return name, None
+        ends[name] = end
+    chosen = min(ends, key=lambda name: ends[name])
+    return chosen, ends[chosen]
 
 
 def texts_of(wanted: Wanted) -> dict[str, Pattern]:
@@ -120,14 +152,6 @@ def beginning_with(connection: Connection, column: ColumnElement[str], text: str
     # Code points compare as bytes do, on SQLite by nature; on PostgreSQL languages have orders of their own.
     ordered = column if connection.dialect.name == "sqlite" else column.collate("C")
     return select(calls.c.id).where(ordered >= text, ordered < text + "\U0010ffff")
-
-
-def within(end: Position | None, way: Sequence[Condition], wanted: Wanted) -> Sequence[Condition]:
-    """A way up to the end of its window, which takes the place of `since`: SQLite might walk on to the lower bound."""
-    if end is None:
-        return way
-    rest = way[1:] if wanted.since is not None else way  # `conditions` puts it first
-    return [*rest, end <= POSITION]
 
 
 def end_of_window(connection: Connection, way: Sequence[Condition], window: int) -> Position | None:

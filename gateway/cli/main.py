@@ -10,7 +10,9 @@ from typing import Any
 
 import click
 
-from gateway.errors import ConfigurationError, GatewayError
+from gateway.errors import ConfigurationError, DatabaseUnavailable, GatewayError
+
+DATABASE_HINT = "GATEWAY_DATABASE_URL names it: is it running, and are the host, port, user and password right?"
 
 # Command → (module, what it is for). The order is that of the help page.
 COMMANDS = {
@@ -57,6 +59,9 @@ class _Commands(click.Group):
         except ConfigurationError as error:
             click.echo(f"gateway: {error}", err=True)
             ctx.exit(2)
+        except DatabaseUnavailable as error:
+            click.echo(f"gateway: the database does not answer: {error}\n{DATABASE_HINT}", err=True)
+            ctx.exit(1)
         except GatewayError as error:
             click.echo(f"gateway: {error}", err=True)
             ctx.exit(1)

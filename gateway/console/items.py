@@ -1,188 +1,181 @@
-"""Profiles, calendars and lists: what rules refer to by name. Every edit goes into the draft, as those of rules do."""
+"""Profiles, calendars and lists: what rules refer to by name. Every edit goes into the draft, as those of rules do.
 
-from collections.abc import Mapping
-from typing import Any, Final
-from zoneinfo import available_timezones
+What they have in common is here; the form of each is in the module of its name.
+"""
 
-import msgspec
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Final
+
 from starlette.responses import Response
 
-from gateway.clock import Clock, to_datetime
+from gateway.access.guard import Caller
+from gateway.clock import Clock
 from gateway.console.door import View
 from gateway.console.drafting import Drafted, Drafting
-from gateway.console.forms import Fields, read_fields
-from gateway.console.opening_week import week_of
-from gateway.console.rendering import pretty_json
+from gateway.console.forms import Fields, read_fields, row_number
 from gateway.console.rules import caller_of
+from gateway.console.used_by import UsedBy
 from gateway.console.visit import Visit, go_to
 from gateway.database import Database
-from gateway.errors import RequestError
 from gateway.problem_details import Kind
-from gateway.reading import LARGEST_DOCUMENT, parse_json
+from gateway.reading import LARGEST_DOCUMENT
 from gateway.rulebook.item_store import find_edited
 from gateway.rulebook.items import SECTIONS
-from routing_rules import DocumentError
-from routing_rules.writing import write_calendar
+from routing_rules import DocumentError, Problem
 
 NEW: Final = "new"
 
-# What one of each is called, and what it is for.
-ABOUT: Final = {
-    "profiles": ("Profile", "The session that answers a call: model, voice, instructions, tools."),
-    "calendars": ("Calendar", "Opening hours in their own time zone, for the condition “during”."),
-    "lists": ("List", "Numbers, prefixes and addresses, for conditions such as “caller is on the list blocked”."),
-}
+Sent = Mapping[str, Sequence[str]]
 
-# Entries that the page shows in its field; a longer list is changed by what is put in and taken out.
-SHOWN: Final = 5_000
 
-_BEGINNINGS: Final[Mapping[str, Any]] = {
-    "profiles": {"model": "gpt-realtime-2.1", "instructions": "", "audio": {"output": {"voice": "marin"}}},
-    "calendars": {"zone": "Europe/Berlin", "open": ["Mon-Fri 09:00-17:00"]},
-    "lists": [],
-}
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Told:
+    """What is said of a form that was sent."""
+
+    wrong: Mapping[str, str] = field(default_factory=dict)  # mistakes by field; "" is the form as a whole
+    problems: tuple[Problem, ...] = ()  # their pointers into the item
+
+
+class MistakenForm(Exception):
+    """A form that makes no item; holds the mistakes by field."""
+
+    def __init__(self, wrong: Mapping[str, str]) -> None:
+        super().__init__("; ".join(f"{name}: {told}" for name, told in wrong.items()))
+        self.wrong = wrong
 
 
 class ItemPages:
-    """`/profiles`, `/calendars` and `/lists`, each by its section."""
+    """The pages of one section: its table, and the editor of one item."""
 
-    def __init__(self, section: str, *, database: Database, drafting: Drafting, clock: Clock) -> None:
-        self._section = section
+    section: ClassVar[str]  # "profiles"
+    noun: ClassVar[str]  # "Profile"
+    about: ClassVar[str]  # what it is for
+    template: ClassVar[str]  # of the editor
+
+    def __init__(self, *, database: Database, drafting: Drafting, used_by: UsedBy, clock: Clock) -> None:
         self._database = database
         self._drafting = drafting
+        self._used_by = used_by
         self._clock = clock
+
+    # ---- what each section says for itself
+
+    def summary(self, items: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What the table shows beside the items."""
+        return {}
+
+    def fields_of(self, item: Any) -> Sent:
+        """What the form's fields hold for an item; for a new one, if it is None."""
+        raise NotImplementedError
+
+    def value_of(self, fields: Sent, item: Any) -> Any:
+        """The item that the form's fields make; `item` is what there is. Raises MistakenForm."""
+        raise NotImplementedError
+
+    async def context(self, visit: Visit, drafted: Drafted, name: str, fields: Sent, told: Told) -> Mapping[str, Any]:
+        """What the editor's template wants to know beside what all want."""
+        raise NotImplementedError
+
+    # ---- what all have in common
 
     async def list_items(self, visit: Visit) -> View:
         """All of them, with the draft on top."""
         drafted = await self._drafting.read(caller_of(visit))
-        items = self._items(drafted)
-        today = to_datetime(self._clock.now()).date()
+        items = self.items(drafted)
         context = {
-            "section": self._section,
-            "about": ABOUT[self._section],
+            "section": self.section,
+            "about": (self.noun, self.about),
             "drafted": drafted,
             "items": items,
-            "weeks": {name: week_of(one, today, 7) for name, one in items.items()} if self._has_weeks else {},
-            "changed": {name for kind, name in drafted.draft.items() if kind is SECTIONS[self._section]},
+            "changed": {name for kind, name in drafted.draft.items() if kind is SECTIONS[self.section]},
+            **self.summary(items),
         }
         return View("items.html", context)
 
     async def show_item(self, visit: Visit) -> View:
         """The editor of one."""
-        drafted = await self._drafting.read(caller_of(visit))
-        name = visit.request.path_params.get("name", NEW)
-        items = self._items(drafted)
-        if name != NEW and name not in items:
-            raise Kind.NOT_FOUND.error(f"There is no {ABOUT[self._section][0].lower()} {name!r}.")
-        value = _BEGINNINGS[self._section] if name == NEW else self._written(items[name])
-        return self._editor(drafted, name, self._fields(name, value), Fields())
+        drafted, name = await self.wanted(visit)
+        item = self.items(drafted).get(name)
+        fields = dict(self.fields_of(item))
+        if item is not None:
+            fields["edited"] = [str(await self.edited(drafted, name) or "")]
+        return await self.editor(visit, drafted, name, fields)
 
     async def save_item(self, visit: Visit) -> View | Response:
         """Take it into the draft, or out of the rulebook."""
-        caller = caller_of(visit)
-        drafted = await self._drafting.read(caller)
-        address = visit.request.path_params.get("name", NEW)
+        drafted, address = await self.wanted(visit)
         fields = await read_fields(visit, LARGEST_DOCUMENT)
-        said = Fields({key: values[0] for key, values in fields.items()})
-        name = said["name"].strip() if address == NEW else address
-        taken = name in self._items(drafted)
-        if address == NEW and (taken or not name or "/" in name):
-            wrong = Fields(name="is taken; choose another" if taken else "must be a name, without a slash")
-            return self._editor(drafted, address, said, wrong, 422)
+        name = first(fields, "name").strip() if address == NEW else address
+        items = self.items(drafted)
+        if address == NEW and (name in items or not name or "/" in name):
+            wrong = "is taken; choose another" if name in items else "must be a name, without a slash"
+            return await self.editor(visit, drafted, address, fields, Told(wrong={"name": wrong}), 422)
         try:
-            change = await self._change(drafted, name, said)
-            await self._drafting.add(caller, change)
+            if first(fields, "delete"):
+                await self.delete(caller_of(visit), drafted, name, fields)
+                return go_to(f"/{self.section}", f"{self.noun} {name} is gone from your draft.")
+            await self.put(caller_of(visit), drafted, name, self.value_of(fields, items.get(name)), fields)
+        except MistakenForm as mistake:
+            return await self.editor(visit, drafted, address, fields, Told(wrong=mistake.wrong), 422)
         except DocumentError as error:
-            told = [f"{one.pointer.removeprefix('/')} {one.detail}".strip() for one in error.problems[:5]]
-            return self._editor(drafted, address, said, Fields(value="; ".join(told)), 422)
-        except RequestError as error:
-            return self._editor(drafted, address, said, Fields(value=error.detail), 422)
-        verb = "is gone from" if change["op"] == "delete" else "is in"
-        return go_to(f"/{self._section}", f"{ABOUT[self._section][0]} {name} {verb} your draft.")
+            return await self.editor(visit, drafted, address, fields, Told(problems=tuple(error.problems)), 422)
+        return go_to(f"/{self.section}", f"{self.noun} {name} is in your draft.")
 
-    async def _change(self, drafted: Drafted, name: str, said: Fields) -> dict[str, Any]:
-        """The edit that the form wants. Raises RequestError for a profile that is no JSON."""
-        items = self._items(drafted)
-        path = f"/{self._section}/{name}"
-        kept = self._written(items[name]) if name in items else None
-        if kept is None:
-            return {"op": "create", "path": path, "value": self._value(said, kept)}
-        seen = await self._database.read(find_edited, drafted.current.number, SECTIONS[self._section], [name])
-        if said["delete"]:
-            return {"op": "delete", "path": path, "edited": seen.get(name)}
-        return {"op": "put", "path": path, "value": self._value(said, kept), "edited": seen.get(name)}
+    async def put(self, caller: Caller, drafted: Drafted, name: str, value: Any, fields: Sent) -> None:
+        """Take a value into the draft, as an edit of what its author saw. Raises DocumentError."""
+        path = f"/{self.section}/{name}"
+        if name not in self.items(drafted):
+            await self._drafting.add(caller, {"op": "create", "path": path, "value": value})
+            return
+        seen = row_number(first(fields, "edited")) or await self.edited(drafted, name)
+        await self._drafting.add(caller, {"op": "put", "path": path, "value": value, "edited": seen})
 
-    @property
-    def _has_weeks(self) -> bool:
-        return self._section == "calendars"
+    async def delete(self, caller: Caller, drafted: Drafted, name: str, fields: Sent) -> None:
+        """Take an item out of the draft's rulebook. Raises DocumentError."""
+        seen = row_number(first(fields, "edited")) or await self.edited(drafted, name)
+        await self._drafting.add(caller, {"op": "delete", "path": f"/{self.section}/{name}", "edited": seen})
 
-    def _items(self, drafted: Drafted) -> Mapping[str, Any]:
-        items: Mapping[str, Any] = getattr(drafted.rulebook, self._section)
+    async def wanted(self, visit: Visit) -> tuple[Drafted, str]:
+        """The draft, and the name in the address. Raises RequestError (404)."""
+        drafted = await self._drafting.read(caller_of(visit))
+        name: str = visit.request.path_params.get("name", NEW)
+        if name != NEW and name not in self.items(drafted):
+            raise Kind.NOT_FOUND.error(f"There is no {self.noun.lower()} {name!r}.")
+        return drafted, name
+
+    def items(self, drafted: Drafted) -> Mapping[str, Any]:
+        """The section's items, with the draft on top."""
+        items: Mapping[str, Any] = getattr(drafted.rulebook, self.section)
         return items
 
-    def _written(self, item: Any) -> Any:
-        """An item as in a document."""
-        if self._has_weeks:
-            return write_calendar(item)
-        return list(item) if self._section == "lists" else msgspec.to_builtins(item)
+    async def edited(self, drafted: Drafted, name: str) -> int | None:
+        """The revision that last changed an item; None if it is not in force."""
+        found = await self._database.read(find_edited, drafted.current.number, SECTIONS[self.section], [name])
+        return found.get(name)
 
-    def _fields(self, name: str, value: Any) -> Fields:
-        """What the form's fields hold."""
-        said = Fields(name="" if name == NEW else name)
-        if self._section == "lists":
-            said["value"] = "\n".join(value) if len(value) <= SHOWN else ""
-        elif self._has_weeks:
-            for key in ("open", "closed_on"):
-                said[key] = "\n".join(value.get(key, ()))
-            said |= {"zone": value.get("zone", ""), "holidays": value.get("holidays") or ""}
-        else:
-            said["value"] = pretty_json(value)
-        return said
-
-    def _value(self, said: Fields, kept: Any) -> Any:
-        """The item that the form's fields make. Raises RequestError for a profile that is no JSON."""
-        if self._section == "profiles":
-            return parse_json(said["value"].encode())
-        if self._section == "lists":
-            entries = _lines(said["value"])
-            if kept is None or len(kept) <= SHOWN:
-                return entries
-            gone = set(_lines(said["without"]))
-            return [one for one in kept if one not in gone] + [one for one in entries if one not in set(kept)]
-        calendar = {key: value for key, value in (kept or {}).items() if key == "overrides"}
-        calendar |= {"zone": said["zone"].strip(), "open": _lines(said["open"]), "closed_on": _lines(said["closed_on"])}
-        return calendar | ({"holidays": said["holidays"].strip()} if said["holidays"].strip() else {})
-
-    def _editor(self, drafted: Drafted, name: str, said: Fields, wrong: Fields, status: int = 200) -> View:
-        items = self._items(drafted)
-        item = items.get(name)
-        today = to_datetime(self._clock.now()).date()
+    async def editor(
+        self, visit: Visit, drafted: Drafted, name: str, fields: Sent, told: Told | None = None, status: int = 200
+    ) -> View:
+        """The form, as it is filled in."""
+        told = told or Told()
         context = {
-            "section": self._section,
-            "about": ABOUT[self._section],
+            "section": self.section,
+            "about": (self.noun, self.about),
             "name": name,
-            "said": said,
-            "wrong": wrong,
-            "week": week_of(item, today) if self._has_weeks and item is not None else (),
-            "count": len(item) if self._section == "lists" and item is not None else 0,
-            "shown": SHOWN,
-            "zones": sorted(available_timezones()) if self._has_weeks else (),
-            "used_by": [rule.id for rule in drafted.rulebook.rules if name in _names(rule)][:20] if name != NEW else [],
+            "said": Fields({key: values[0] for key, values in fields.items() if values}),
+            "wrong": Fields(told.wrong),
+            "used_by": None if name == NEW else await self._used_by.find(drafted, SECTIONS[self.section], name),
+            **await self.context(visit, drafted, name, fields, told),
         }
-        return View("item.html", context, status)
+        return View(self.template, context, status)
 
 
-def _names(rule: Any) -> set[str]:
-    """What a rule refers to by name: profiles, calendars and lists."""
-    found = {name for condition in (*rule.when, *rule.unless) for _, name in condition.names()}
-    decision = rule.then
-    while decision is not None:
-        if profile := getattr(decision, "profile", None):
-            found.add(profile)
-        decision = getattr(decision, "fallback", None)
-    return found
+def first(fields: Sent, name: str) -> str:
+    """What a field says; the empty text, if it says nothing."""
+    return next(iter(fields.get(name, ())), "")
 
 
-def _lines(text: str) -> list[str]:
-    """Lines that say something, each once."""
-    return list(dict.fromkeys(line.strip() for line in text.splitlines() if line.strip()))
+def told_together(problems: Sequence[Problem]) -> str:
+    """The first problems in one sentence, each with its place."""
+    return "; ".join(f"{one.pointer.removeprefix('/')} {one.detail}".strip() for one in problems[:5])

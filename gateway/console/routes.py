@@ -15,20 +15,24 @@ from gateway.calls.feed import Feed
 from gateway.calls.reveal import Reveal
 from gateway.clock import Clock
 from gateway.console.assets import Assets
+from gateway.console.calendars import CalendarPages
 from gateway.console.calls import CallPages
 from gateway.console.door import Page, PageDoor
 from gateway.console.drafting import Drafting
 from gateway.console.engineering import engineering_pages
 from gateway.console.home import HomePages, Troubles
-from gateway.console.items import ABOUT, ItemPages
+from gateway.console.items import ItemPages
+from gateway.console.lists import ListPages
 from gateway.console.live import LivePages
 from gateway.console.overrides import OverridePages
+from gateway.console.profiles import ProfilePages
 from gateway.console.rendering import Renderer
 from gateway.console.review import ReviewPages
 from gateway.console.revisions import RevisionPages
 from gateway.console.rules import RulePages
 from gateway.console.sign_in import SignIn
 from gateway.console.trying import TrialPages
+from gateway.console.used_by import UsedBy
 from gateway.database import Database
 from gateway.journal import Journal
 from gateway.rulebook.current import Current
@@ -182,7 +186,7 @@ def pages(context: ConsoleContext, sign_in: SignIn) -> list[Page]:
         Page("GET", "/revisions/{number}", read_rules, revisions.show_revision),
         Page("POST", "/revisions/{number}/restore", publish, revisions.restore_revision),
         Page("GET", "/rulebook.toml", read_rules, revisions.export_rulebook),
-        *(page for section in ABOUT for page in _item_pages(section, database, drafting, context.clock)),
+        *_named_pages(database, drafting, context.clock),
         Page("GET", "/overrides", read_rules, overrides.list_overrides),
         Page("POST", "/overrides", publish, overrides.add_override),
         Page("POST", "/overrides/{id}/end", publish, overrides.end_override),
@@ -190,13 +194,25 @@ def pages(context: ConsoleContext, sign_in: SignIn) -> list[Page]:
     ]
 
 
-def _item_pages(section: str, database: Database, drafting: Drafting, clock: Clock) -> list[Page]:
-    items = ItemPages(section, database=database, drafting=drafting, clock=clock)
-    read, publish = Permission.READ_RULEBOOK, Permission.PUBLISH
+def _named_pages(database: Database, drafting: Drafting, clock: Clock) -> list[Page]:
+    """The pages of what rules refer to by name."""
+    used_by, publish = UsedBy(), Permission.PUBLISH
+    profiles = ProfilePages(database=database, drafting=drafting, used_by=used_by, clock=clock)
+    calendars = CalendarPages(database=database, drafting=drafting, used_by=used_by, clock=clock)
+    lists = ListPages(database=database, drafting=drafting, used_by=used_by, clock=clock)
     return [
-        Page("GET", f"/{section}", read, items.list_items),
-        Page("GET", f"/{section}/new", publish, items.show_item),
-        Page("POST", f"/{section}/new", publish, items.save_item),
-        Page("GET", f"/{section}/{{name}}", read, items.show_item),
-        Page("POST", f"/{section}/{{name}}", publish, items.save_item),
+        Page("POST", "/profiles/new/form", publish, profiles.change_form),
+        Page("POST", "/profiles/{name}/form", publish, profiles.change_form),
+        *(page for section in (profiles, calendars, lists) for page in _item_pages(section)),
+    ]
+
+
+def _item_pages(items: ItemPages) -> list[Page]:
+    read, publish, path = Permission.READ_RULEBOOK, Permission.PUBLISH, f"/{items.section}"
+    return [
+        Page("GET", path, read, items.list_items),
+        Page("GET", f"{path}/new", publish, items.show_item),
+        Page("POST", f"{path}/new", publish, items.save_item),
+        Page("GET", f"{path}/{{name}}", read, items.show_item),
+        Page("POST", f"{path}/{{name}}", publish, items.save_item),
     ]

@@ -97,6 +97,11 @@ def _texts(profile: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
         yield "/silence/say", silence.get("say")
 
 
+def lists_of(profile: Mapping[str, Any]) -> set[str]:
+    """The lists that the words of a profile look something up in."""
+    return {name for _, text in _texts(profile) if isinstance(text, str) for name in lists_in(text)}
+
+
 def _variables(text: object, pointer: str, lists: Lists) -> Iterator[Problem]:
     if isinstance(text, str):
         for mistake in find_mistakes(text, lists):

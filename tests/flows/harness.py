@@ -17,6 +17,7 @@ from gateway.emulator.upstream import EmulatedUpstream
 from gateway.monitor.watch import Patience
 from gateway.server import running
 from gateway.settings import Settings, load_settings
+from tests.new_databases import provide_tables
 
 SECRET = "whsec_dGhlIHNlY3JldCBvZiB0aGUgZmxvd3M="
 ADMIN_KEY = "an-admin-key-for-the-flows"
@@ -82,6 +83,7 @@ async def running_gateway(
     `settings` are variables that differ, an empty text standing for none; with `reloads` the gateway reads its
     configuration anew, as `serve` does. A running `emulator` that is given is used, and goes on running.
     """
+    provide_tables(database_url)
     async with nullcontext(emulator) if emulator else EmulatorServer(upstream) as emulator:
         environment = {
             "OPENAI_API_KEY": "sk-flows",

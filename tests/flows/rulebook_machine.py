@@ -23,7 +23,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -64,6 +64,7 @@ from routing_rules.writing import write_decision
 from tests.conftest import SettableClock
 from tests.flows import rulebook_draws as draws
 from tests.flows.rulebook_model import Document, Item, Model, Note, Refused, Why, items
+from tests.new_databases import new_file
 
 Answer = TypeVar("Answer")
 
@@ -170,16 +171,6 @@ class Process:
         raise sqlite3.OperationalError("disk I/O error")
 
 
-@cache
-def _template() -> bytes:
-    """The file of a new gateway."""
-    with tempfile.TemporaryDirectory() as folder:
-        database = Database(f"sqlite:///{folder}/gateway.db")
-        database.upgrade()
-        database.close()
-        return Path(folder, "gateway.db").read_bytes()
-
-
 class RulebookMachine(RuleBasedStateMachine):
     """The gateway beside its model."""
 
@@ -191,7 +182,7 @@ class RulebookMachine(RuleBasedStateMachine):
         self._runner = asyncio.Runner()
         self._clock = SettableClock()
         folder = Path(tempfile.mkdtemp(dir=self._home.name))
-        (folder / "gateway.db").write_bytes(_template())
+        (folder / "gateway.db").write_bytes(new_file())
         document = starter().document
         self.model = Model(documents=(document,), tags=dict.fromkeys(items(document), 0))
         self._process = self._started(folder)

@@ -30,9 +30,9 @@ from gateway.rulebook.current import Current
 from gateway.rulebook.refer_guard import ReferGuard
 from gateway.rulebook.store import pin_starter
 from gateway.settings import Endpoint, SecretStr, Settings
-from gateway.tables import metadata
 from gateway.upstream.client import Upstream
 from gateway.webhooks.keyring import Keyring
+from tests.new_databases import provide_tables
 
 ADMIN_KEY = "bootstrap-key-of-the-tests"
 
@@ -122,9 +122,10 @@ async def running_api(database: Database, clock: Clock) -> AsyncIterator[Api]:
 
 @pytest.fixture
 def sqlite(tmp_path: Path) -> Iterator[Database]:
-    """A SQLite database with its tables, made without migrations, which take longer than most tests."""
-    database = Database(f"sqlite:///{tmp_path}/api.db")
-    metadata.create_all(database.writer)
+    """A new SQLite database with its tables."""
+    url = f"sqlite:///{tmp_path}/api.db"
+    provide_tables(url)
+    database = Database(url)
     yield database
     database.close()
 

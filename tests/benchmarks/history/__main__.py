@@ -3,14 +3,15 @@
     python -m tests.benchmarks.history                          a million calls, on SQLite and PostgreSQL
     python -m tests.benchmarks.history --calls 5000000
     python -m tests.benchmarks.history --database sqlite --keep FOLDER
+    python -m tests.benchmarks.history --url postgresql://…       a database of one's own, empty or built before
 
-With `--keep`, SQLite's file is left in FOLDER and used again. Needs the `test` extra, a PostgreSQL as the tests do,
-and some 2 kB of disk per call. Nothing is asserted: figures stand beside their targets, for people to judge.
+With `--keep`, SQLite's file is left in FOLDER and used again, as is the database that `--url` names. Needs the `test`
+extra, a PostgreSQL as the tests do, and some 2 kB of disk per call. Nothing is asserted: figures stand beside their
+targets, for people to judge.
 """
 
 import argparse
 import asyncio
-import pickle
 import shutil
 import tempfile
 import time
@@ -23,7 +24,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from gateway.database import Database
-from tests.benchmarks.history.build import Built, build
+from tests.benchmarks.history.build import build, built
 from tests.benchmarks.history.measure import Cost, ask_everything, sizes
 from tests.benchmarks.history.under_load import measure
 from tests.postgresql import start_postgresql
@@ -34,13 +35,18 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=1_000_000)
     parser.add_argument("--database", choices=["sqlite", "postgresql", "both"], default="both")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="where SQLite's file is left")
+    parser.add_argument("--url", help="the database, in place of --database and --keep")
     parser.add_argument("--no-load", action="store_true", help="leave out the export beside ringing calls")
+    parser.add_argument("--only-load", action="store_true", help="measure nothing else, on SQLite")
     arguments = parser.parse_args()
     console = Console()
+    if arguments.url:
+        _measure(arguments.url, arguments.calls, console, ask=True)
+        return
     for kind in ("sqlite", "postgresql"):
-        if arguments.database in (kind, "both"):
+        if arguments.database in (kind, "both") and not (arguments.only_load and kind == "postgresql"):
             with _database(kind, arguments.keep) as (url, folder):
-                _measure(url, folder, arguments.calls, console)
+                _measure(url, arguments.calls, console, ask=not arguments.only_load)
                 if kind == "sqlite" and not arguments.no_load:
                     _under_load(folder, console)
 
@@ -60,22 +66,20 @@ def _database(kind: str, keep: Path | None) -> Iterator[tuple[str, Path]]:
             yield url, folder
 
 
-def _measure(url: str, folder: Path, count: int, console: Console) -> None:
+def _measure(url: str, count: int, console: Console, *, ask: bool) -> None:
     database = Database(url)
-    kept = folder / f"built-{count}"
     try:
-        built: Built
-        if database.is_sqlite and kept.exists():
-            built = pickle.loads(kept.read_bytes())
-        else:
-            database.upgrade()
-            built = _build(database, count)
-            if database.is_sqlite:
-                kept.write_bytes(pickle.dumps(built))
+        database.upgrade()
+        if (found := built(database, count)) is None:
+            _build(database, count)
+            found = built(database, count)
+        assert found is not None
+        if not ask:
+            return
         kind = "SQLite" if database.is_sqlite else "PostgreSQL"
         with Progress(TextColumn("{task.description}"), TimeElapsedColumn(), console=Console(stderr=True)) as progress:
             task = progress.add_task(kind)
-            costs = ask_everything(database, built, lambda what: progress.update(task, description=f"{kind}: {what}"))
+            costs = ask_everything(database, found, lambda what: progress.update(task, description=f"{kind}: {what}"))
         console.print(_table(f"{kind}, {count:,} calls", costs))
         each = ", ".join(f"{name} {size:.0f}" for name, size in sizes(database, count).items())
         console.print(f"Bytes per call: {each}\n")
@@ -83,14 +87,13 @@ def _measure(url: str, folder: Path, count: int, console: Console) -> None:
         database.close()
 
 
-def _build(database: Database, count: int) -> Built:
+def _build(database: Database, count: int) -> None:
     columns = (TextColumn("building"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     started = time.perf_counter()
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task("building", total=count)
-        built = build(database, count, lambda calls: progress.advance(task, calls))
+        build(database, count, lambda calls: progress.advance(task, calls))
     Console(stderr=True).print(f"built in {time.perf_counter() - started:.0f} s")
-    return built
 
 
 def _table(title: str, costs: list[Cost]) -> Table:
@@ -112,16 +115,20 @@ def _table(title: str, costs: list[Cost]) -> Table:
 
 
 def _under_load(folder: Path, console: Console) -> None:
-    with tempfile.TemporaryDirectory(prefix="gateway-history-") as copy:  # the calls of the load are not to be kept
+    with tempfile.TemporaryDirectory(prefix="gateway-history-", dir=folder) as copy:  # its calls are not to be kept
         shutil.copy(folder / "gateway.db", copy)
-        alone, beside, exported = asyncio.run(measure(Path(copy)))
+        effect = asyncio.run(measure(Path(copy)))
     table = Table(title="From webhook to accept, 100 a second, ms", box=None)
     for column in ("", "p50", "p95", "p99"):
         table.add_column(column, justify="right")
-    table.add_row("alone", f"{alone.p50:.2f}", f"{alone.p95:.2f}", f"{alone.p99:.2f}")
-    table.add_row("beside an export", f"{beside.p50:.2f}", f"{beside.p95:.2f}", f"{beside.p99:.2f}")
+    for name, latency in (("alone", effect.alone), ("beside an export", effect.beside)):
+        table.add_row(name, f"{latency.p50:.2f}", f"{latency.p95:.2f}", f"{latency.p99:.2f}")
+    ratios = [getattr(effect.beside, name) / getattr(effect.alone, name) for name in ("p50", "p95", "p99")]
+    table.add_row("ratio", *(f"{ratio:.2f}" for ratio in ratios))
     console.print(table)
-    console.print(f"{exported / 1e6:.0f} MB were exported meanwhile.")
+    each = ", ".join(f"{ratio:.2f}" for ratio in effect.ratios)
+    console.print(f"p50 of each pair of turns, beside to alone: {each}.")
+    console.print(f"{effect.exported / 1e6:.0f} MB were exported meanwhile.")
 
 
 if __name__ == "__main__":

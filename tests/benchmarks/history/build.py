@@ -7,14 +7,18 @@ the next.
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
+from itertools import accumulate
+from operator import attrgetter
 from random import Random
 from typing import Any, Final, NamedTuple
 
 import psycopg
-from sqlalchemy import text, update
+from sqlalchemy import Index, func, select, text, update
+from sqlalchemy.schema import CreateIndex
 
 from gateway.actions.plan import Plan, Step, digest
-from gateway.calls.grams import as_words, grams_of_call
+from gateway.calls.grams import as_words, grams_of
 from gateway.calls.rollups import add
 from gateway.calls.store import insert_plans, pack_facts
 from gateway.calls.tally import HOUR, NOTHING, Bucket, Counted, Sums, plus, share_of
@@ -24,6 +28,9 @@ from gateway.tables import call_facts, call_grams, calls, events, watermarks
 START: Final = 1_780_000_000_000_000 // HOUR * HOUR
 DAYS: Final = 90
 BATCH: Final = 10_000
+
+# Calls whose values searches use.
+SAMPLE: Final = 2_000
 
 PLAN: Final = Plan((Step(kind="accept", body=b"{}", profile="sales"), Step(kind="reject", body=b"{}", status=503)))
 
@@ -95,7 +102,21 @@ class Built:
     last: int  # when the last call was received
 
 
-def build(database: Database, count: int, on_progress: Callable[[int], None]) -> Built:
+def built(database: Database, count: int) -> Built | None:
+    """What stands in a database that was filled with `count` calls; None where it was not."""
+    with database.reader.connect() as connection:
+        done = connection.execute(select(watermarks.c.id).where(watermarks.c.name == "search")).scalar()
+        if done != count:
+            return None
+        wanted = range(1, count + 1, max(1, count // SAMPLE))
+        columns = [calls.c[name] for name in Row._fields]
+        ask = select(*columns).where(calls.c.id.in_(wanted)).order_by(calls.c.id)
+        rows = [Row._make(row) for row in connection.execute(ask)]
+        last = connection.execute(select(func.max(calls.c.received_at))).scalar_one()
+    return Built(rows=rows, last=last)
+
+
+def build(database: Database, count: int, on_progress: Callable[[int], None]) -> None:
     """Fill an empty database, with its tables, with `count` calls."""
     tables = (calls, call_facts, events, call_grams)
     indexes = [index for table in tables[:3] for index in table.indexes]
@@ -108,14 +129,9 @@ def build(database: Database, count: int, on_progress: Callable[[int], None]) ->
         insert_plans(connection, {digest(PLAN.encode()): PLAN.encode()})
         connection.commit()
     load = _load_sqlite if database.is_sqlite else _load_postgresql
-    sample, last = load(database, count, on_progress)
+    load(database, count, indexes, on_progress)
     with database.writer.connect() as connection:
-        if not database.is_sqlite:
-            connection.execute(text("SET statement_timeout = 0"))
-            connection.execute(text("SET maintenance_work_mem = '512MB'"))
-        for index in indexes:
-            index.create(connection)
-        connection.execute(update(watermarks).values(id=count))
+        connection.execute(update(watermarks).where(watermarks.c.name == "search").values(id=count))
         connection.commit()
     if not database.is_sqlite:
         with psycopg.connect(autocommit=True, **database.connect_arguments()) as vacuum:
@@ -123,19 +139,15 @@ def build(database: Database, count: int, on_progress: Callable[[int], None]) ->
             vacuum.execute("VACUUM ANALYZE")
             vacuum.execute("SELECT setval('calls_id_seq', %s)", (count,))
             vacuum.execute("SELECT setval('events_id_seq', %s)", (3 * count,))
-    return Built(rows=sample, last=last)
 
 
-def _batches(database: Database, count: int, sample: list[Row]) -> Iterator[list[Row]]:
+def _batches(database: Database, count: int) -> Iterator[list[Row]]:
     """The rows, in batches; their sums are kept at the end."""
     added: dict[Bucket, Sums] = {}
     batch: list[Row] = []
     for row in _rows(count):
-        counted = Counted(*(getattr(row, name) for name in Counted._fields))
-        if (share := share_of(counted)) is not None:
+        if (share := share_of(Counted._make(_COUNTED(row)))) is not None:
             added[share[0]] = plus(added.get(share[0], NOTHING), share[1])
-        if row.id % max(1, count // 2_000) == 0:
-            sample.append(row)
         batch.append(row)
         if len(batch) == BATCH:
             yield batch
@@ -146,15 +158,18 @@ def _batches(database: Database, count: int, sample: list[Row]) -> Iterator[list
         add(connection, added)
 
 
-def _load_sqlite(database: Database, count: int, on_progress: Callable[[int], None]) -> tuple[list[Row], int]:
-    sample: list[Row] = []
-    last, facts = 0, _facts()
+def _load_sqlite(database: Database, count: int, indexes: list[Index], on_progress: Callable[[int], None]) -> None:
+    facts = _facts()
+    database.writer.dispose()
+    database.reader.dispose()
     raw = sqlite3.connect(str(database.url.database), isolation_level=None)
+    raw.execute("PRAGMA journal_mode=OFF")  # a load that fails is begun anew
     raw.execute("PRAGMA synchronous=OFF")
-    raw.execute("PRAGMA cache_size=-200000")
+    raw.execute("PRAGMA cache_size=-500000")  # the index of call ids, which come in no order
+    raw.execute("PRAGMA temp_store=MEMORY")
     marks = ", ".join("?" * len(Row._fields))
     statement = f"INSERT INTO calls ({', '.join(Row._fields)}) VALUES ({marks})"
-    for batch in _batches(database, count, sample):
+    for batch in _batches(database, count):
         raw.execute("BEGIN")
         raw.executemany(statement, batch)
         raw.executemany("INSERT INTO call_facts VALUES (?, ?)", [(row.id, facts[row.id % len(facts)]) for row in batch])
@@ -163,33 +178,41 @@ def _load_sqlite(database: Database, count: int, on_progress: Callable[[int], No
             [line for row in batch for line in _events(row)],
         )
         raw.executemany(
-            "INSERT INTO call_grams (rowid, grams) VALUES (?, ?)",
-            [(row.id, as_words(grams_of_call(row.called, row.caller, row.caller_name))) for row in batch],
+            "INSERT INTO call_grams (rowid, grams) VALUES (?, ?)", [(row.id, as_words(_grams(row))) for row in batch]
         )
         raw.execute("COMMIT")
-        last = batch[-1].received_at
         on_progress(len(batch))
-    raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    for index in indexes:
+        raw.execute(str(CreateIndex(index).compile(dialect=database.writer.dialect)))
     raw.close()
-    return sample, last
 
 
-def _load_postgresql(database: Database, count: int, on_progress: Callable[[int], None]) -> tuple[list[Row], int]:
-    sample: list[Row] = []
-    last, facts = 0, _facts()
+def _load_postgresql(database: Database, count: int, indexes: list[Index], on_progress: Callable[[int], None]) -> None:
+    facts = _facts()
     with psycopg.connect(**database.connect_arguments()) as raw:
         raw.execute("SET statement_timeout = 0")
         raw.execute("SET synchronous_commit = off")
-        for batch in _batches(database, count, sample):
+        raw.execute("SET maintenance_work_mem = '512MB'")
+        for batch in _batches(database, count):
             _copy(raw, f"calls ({', '.join(Row._fields)})", batch)
             _copy(raw, "call_facts", [(row.id, facts[row.id % len(facts)]) for row in batch])
             _copy(raw, "events (id, call, at, kind, state, detail)", [x for row in batch for x in _events(row)])
-            grams = [(row.id, grams_of_call(row.called, row.caller, row.caller_name)) for row in batch]
-            _copy(raw, "call_grams", grams)
+            _copy(raw, "call_grams", [(row.id, _grams(row)) for row in batch])
             raw.commit()
-            last = batch[-1].received_at
             on_progress(len(batch))
-    return sample, last
+        for index in indexes:
+            raw.execute(str(CreateIndex(index).compile(dialect=database.writer.dialect)))
+
+
+def _grams(row: Row) -> list[int]:
+    """What `gateway.calls.grams.grams_of_call` makes of a call; called numbers and names come again and again."""
+    known = _known_grams("called", row.called) | _known_grams("caller_name", row.caller_name or "")
+    return sorted(known | grams_of("caller", row.caller))
+
+
+@cache
+def _known_grams(field: str, text: str) -> frozenset[int]:
+    return frozenset(grams_of(field, text))
 
 
 def _copy(connection: Any, into: str, rows: list[Any]) -> None:
@@ -216,8 +239,8 @@ def _rows(count: int) -> Iterator[Row]:
 
 
 def _row(random: Random, number: int, at: int) -> Row:
-    state, _, kind = random.choices(OUTCOMES, _OUTCOME_WEIGHTS)[0]
-    country, _, prefix, digits = random.choices(COUNTRIES, _COUNTRY_WEIGHTS)[0]
+    state, _, kind = random.choices(OUTCOMES, cum_weights=_OUTCOME_WEIGHTS)[0]
+    country, _, prefix, digits = random.choices(COUNTRIES, cum_weights=_COUNTRY_WEIGHTS)[0]
     # Most callers call once or twice, some every day.
     person = random.randrange(5_000) if random.random() < 0.2 else random.randrange(10**digits)
     line = min(int(random.paretovariate(0.7)) - 1, NUMBERS - 1)
@@ -288,6 +311,7 @@ def _facts() -> list[bytes]:
     ]
 
 
+_COUNTED: Final = attrgetter(*Counted._fields)
 _PLAN: Final = digest(PLAN.encode())
-_OUTCOME_WEIGHTS: Final = [share for _, share, _ in OUTCOMES]
-_COUNTRY_WEIGHTS: Final = [share for _, share, _, _ in COUNTRIES]
+_OUTCOME_WEIGHTS: Final = list(accumulate(share for _, share, _ in OUTCOMES))
+_COUNTRY_WEIGHTS: Final = list(accumulate(share for _, share, _, _ in COUNTRIES))

@@ -51,7 +51,7 @@ def ask_everything(database: Database, built: Built, on_question: Callable[[str]
         found.append(_pages(database, question, 100, rows, random, make))
     for question, target, sums in _sums(built):
         on_question(question)
-        found.append(_timed(database, question, target, lambda connection, sums=sums: sums(connection)))
+        found.append(_timed(database, question, target, sums))
     return found
 
 

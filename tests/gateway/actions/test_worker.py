@@ -137,7 +137,6 @@ async def test_every_action_has_a_slot_and_gives_it_back(place: Place) -> None:
 
 async def test_a_result_is_kept_through_an_outage_of_the_database(sqlite_url: str) -> None:
     database = Database(sqlite_url)
-    database.upgrade()
     async with place_on(database) as place:
         worker, job = place.worker(), place.ringing("rtc_1")
         assert worker.reserve() is not None

@@ -80,6 +80,7 @@ def told(database: Database, call_id: str = "rtc_1") -> list[Any]:
             find_plan_of(connection, call.id),
             find_events(connection, call.id, limit=9),
             find_lines(connection, call.id, limit=9),
+            [change.event.detail for change in find_changes(connection, after=0, upto=9, limit=9)][:1],
             [(one.message_id, one.body) for one in claimed],
             find_bodies_with(connection, CALLER[1:]),
         ]

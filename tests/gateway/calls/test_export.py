@@ -8,46 +8,47 @@ from typing import Any
 import pyarrow.parquet
 import pytest
 
-from gateway.calls.contract import Call, Decided
+from gateway.calls.contract import call_of
 from gateway.calls.export import COLUMNS, Format, without_formula, writer
+from gateway.calls.history import NO_FACTS, RecordedCall
 from tests.gateway.api_fixtures import NOW
 
 
-def a_call(**changes: Any) -> Call:
-    decision = Decided(
-        kind="accept",
-        profile="sales",
-        status=None,
-        target=None,
-        rule="sales-open",
-        revision=7,
-        reason="rule_matched",  # type: ignore[arg-type]
-    )
+def a_call(**changes: Any) -> RecordedCall:
     fields: dict[str, Any] = {
+        "id": 1,
         "call_id": "rtc_1",
         "endpoint": "openai",
         "state": "ended",
         "confirmed": True,
-        "decision": decision,
+        "kind": "accept",
+        "rule": "sales-open",
+        "revision": 7,
+        "reason": "rule_matched",
+        "profile": "sales",
+        "status": None,
+        "target": None,
         "called": "+15551230000",
         "caller": "+14155550100",
         "caller_name": '=HYPERLINK("http://evil.example")',
         "country": "US",
-        "headers": [],
         "media": "rtp",
         "received_at": NOW,
         "decided_at": NOW,
         "answered_at": None,
         "ended_at": NOW + 1_500_000,
-        "end_reason": "hung_up",
         "attempts": 1,
         "error": "one\r\ntwo",
-        "usage": {"input_tokens": 3},
+        "plan": b"",
+        "overrides": 0,
+        "end_reason": "hung_up",
+        "usage": '{"input_tokens":3}',
+        "facts": NO_FACTS,
     }
-    return Call(**(fields | changes))
+    return RecordedCall(**(fields | changes))
 
 
-def exported(form: Format, *batches: list[Call], **options: bool) -> bytes:
+def exported(form: Format, *batches: list[RecordedCall], **options: bool) -> bytes:
     out = writer(form, **options)
     return b"".join([out.head(), *(out.calls(batch) for batch in batches), out.tail()])
 
@@ -84,7 +85,7 @@ def test_other_text_is_left_alone(text: str) -> None:
 def test_json_lines_are_calls_as_the_api_tells_them() -> None:
     lines = exported("jsonl", [a_call()], [a_call(call_id="rtc_2")]).splitlines()
     assert [json.loads(line)["call_id"] for line in lines] == ["rtc_1", "rtc_2"]
-    assert lines[0] == a_call().model_dump_json().encode()
+    assert lines[0] == call_of(a_call()).model_dump_json().encode()
 
 
 def test_parquet_has_types_and_a_row_group_for_each_batch() -> None:

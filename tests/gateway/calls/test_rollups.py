@@ -141,7 +141,6 @@ def test_writers_that_race_lose_no_count(database: Database) -> None:
 def test_calls_from_before_the_statistics_are_counted_by_the_migration(database_url: str) -> None:
     database = Database(database_url)
     try:
-        database.upgrade()
         given_calls(
             database,
             *(a_call(f"rtc_{n}", state=STATES[n % 8], received_at=NOW + n * HOUR // 3) for n in range(24)),

@@ -67,7 +67,6 @@ async def test_a_serving_gateway_carries_it_out(run: Run, sqlite_url: str, tmp_p
 
 def test_what_cannot_be_done_is_said(run: Run, sqlite_url: str) -> None:
     database = Database(sqlite_url)
-    database.upgrade()
     given_calls(database, a_call("rtc_1", state="accepted"))
     database.close()
     assert "there is no call" in run("hangup", "rtc_9", code=1).stderr

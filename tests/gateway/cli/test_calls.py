@@ -14,14 +14,15 @@ from click.testing import CliRunner, Result
 from gateway.cli.main import cli
 from gateway.database import Database
 from tests.gateway.api_fixtures import a_call, given_calls, given_events
+from tests.new_databases import provide_tables
 
 
 @pytest.fixture
 def url(tmp_path: Path) -> str:
     """A database with three calls."""
     url = f"sqlite:///{tmp_path}/gateway.db"
+    provide_tables(url)
     database = Database(url)
-    database.upgrade()
     given_calls(
         database,
         a_call("rtc_1", caller_name="=1+1"),

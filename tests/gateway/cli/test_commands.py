@@ -367,6 +367,7 @@ def test_a_port_that_is_taken_is_told_with_the_remedy(run: Run) -> None:
 def test_a_database_that_cannot_be_reached_is_told(run: Run) -> None:
     result = run("calls", "list", code=1, GATEWAY_DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
     assert "127.0.0.1" in result.stderr
+    assert "GATEWAY_DATABASE_URL" in result.stderr
 
 
 def test_what_keys_are_made_and_revoked_from_the_command_line_is_audited(run: Run) -> None:

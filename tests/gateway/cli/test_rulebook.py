@@ -10,6 +10,7 @@ from gateway.database import Database
 from gateway.rulebook.store import Revision, insert_revision
 from routing_rules import read_document, write_document
 from tests.gateway.cli.test_commands import Run, run
+from tests.new_databases import provide_tables
 
 __all__ = ["run"]
 
@@ -41,8 +42,9 @@ def file(tmp_path: Path) -> Path:
 def publish(directory: Path, *documents: str) -> None:
     """Publish revisions in the database that commands in this directory find."""
     (directory / "var").mkdir(exist_ok=True)
-    database = Database(f"sqlite:///{directory}/var/gateway.db")
-    database.upgrade()
+    url = f"sqlite:///{directory}/var/gateway.db"
+    provide_tables(url)
+    database = Database(url)
     with database.transaction() as connection:
         for number, text in enumerate(documents, start=1):
             document = write_document(read_document(tomllib.loads(text)))

@@ -79,7 +79,7 @@ async def test_what_rules_need_cannot_be_published_away(editing: Console) -> Non
 async def test_each_section_has_its_table_and_says_who_uses_it(editing: Console, section: str) -> None:
     (name,) = RULEBOOK[section]
     assert name in await editing.see(f"/{section}")
-    assert "Used by open" in await editing.see(f"/{section}/{name}")
+    assert "Used by 1 rule open" in await editing.see(f"/{section}/{name}")
     await editing.see(f"/{section}/nobody", 404)
 
 

@@ -141,7 +141,6 @@ async def test_on_postgresql_a_publish_is_in_force_on_every_node_at_once(
 ) -> None:
     with postgresql.database() as url:
         here, there = Database(url), Database(url)
-        here.upgrade()
         current = Noticed()
         looking = asyncio.create_task(Watch(database=there, current=current, clock=clock).run(pause=3_600))
         for number in (1, 2, 3):
