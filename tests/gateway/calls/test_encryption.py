@@ -11,6 +11,7 @@ from sqlalchemy.exc import StatementError
 from gateway.actions.action import Orders
 from gateway.actions.outbox import open_actions
 from gateway.calls.call import unchanged
+from gateway.calls.changes import find_changes
 from gateway.calls.encryption import TABLES, check_keys, count_values, demand_first, forget_keys, known_keys
 from gateway.calls.erasure import Anonymizer, count_calls_of, delete_calls, find_bodies_with, find_calls_of
 from gateway.calls.history import find_call, find_events, find_plan_of
@@ -96,11 +97,8 @@ def legible(database: Database, folder: Path) -> set[str]:
             for table in [*metadata.sorted_tables, *postgresql_metadata.sorted_tables]:
                 rows = connection.execute(text(f"SELECT {table.name}::text FROM {table.name}")).scalars()
                 content += "\n".join(rows).encode()
-                for column in table.columns:  # bytea is told in hexadecimal
-                    if column.type.python_type is bytes:
-                        raw = connection.execute(text(f"SELECT {column.name} FROM {table.name}")).scalars()
-                        content += b"\n".join(bytes(cell) for cell in raw if cell is not None)
-    return {canary for canary in CANARIES if canary.encode() in content}
+    # PostgreSQL tells bytes in hexadecimal.
+    return {one for one in CANARIES if one.encode() in content or one.encode().hex().encode() in content}
 
 
 def tags(database: Database) -> dict[str, int]:
