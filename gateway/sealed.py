@@ -68,7 +68,7 @@ class Sealed(TypeDecorator[Any]):
 
     def stored(self, cipher: Cipher, name: str, row: str, value: Any) -> dict[str, Any]:
         """What is stored for a value that is given as `name`."""
-        return {name: None if value is None else cipher.seal_text(self.label, row, value)}
+        return {name: cipher.seal_text(self.label, row, value)}
 
     def opened(self, cipher: Cipher, found: Any) -> Any:
         """The value in what the database gave: the row's key, with its length, and the cell."""
@@ -83,7 +83,7 @@ class SealedBytes(Sealed):
     cache_ok = True
 
     def stored(self, cipher: Cipher, name: str, row: str, value: Any) -> dict[str, Any]:
-        return {name: None if value is None else cipher.seal(self.label, row, value)}
+        return {name: cipher.seal(self.label, row, value)}
 
     def opened(self, cipher: Cipher, found: Any) -> Any:
         length, _, rest = bytes(found).partition(b":")
@@ -117,7 +117,8 @@ def stored_row(cipher: Cipher, types: Iterable[tuple[str, Sealed]], row: Mapping
     """A row as it is stored. It has the columns that name it, under their own names, whether written or not."""
     stored = dict(row)
     for name, type_ in types:
-        stored.update(type_.stored(cipher, name, row_key(row[part] for part in type_.key), row[name]))
+        if (value := row[name]) is not None:
+            stored.update(type_.stored(cipher, name, row_key(row[part] for part in type_.key), value))
     return stored
 
 
