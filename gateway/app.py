@@ -14,7 +14,6 @@ from secrets import token_hex
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -33,8 +32,10 @@ from gateway.calls.retention import Retention
 from gateway.calls.usage import LONGEST_SESSION, LiveUsage
 from gateway.calls.watches import release_watches, watch_the_unwatched
 from gateway.clock import Clock, to_datetime
-from gateway.console.routes import ConsoleContext, console_routes
+from gateway.console.context import ConsoleContext
+from gateway.console.routes import console_routes
 from gateway.database import Database
+from gateway.endpoint import SecretStr
 from gateway.health import Proof, health_routes
 from gateway.metrics import Metrics
 from gateway.monitor.capacity import Capacity
@@ -45,12 +46,12 @@ from gateway.monitor.stragglers import Stragglers
 from gateway.monitor.watch import Patience
 from gateway.monitor.watcher import Watcher
 from gateway.profiles.shutdowns import days_left
-from gateway.rulebook.current import Current, compile_revision, years_around
+from gateway.rulebook.current import Current
 from gateway.rulebook.overrides import find_live
 from gateway.rulebook.refer_guard import ReferGuard
 from gateway.rulebook.reverting import Reverting
-from gateway.rulebook.store import find_revision, newest_number, pin_starter
-from gateway.rulebook.watch import Watch
+from gateway.rulebook.store import pin_starter
+from gateway.rulebook.watch import Watch, take_newest
 from gateway.settings import Settings
 from gateway.subscribers.courier import Courier
 from gateway.subscribers.feed import Feed
@@ -98,70 +99,18 @@ class Gateway:
         self.refer_guard = ReferGuard(settings.refer_allow)
         self.upstream = Upstream(settings.endpoints)
         self.pulse = Pulse(settings.endpoints, clock)
-        leases, patience = LeaseClock(clock), patience or Patience()
-        observer = Observer(self.metrics, self.usage, self.pulse, clock)
-        self.worker = Worker(
-            node=self.node,
-            journal=self.journal,
-            upstream=self.upstream,
-            refer_guard=self.refer_guard,
-            attempt_timeout=settings.upstream_timeout,
-            decision_deadline=settings.decision_deadline,
-            watched=settings.watched,
-            leases=leases,
-            clock=clock,
-            observer=observer,
-        )
+        self._leases = LeaseClock(clock)
+        self._observer = Observer(self.metrics, self.usage, self.pulse, clock)
+        self.worker = self._make_worker()
         self.control = Control(
-            database=self.database,
-            journal=self.journal,
-            worker=self.worker,
-            refer_guard=self.refer_guard,
-            clock=clock,
+            database=self.database, journal=self.journal, worker=self.worker, refer_guard=self.refer_guard, clock=clock
         )
-        self.watcher = observer.watcher = Watcher(
-            node=self.node,
-            database=self.database,
-            journal=self.journal,
-            listening=Listening(
-                sidebands=Sidebands(settings.endpoints, self.upstream.authorization),
-                journal=self.journal,
-                control=self.control,
-                conducting=Conducting(
-                    control=self.control, refer_guard=self.refer_guard, clock=clock, moved=observer.watched
-                ),
-                patience=patience,
-                clock=clock,
-                settled=observer.watched,
-            ),
-            patience=patience,
-            leases=leases,
-            clock=clock,
-        )
-        self.stragglers = Stragglers(
-            database=self.database,
-            journal=self.journal,
-            watched=settings.watched,
-            refer_guard=self.refer_guard,
-            leases=leases,
-            clock=clock,
-            settled=observer.advanced,
-        )
-        self.intake = Intake(
-            settings=settings,
-            journal=self.journal,
-            current=self.current,
-            worker=self.worker,
-            usage=self.usage,
-            metrics=self.metrics,
-            clock=clock,
-        )
+        self.watcher = self._observer.watcher = self._make_watcher(patience or Patience())
+        self.stragglers = self._make_stragglers()
+        self.intake = self._make_intake()
         self.refusals = Refusals()
         self.guard = Guard(
-            database=self.database,
-            journal=self.journal,
-            clock=clock,
-            admin_key=settings.admin_key.get_secret_value() if settings.admin_key else None,
+            database=self.database, journal=self.journal, clock=clock, admin_key=_text(settings.admin_key)
         )
         self.keyring = Keyring(settings.endpoints)
         self.rotation = Rotation(
@@ -172,28 +121,95 @@ class Gateway:
             journal=self.journal,
             clock=clock,
         )
-        self.pseudonyms = Pseudonyms(settings.privacy_key.get_secret_value() if settings.privacy_key else None)
+        self.pseudonyms = Pseudonyms(_text(settings.privacy_key))
         self.retention = Retention(
-            settings=settings,
-            database=self.database,
-            journal=self.journal,
-            pseudonyms=self.pseudonyms,
-            clock=clock,
+            settings=settings, database=self.database, journal=self.journal, pseudonyms=self.pseudonyms, clock=clock
         )
         self.feed = Feed(subscribers=settings.subscribers, database=self.database, journal=self.journal, clock=clock)
         self.courier = Courier(subscribers=settings.subscribers, journal=self.journal, clock=clock)
-        self.metrics.watch_actions(lambda: self.worker.in_hand)
-        self.metrics.watch_calls(lambda: self.watcher.in_hand)
-        self.metrics.watch_overrides(lambda: len(self.current.overrides.at(clock.now()).live))
-        self.metrics.watch_shutdowns(self._shutdown_days)
+        self._let_metrics_ask()
         self._proof = Proof(self.journal, clock)
         self._rounds: list[asyncio.Task[None]] = []
-        self._leases = leases
         self._on_death = on_death
         self._loop: asyncio.AbstractEventLoop | None = None
-        publisher = publisher_of(self.api_context())
-        self.reverting = Reverting(database=self.database, publisher=publisher, clock=clock)
+        self.publisher = publisher_of(self.api_context())
+        self.reverting = Reverting(database=self.database, publisher=self.publisher, clock=clock)
         self.started = False
+
+    # --- the parts ----------------------------------------------------------------------------------------------------
+
+    def _make_worker(self) -> Worker:
+        return Worker(
+            node=self.node,
+            journal=self.journal,
+            upstream=self.upstream,
+            refer_guard=self.refer_guard,
+            attempt_timeout=self.settings.upstream_timeout,
+            decision_deadline=self.settings.decision_deadline,
+            watched=self.settings.watched,
+            leases=self._leases,
+            clock=self.clock,
+            observer=self._observer,
+        )
+
+    def _make_watcher(self, patience: Patience) -> Watcher:
+        conducting = Conducting(
+            database=self.database,
+            control=self.control,
+            refer_guard=self.refer_guard,
+            patience=patience,
+            clock=self.clock,
+            moved=self._observer.watched,
+        )
+        listening = Listening(
+            sidebands=Sidebands(self.settings.endpoints, self.upstream.authorization),
+            journal=self.journal,
+            control=self.control,
+            conducting=conducting,
+            patience=patience,
+            clock=self.clock,
+            settled=self._observer.watched,
+        )
+        return Watcher(
+            node=self.node,
+            surfaces={name: endpoint.surface for name, endpoint in self.settings.endpoints.items()},
+            database=self.database,
+            journal=self.journal,
+            listening=listening,
+            patience=patience,
+            leases=self._leases,
+            clock=self.clock,
+        )
+
+    def _make_stragglers(self) -> Stragglers:
+        return Stragglers(
+            database=self.database,
+            journal=self.journal,
+            watched=self.settings.watched,
+            refer_guard=self.refer_guard,
+            leases=self._leases,
+            clock=self.clock,
+            settled=self._observer.advanced,
+        )
+
+    def _make_intake(self) -> Intake:
+        return Intake(
+            settings=self.settings,
+            journal=self.journal,
+            current=self.current,
+            worker=self.worker,
+            usage=self.usage,
+            metrics=self.metrics,
+            clock=self.clock,
+        )
+
+    def _let_metrics_ask(self) -> None:
+        self.metrics.watch_actions(lambda: self.worker.in_hand)
+        self.metrics.watch_calls(lambda: self.watcher.in_hand)
+        self.metrics.watch_overrides(lambda: len(self.current.overrides.at(self.clock.now()).live))
+        self.metrics.watch_shutdowns(self._shutdown_days)
+
+    # --- lifespan -----------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
         """Open everything, oldest work first: schema, rules, then what an earlier process left behind."""
@@ -252,7 +268,7 @@ class Gateway:
         with self.database.transaction() as connection:
             put_first(connection, self.clock.now())
             pin_starter(connection)
-            self._compile_newest(connection)
+            take_newest(connection, self.current, self.clock.now())
             self.current.override(find_live(connection, self.clock.now()))
             if self.database.is_sqlite:
                 outbox.release_all(connection)
@@ -260,17 +276,6 @@ class Gateway:
             since = self.clock.now() - int(LONGEST_SESSION * 1e6)
             watch_the_unwatched(connection, since, self.settings.watched)
             return outbox.database_now(connection)
-
-    def _compile_newest(self, connection: Connection) -> None:
-        """Put the newest revision in force that this release can read; it may be an older release, started again."""
-        years = years_around(self.clock.now())
-        for number in range(newest_number(connection), 0, -1):
-            try:
-                if (revision := find_revision(connection, number)) is not None:
-                    self.current.swap(compile_revision(revision, years))
-                    return
-            except Exception as error:
-                log.critical("a revision cannot be used", revision=number, error=str(error))  # the watch says so too
 
     def begin_stop(self) -> None:
         """End what would keep the server from stopping: open streams. For the server's `on_stopping`."""
@@ -293,18 +298,19 @@ class Gateway:
         await self.upstream.close()
         await self.rotation.note()
         await self.journal.stop()
-        self.database.close()
+        await asyncio.to_thread(self.database.close)  # it waits for reads, and whoever they wait for may need the loop
 
     def _shutdown_days(self) -> dict[tuple[str, str], int]:
         return days_left(self.current.compiled.rulebook.profiles, to_datetime(self.clock.now()).date())
 
     def api_context(self) -> ApiContext:
         """What the API needs of this gateway."""
-        return ApiContext(**self._shared(), control=self.control, feed=self.live)
+        return ApiContext(**self._shared(), feed=self.live)
 
     def console_context(self) -> ConsoleContext:
         """What the console needs of this gateway."""
         own: dict[str, Any] = {
+            "publisher": self.publisher,
             "troubles": self.troubles,
             "refusals": self.refusals,
             "node": self.node,
@@ -317,7 +323,7 @@ class Gateway:
     def _shared(self) -> dict[str, Any]:
         """What both need."""
         names = ("settings", "database", "journal", "guard", "current", "refer_guard", "usage", "clock")
-        return {name: getattr(self, name) for name in (*names, "upstream", "keyring")}
+        return {name: getattr(self, name) for name in (*names, "upstream", "keyring", "control")}
 
     def concerns(self) -> dict[str, str]:
         """What someone should look at although calls are taken, by part."""
@@ -335,6 +341,10 @@ class Gateway:
         elif why := await self._proof.trouble():
             troubles["database"] = why
         return troubles
+
+
+def _text(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret else None
 
 
 def create_app(gateway: Gateway) -> ASGIApp:

@@ -1,7 +1,7 @@
-"""Tables that only grow, whoever asks.
+"""Triggers that keep what was written from being changed: the audit log only grows, whoever asks.
 
-Neither this program nor one beside it can change what was written without first taking the triggers away, which takes
-the owner of the database.
+Neither this program nor one beside it can change an entry without first taking these triggers away, which takes the
+owner of the database.
 """
 
 from typing import Final
@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import DDL, Table, event
 
 _REFUSAL: Final = "the audit log is append-only"
-AUDIT: Final = {
+_STATEMENTS: Final = {
     "sqlite": tuple(
         f"CREATE TRIGGER audit_refuses_{act} BEFORE {act} ON audit BEGIN SELECT RAISE(ABORT, '{_REFUSAL}'); END"
         for act in ("update", "delete")
@@ -23,9 +23,9 @@ AUDIT: Final = {
 }
 
 
-def keep_append_only(audit: Table) -> None:
-    """Let the triggers be made with the table of the audit log."""
-    for dialect, statements in AUDIT.items():
+def only_grows(audit: Table) -> None:
+    """Make the triggers with the table."""
+    for dialect, statements in _STATEMENTS.items():
         for statement in statements:
             trigger = DDL(statement)  # type: ignore[no-untyped-call]
             event.listen(audit, "after_create", trigger.execute_if(dialect=dialect))

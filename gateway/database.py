@@ -40,7 +40,8 @@ SHREDDING_ATTEMPTS: Final = 10
 # Versions 3.7.0 to 3.51.2 can corrupt a WAL database when a checkpoint races with a reset (fixed in 3.51.3).
 SQLITE_WITHOUT_WAL_RACE: Final = (3, 51, 3)
 
-# libpq notices a silent network within three seconds; the server gives up a statement after two.
+# libpq notices a silent network within three seconds; the server gives up a statement after two. No page of history is
+# worth parallel workers: they take longer to start than it takes, and processors from ringing calls.
 POSTGRESQL_OPTIONS: Final = {
     "connect_timeout": 2,
     "keepalives_idle": 1,
@@ -48,7 +49,8 @@ POSTGRESQL_OPTIONS: Final = {
     "keepalives_count": 2,
     "tcp_user_timeout": 3_000,
     "application_name": "sip-call-gateway",
-    "options": "-c statement_timeout=2000 -c lock_timeout=2000 -c timezone=UTC -c synchronous_commit=on",
+    "options": "-c statement_timeout=2000 -c lock_timeout=2000 -c timezone=UTC -c synchronous_commit=on "
+    "-c max_parallel_workers_per_gather=0",
 }
 
 

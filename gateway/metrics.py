@@ -62,6 +62,14 @@ class Metrics:
         Info("gateway_build", "The version of the gateway.", registry=registry).info({"version": _version()})
         self._rules: set[str] = set()
         self._children: dict[tuple[object, ...], Any] = {}
+        self._shutdown_days: Callable[[], Mapping[tuple[str, str], int]] = dict
+        self._define_webhooks(registry)
+        self._define_calls(registry)
+        self._define_upstream(registry)
+        self._define_rulebook(registry)
+        self._define_journal(registry)
+
+    def _define_webhooks(self, registry: CollectorRegistry) -> None:
         self._deliveries = Counter(
             "gateway_deliveries",
             "Deliveries answered, by endpoint, verdict (new, duplicate, late, …, or why refused) and HTTP status.",
@@ -74,6 +82,14 @@ class Metrics:
             registry=registry,
             buckets=WEBHOOK_SECONDS,
         )
+        self._cuts = Counter(
+            "gateway_connections_cut",
+            "Connections cut or refused by the server before the application could answer, by reason.",
+            ("reason",),
+            registry=registry,
+        )
+
+    def _define_calls(self, registry: CollectorRegistry) -> None:
         self._decisions = Counter(
             "gateway_decisions",
             f"Calls decided, by kind and rule; beyond {MOST_RULES} rules under {OTHER_RULES}.",
@@ -92,6 +108,13 @@ class Metrics:
             ("state",),
             registry=registry,
         )
+        self._calls_watched = Gauge(
+            "gateway_calls_watched",
+            "Live calls whose sideband this node keeps.",
+            registry=registry,
+        )
+
+    def _define_upstream(self, registry: CollectorRegistry) -> None:
         self._attempts = Counter(
             "gateway_upstream_attempts",
             "Requests sent to the upstream, by endpoint, command (accept, reject, refer, hangup) and result.",
@@ -110,6 +133,8 @@ class Metrics:
             "Upstream commands not yet settled; a number that grows means that the upstream cannot keep up.",
             registry=registry,
         )
+
+    def _define_rulebook(self, registry: CollectorRegistry) -> None:
         self._overrides = Gauge(
             "gateway_overrides_live",
             "Overrides in force, which decide before every rule; one that stays for days was forgotten.",
@@ -121,12 +146,8 @@ class Metrics:
             ("subject", "name"),
             registry=registry,
         )
-        self._shutdown_days: Callable[[], Mapping[tuple[str, str], int]] = dict
-        self._calls_watched = Gauge(
-            "gateway_calls_watched",
-            "Live calls whose sideband this node keeps.",
-            registry=registry,
-        )
+
+    def _define_journal(self, registry: CollectorRegistry) -> None:
         self._batch_entries = Histogram(
             "gateway_journal_batch_entries",
             "Entries written by one commit of the journal.",
@@ -142,12 +163,6 @@ class Metrics:
         self._waiting = Gauge(
             "gateway_journal_waiting",
             "Entries that waited for the journal at its last commit; deliveries are answered 503 at 10,000.",
-            registry=registry,
-        )
-        self._cuts = Counter(
-            "gateway_connections_cut",
-            "Connections cut or refused by the server before the application could answer, by reason.",
-            ("reason",),
             registry=registry,
         )
 

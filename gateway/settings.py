@@ -80,10 +80,8 @@ class Settings:
 
     @property
     def watched(self) -> frozenset[str]:
-        """The endpoints whose calls have a sideband that we know how to listen to: those of the Realtime API."""
-        if not self.sideband:
-            return frozenset()
-        return frozenset(name for name, endpoint in self.endpoints.items() if endpoint.surface == "realtime")
+        """The endpoints whose calls are watched by their sideband."""
+        return frozenset(self.endpoints) if self.sideband else frozenset()
 
     def _row(self, name: str, value: object, *, unset: str = "") -> Row:
         source = self.sources.get(name, "default" if value is not None or unset else "not set")

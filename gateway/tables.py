@@ -25,10 +25,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from gateway.append_only import keep_append_only
+from gateway.append_only import only_grows
 from gateway.sealed import Sealed, SealedBytes, SealedNumber
 
-SCHEMA = "0014"
+SCHEMA = "0015"
 
 metadata = MetaData(
     naming_convention={
@@ -42,8 +42,7 @@ metadata = MetaData(
 # Byte order, so that an index serves searches by the beginning.
 _Number = Text().with_variant(Text(collation="C"), "postgresql")
 
-# SQLite's rowid is only aliased by a column declared INTEGER.
-_Serial = BigInteger().with_variant(Integer, "sqlite")
+_Serial = BigInteger().with_variant(Integer, "sqlite")  # SQLite's rowid is only aliased by INTEGER
 
 deliveries = Table(
     "deliveries",
@@ -67,8 +66,7 @@ deliveries = Table(
 plans = Table(
     "plans",
     metadata,
-    # Equal plans are stored once; see also gateway.calls.store.own_plan_key.
-    Column("digest", LargeBinary, primary_key=True),
+    Column("digest", LargeBinary, primary_key=True),  # equal plans are stored once; see calls.store.own_plan_key
     Column("document", SealedBytes("plans.document", "digest"), nullable=False),  # see gateway.actions.plan
 )
 
@@ -116,8 +114,7 @@ call_facts = Table(
     "call_facts",
     metadata,
     Column("call", BigInteger, ForeignKey(calls.c.id), primary_key=True, autoincrement=False),
-    # The facts as read, compressed; see gateway.calls.store.
-    Column("content", SealedBytes("call_facts.content", "call"), nullable=False),
+    Column("content", SealedBytes("call_facts.content", "call"), nullable=False),  # see gateway.calls.store
 )
 
 
@@ -229,8 +226,7 @@ actions = Table(
     Column("command", Text, nullable=False),  # accept, reject, refer or hangup
     Column("step", Integer, nullable=False),  # which alternative of the plan
     Column("target", Integer, nullable=False),  # which target of a refer
-    # JSON: what was ordered during the call; null where the plan says what to do.
-    Column("orders", Sealed("actions.orders", "call", "command", "opened_at")),
+    Column("orders", Sealed("actions.orders", "call", "command", "opened_at")),  # JSON; null: as the plan says
     Column("opened_at", BigInteger, nullable=False),
     Column("useless_after", BigInteger, nullable=False),  # nothing is sent later than this
     Column("attempts", Integer, nullable=False),  # requests sent or about to be sent
@@ -373,7 +369,7 @@ audit = Table(
     Index("ix_audit_object", "object", "id"),
 )
 
-keep_append_only(audit)
+only_grows(audit)
 
 sessions = Table(
     "sessions",
@@ -391,4 +387,14 @@ drafts = Table(
     Column("base", Integer, nullable=False),  # the revision on which it was begun
     Column("changes", LargeBinary, nullable=False),  # JSON; see gateway.console.draft
     Column("updated_at", BigInteger, nullable=False),
+)
+
+uploads = Table(
+    "uploads",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("owner", Text, nullable=False),  # the id of the key of whoever sent the file
+    Column("name", Text, nullable=False),  # the list that it is for
+    Column("content", LargeBinary, nullable=False),  # JSON; see gateway.console.upload
+    Column("created_at", BigInteger, nullable=False),
 )

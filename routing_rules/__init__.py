@@ -6,7 +6,7 @@ verdict = decide(table, facts, now)
 """
 
 from routing_rules.calendars import Calendar, no_holidays
-from routing_rules.decide import FAILURES, decide, explain
+from routing_rules.decide import FAILURES, decide, explain, try_rules
 from routing_rules.document import read_document
 from routing_rules.expectations import check_expectations
 from routing_rules.facts import NO_USAGE, CallFacts, Usage
@@ -57,6 +57,7 @@ __all__ = [
     "read_document",
     "read_override",
     "target_mistake",
+    "try_rules",
     "write_document",
     "write_override",
 ]

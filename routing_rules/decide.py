@@ -15,19 +15,19 @@ that fails by nothing else was found.
 Overrides (see `overrides`) are asked first, one after the other, by their plain meaning. Where there are none, which is
 nearly always, that costs one look at an attribute.
 
-`explain` takes the verdict from `decide` and asks the rules before it by the plain meaning of their conditions, without
-the index, which of them failed first. It is for people: at 100,000 rules it takes a good tenth of a second. Tests hold
-the two against each other and against asking every rule in turn.
+`explain` takes the verdict from `decide` and asks rules before it by the plain meaning of their conditions, without the
+index, which of them failed first: all of few rules; of many those that concern the call (see `concerned`), while the
+others are counted. `try_rules` holds any part of the table against the call, so that nothing is kept from whoever asks.
+Tests hold all of them against each other and against asking every rule in turn.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import cache
-from itertools import islice, takewhile
 
-from routing_rules.conditions import ORDER, Condition, NumberIs
+from routing_rules.conditions import ORDER, Condition
 from routing_rules.facts import NO_USAGE, CallFacts, Usage
 from routing_rules.index import Posting
 from routing_rules.overrides import Overlay
@@ -128,14 +128,30 @@ def explain(table: CompiledTable, facts: CallFacts, now: datetime, usage: Usage 
     if verdict.reason is Reason.OVERRIDE:
         return Explanation(verdict=verdict, tried=tuple(above), untried=0)
     question = Question(table.resources, facts, now, usage)
-    before = list(takewhile(lambda rule: rule.id != verdict.rule, table.rulebook.rules))
-    listed = before
-    if len(before) > MOST_LISTED:
-        listed = list(islice((rule for rule in before if _is_about(rule, question)), MOST_LISTED))
-    tried = above + [hold_against(rule, question) for rule in listed]
+    rules, before = table.rulebook.rules, _position(table, question, verdict)
+    listed: Sequence[int] = range(before)
+    if before > MOST_LISTED:
+        listed = [position for position in table.concerned.by(question) if position < before][:MOST_LISTED]
+    tried = above + [hold_against(rules[position], question) for position in listed]
     if verdict.rule is not None:
         tried.append(Tried(rule=verdict.rule, matched=True))
-    return Explanation(verdict=verdict, tried=tuple(tried), untried=len(before) - len(listed))
+    return Explanation(verdict=verdict, tried=tuple(tried), untried=before - len(listed))
+
+
+def _position(table: CompiledTable, question: Question, verdict: Verdict) -> int:
+    """The position of the rule that gave the verdict; behind the last one for the default's."""
+    if verdict.rule is None:
+        return len(table.verdicts)
+    found = (position for posting in table.index.postings(question) for position in posting)
+    return next(position for position in found if table.verdicts[position] is verdict)
+
+
+def try_rules(
+    table: CompiledTable, facts: CallFacts, now: datetime, usage: Usage = NO_USAGE, *, begin: int, count: int
+) -> tuple[Tried, ...]:
+    """Each of `count` rules, from the one with index `begin` on, held against the call, whatever stands before it."""
+    question = Question(table.resources, facts, now, usage)
+    return tuple(hold_against(rule, question) for rule in table.rulebook.rules[begin : begin + count])
 
 
 def _above(overlay: Overlay, facts: CallFacts, now: datetime, usage: Usage) -> list[Tried]:
@@ -156,11 +172,6 @@ class _SteadyUsage:
     def __init__(self, usage: Usage) -> None:
         self.active = cache(usage.active)
         self.recent = cache(usage.recent)
-
-
-def _is_about(rule: Rule, question: Question) -> bool:
-    """Whether the rule names the call's called or caller."""
-    return any(isinstance(condition, NumberIs) and condition.holds(question, rule.id) for condition in rule.when)
 
 
 def hold_against(rule: Rule, question: Question) -> Tried:

@@ -7,6 +7,7 @@ from copy import copy
 
 from routing_rules.calendars import Holidays, OpeningTimes, no_holidays
 from routing_rules.collector import paused
+from routing_rules.concerned import Concerned
 from routing_rules.conditions import HeaderIs
 from routing_rules.index import Index
 from routing_rules.lists import ListIndex
@@ -25,7 +26,7 @@ FEW = 100
 class CompiledTable:
     """A rulebook ready to decide. Nothing that can be seen of it changes any more, so threads may share it."""
 
-    __slots__ = ("has_enabled_rules", "index", "overlay", "resources", "rulebook", "verdicts")
+    __slots__ = ("concerned", "has_enabled_rules", "index", "overlay", "resources", "rulebook", "verdicts")
 
     def __init__(self, rulebook: Rulebook, resources: Resources, like: CompiledTable | None = None) -> None:
         self.rulebook = rulebook
@@ -33,6 +34,7 @@ class CompiledTable:
         self.index: Index = _index(rulebook.rules, like)
         self.has_enabled_rules = any(rule.enabled for rule in rulebook.rules)
         self.verdicts = self.index.verdicts  # by position
+        self.concerned = Concerned(rulebook.rules)  # for explanations
         self.overlay: Overlay | None = None  # the overrides above the rules, if there are any
 
     def under(self, overrides: Sequence[Override]) -> CompiledTable:

@@ -75,6 +75,7 @@ PURE = [
     "gateway/upstream/outcome.py",
     "gateway/upstream/wire.py",
     "gateway/upstream/sideband_wire.py",
+    "gateway/upstream/live_sideband_wire.py",
     "gateway/actions/account.py",
     "gateway/actions/action.py",
     "gateway/actions/conclusion.py",
@@ -87,6 +88,13 @@ PURE = [
     "gateway/webhooks/keyring.py",
     "gateway/webhooks/refusals.py",
     "gateway/webhooks/signature.py",
+    *(
+        f"gateway/console/{name}.py"
+        for name in (
+            *("schema_fields", "schema_reader", "schema_controls", "profile_form"),
+            *("calendar_form", "rule_form", "rule_cells", "opening_week", "upload"),
+        )
+    ),
     "gateway/access/roles.py",
     "gateway/access/keys.py",
 ]

@@ -9,7 +9,7 @@ from typing import Final
 
 from gateway.actions.action import Job
 from gateway.actions.retry import RetryDecision, Then
-from gateway.calls.lifecycle import Event, State
+from gateway.calls.lifecycle import Event
 from gateway.upstream.wire import Command
 
 ReferGuard = Callable[[str], str | None]  # why a target is refused; None when it may be called
@@ -54,8 +54,14 @@ def conclude(job: Job, decision: RetryDecision, refer_guard: ReferGuard, *, watc
 
 
 def conclude_unsent(job: Job) -> RetryDecision:
-    """The judgement on an action that was found when nothing may be sent any more."""
-    if job.state is State.DECIDED:
+    """The judgement on an action that was found when nothing may be sent any more.
+
+    Of a call's first command, leased or not, nothing was sent unless an attempt was counted: the call has expired. A
+    transfer that was not sent in its time did not happen.
+    """
+    if job.command is Command.REFER:
+        return RetryDecision(then=Then.NEXT)
+    if job.command is not Command.HANGUP and job.step == 0 and job.attempts == 0:
         return RetryDecision(then=Then.SETTLE, events=(Event.NEVER_SENT,))
     if job.command is Command.ACCEPT and job.in_doubt:
         return RetryDecision(then=Then.SETTLE, events=(Event.IN_DOUBT, Event.UNCLEAR), in_doubt=True)

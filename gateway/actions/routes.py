@@ -53,10 +53,7 @@ class ControlRoutes:
 
         Answers as soon as it is certain to be carried out. 409 while another command is under way, or when it is over.
         """
-        live, by = await self._find(request), author_of(request)
-        orders = Orders(by="admin", who=by.name, end_reason=EndReason.BY_ADMIN)
-        entry = audited(live, by, Action.HANG_UP, self.clock.now())
-        return _told(live, await self.control.hang_up(live, orders, audit=entry))
+        return answer(await self.hang_up(request.path_params["call_id"], author_of(request)), 202)
 
     async def refer_call(self, request: Request, body: Transfer) -> Response:
         """Transfer a call that is under way.
@@ -64,15 +61,25 @@ class ControlRoutes:
         Sent at most once. `refer_wait` means that the upstream took it, `referred` that the caller has left; one who is
         still there after 10 s stays with the model. 409 while another command is under way, or when it is over.
         """
-        if why := self.refer_guard(body.to):
+        return answer(await self.refer(request.path_params["call_id"], body.to, author_of(request)), 202)
+
+    async def hang_up(self, call_id: str, by: Author) -> Ordered:
+        """Begin to hang up. Raises RequestError: 404 or 409."""
+        live = await self._find(call_id)
+        orders = Orders(by="admin", who=by.name, end_reason=EndReason.BY_ADMIN)
+        entry = audited(live, by, Action.HANG_UP, self.clock.now())
+        return _told(live, await self.control.hang_up(live, orders, audit=entry))
+
+    async def refer(self, call_id: str, to: str, by: Author) -> Ordered:
+        """Begin to transfer. Raises RequestError: 404, 409, or 422 for a target that may not be called."""
+        if why := self.refer_guard(to):
             raise Kind.INVALID.error(why, errors=[{"pointer": "/to", "detail": why}])
-        live, by = await self._find(request), author_of(request)
-        orders = Orders(by="admin", who=by.name, targets=(body.to,))
-        entry = audited(live, by, Action.TRANSFER, self.clock.now(), to=body.to)
+        live = await self._find(call_id)
+        orders = Orders(by="admin", who=by.name, targets=(to,))
+        entry = audited(live, by, Action.TRANSFER, self.clock.now(), to=to)
         return _told(live, await self.control.refer(live, orders, audit=entry))
 
-    async def _find(self, request: Request) -> LiveCall:
-        call_id = request.path_params["call_id"]
+    async def _find(self, call_id: str) -> LiveCall:
         live = await self.database.read(find_live_call, call_id)
         if live is None:
             raise Kind.NOT_FOUND.error(f"there is no call {call_id!r}; it may have been erased")
@@ -96,7 +103,7 @@ _WHY_NOT: Final = {
 }
 
 
-def _told(live: LiveCall, moved: Moved) -> Response:
+def _told(live: LiveCall, moved: Moved) -> Ordered:
     if moved.refusal is not None or moved.state is None:
         raise Kind.WRONG_STATE.error(why_not(moved))
-    return answer(Ordered(call_id=live.call_id, state=moved.state), 202)
+    return Ordered(call_id=live.call_id, state=moved.state)

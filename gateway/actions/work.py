@@ -1,6 +1,6 @@
 """The work under way, as engineers look at it: open actions, and which node holds how much until when."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
 from sqlalchemy import Connection, func, select
@@ -28,6 +28,21 @@ class OpenAction:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class CallAction:
+    """A command of one call, open or settled."""
+
+    command: str  # accept, reject, refer or hangup
+    step: int  # of the call's plan
+    target: int  # of the targets of a refer
+    orders: str | None  # JSON: what was ordered during the call; None where the plan says what to do
+    opened_at: int  # µs
+    settled_at: int | None  # µs
+    attempts: int  # requests sent or about to be sent
+    in_doubt: bool  # it may have been applied
+    outcome: str | None  # how it was settled
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class NodeWork:
     """What one node holds."""
 
@@ -41,6 +56,13 @@ def list_open(connection: Connection, *, limit: int, after: int | None = None) -
     """Open actions, the oldest first, from behind the one with the id `after`."""
     found = _OPEN.where(actions.c.id > (after or 0)).order_by(actions.c.id).limit(limit)
     return [OpenAction(**row._asdict()) for row in connection.execute(found)]
+
+
+def list_actions_of(connection: Connection, call: int) -> list[CallAction]:
+    """The commands of the call with this row id, in order."""
+    columns = [actions.c[field.name] for field in fields(CallAction)]
+    found = select(*columns).where(actions.c.call == call).order_by(actions.c.id)
+    return [CallAction(**row._asdict()) for row in connection.execute(found)]
 
 
 def list_nodes(connection: Connection) -> tuple[list[NodeWork], int]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
 
 from starlette.routing import BaseRoute
 
@@ -14,6 +13,13 @@ from gateway.actions.control import Control
 from gateway.actions.routes import ControlRoutes, Ordered
 from gateway.api.openapi import openapi_route
 from gateway.api.operations import Operation, routes
+from gateway.api.rulebook_operations import (
+    confirmation_operations,
+    item_operations,
+    override_operations,
+    revision_operations,
+    rulebook_operations,
+)
 from gateway.calls.contract import Call, CallDetail, CallFacets, CallPage, Timeline, Transcript
 from gateway.calls.export import MEDIA
 from gateway.calls.export_routes import ExportRoutes
@@ -30,35 +36,19 @@ from gateway.journal import Journal
 from gateway.problem_details import Kind
 from gateway.profiles.contract import UpgradedProfile
 from gateway.profiles.routes import ProfileRoutes
-from gateway.reading import CSV, JSON, LARGEST_DOCUMENT, TOML
+from gateway.reading import LARGEST_DOCUMENT
 from gateway.rulebook.confirmation_routes import ConfirmationRoutes
-from gateway.rulebook.contract import Answered, Document, SuggestedOrder
+from gateway.rulebook.contract import Answered
 from gateway.rulebook.current import Current
 from gateway.rulebook.hindsight import Hindsight
-from gateway.rulebook.item_contract import (
-    CalendarItem,
-    CalendarPage,
-    ListItem,
-    ListPage,
-    ProfileItem,
-    ProfilePage,
-    RuleItem,
-    RulePage,
-    SentRule,
-)
 from gateway.rulebook.item_desk import ItemDesk
-from gateway.rulebook.named_routes import NamedRoutes
-from gateway.rulebook.override_contract import AddedOverride, OverridePage
 from gateway.rulebook.override_routes import OverrideRoutes
 from gateway.rulebook.overriding import Overriding
-from gateway.rulebook.publication_contract import Confirming, ProblemPage, Publication
 from gateway.rulebook.publish import Publisher
 from gateway.rulebook.replay import Replay
 from gateway.rulebook.replay_contract import Replayed
-from gateway.rulebook.revision_contract import RevisionPage, ShownDifference
 from gateway.rulebook.revision_routes import RevisionRoutes
 from gateway.rulebook.routes import RulebookRoutes
-from gateway.rulebook.rule_routes import RuleRoutes
 from gateway.rulebook.trial import Ringing, Trial
 from gateway.settings import Settings
 from gateway.subscribers.routes import NoticePage, SubscriberPage, SubscriberRoutes
@@ -98,64 +88,24 @@ def operations(context: ApiContext) -> list[Operation]:
     """Everything that the API does."""
     publisher = publisher_of(context)
     rulebook = _rulebook_routes(context, publisher)
-    hindsight = Hindsight(database=context.database, current=context.current)
-    reveal = Reveal(journal=context.journal, clock=context.clock)
-    calls = CallRoutes(database=context.database, explain=hindsight.explain, reveal=reveal)
-    control = ControlRoutes(
-        database=context.database, control=context.control, refer_guard=context.refer_guard, clock=context.clock
-    )
-    endpoints = EndpointRoutes(
-        endpoints=context.settings.endpoints,
-        keyring=context.keyring,
-        upstream=context.upstream,
-        database=context.database,
-    )
-    exports = ExportRoutes(database=context.database, reveal=reveal)
-    stream = StreamRoutes(feed=context.feed, clock=context.clock, reveal=reveal)
-    stats = StatsRoutes(database=context.database, clock=context.clock)
-    client_secrets = ClientSecretRoutes(
-        endpoints=context.settings.endpoints,
-        upstream=context.upstream,
-        current=context.current,
-        journal=context.journal,
-        clock=context.clock,
-        per_minute=context.settings.client_secrets_per_minute,
-    )
-    subscribers = SubscriberRoutes(subscribers=context.settings.subscribers, database=context.database)
-    profiles = ProfileRoutes(clock=context.clock)
-    keys = KeyRoutes(database=context.database, journal=context.journal, guard=context.guard, clock=context.clock)
-    audit = AuditRoutes(database=context.database)
-    read_rules, read_calls, manage = Permission.READ_RULEBOOK, Permission.READ_CALLS, Permission.MANAGE_KEYS
-    file = (JSON, TOML)
     return [
-        Operation(
-            "GET",
-            "/rulebook",
-            read_rules,
-            rulebook.show_rulebook,
-            answer=Document,
-            media=file,
-            has_etag=True,
-            problems=(Kind.NOT_FOUND, Kind.NOT_ACCEPTABLE),
-        ),
-        Operation(
-            "PUT",
-            "/rulebook",
-            Permission.PUBLISH,
-            rulebook.publish_rulebook,
-            reads=Document,
-            largest=LARGEST_DOCUMENT,
-            media=file,
-            answer=Publication,
-            has_etag=True,
-            problems=_EDITED,
-        ),
-        Operation("GET", "/rulebook/problems", read_rules, rulebook.list_problems, answer=ProblemPage),
-        Operation("GET", "/rulebook/order", read_rules, rulebook.suggest_order, answer=SuggestedOrder),
-        *_revision_operations(RevisionRoutes(database=context.database, publisher=publisher)),
-        *_confirmation_operations(ConfirmationRoutes(database=context.database, publisher=publisher)),
-        *_item_operations(ItemDesk(database=context.database, publisher=publisher)),
-        *_override_operations(_override_routes(context)),
+        *rulebook_operations(rulebook),
+        *revision_operations(RevisionRoutes(database=context.database, publisher=publisher)),
+        *confirmation_operations(ConfirmationRoutes(database=context.database, publisher=publisher)),
+        *item_operations(ItemDesk(database=context.database, publisher=publisher)),
+        *override_operations(_override_routes(context)),
+        *_trial_operations(context, rulebook),
+        *_call_operations(context),
+        *_control_operations(context),
+        *_outside_operations(context),
+        *_access_operations(context),
+    ]
+
+
+def _trial_operations(context: ApiContext, rulebook: RulebookRoutes) -> list[Operation]:
+    """What would be decided, and what would have been."""
+    profiles = ProfileRoutes(clock=context.clock)
+    return [
         Operation("POST", "/profile-upgrades", Permission.TRY_CALLS, profiles.upgrade_profile, answer=UpgradedProfile),
         Operation(
             "POST",
@@ -169,12 +119,24 @@ def operations(context: ApiContext) -> list[Operation]:
         Operation(
             "POST",
             "/replay",
-            read_calls,
+            Permission.READ_CALLS,
             rulebook.replay,
             largest=LARGEST_DOCUMENT,  # a draft may be part of the question
             answer=Replayed,
             problems=(Kind.MISTAKES,),
         ),
+    ]
+
+
+def _call_operations(context: ApiContext) -> list[Operation]:
+    reveal = Reveal(journal=context.journal, clock=context.clock)
+    hindsight = Hindsight(database=context.database, current=context.current)
+    calls = CallRoutes(database=context.database, explain=hindsight.explain, reveal=reveal)
+    exports = ExportRoutes(database=context.database, reveal=reveal)
+    stream = StreamRoutes(feed=context.feed, clock=context.clock, reveal=reveal)
+    stats = StatsRoutes(database=context.database, clock=context.clock)
+    read_calls = Permission.READ_CALLS
+    return [
         Operation("GET", "/calls", read_calls, calls.list_calls, answer=CallPage),
         Operation("GET", "/calls/facets", read_calls, calls.show_facets, answer=CallFacets),
         Operation(
@@ -199,6 +161,14 @@ def operations(context: ApiContext) -> list[Operation]:
         Operation("GET", "/calls/{call_id}", read_calls, calls.show_call, answer=CallDetail),
         Operation("GET", "/calls/{call_id}/events", read_calls, calls.list_call_events, answer=Timeline),
         Operation("GET", "/calls/{call_id}/transcript", read_calls, calls.show_transcript, answer=Transcript),
+    ]
+
+
+def _control_operations(context: ApiContext) -> list[Operation]:
+    control = ControlRoutes(
+        database=context.database, control=context.control, refer_guard=context.refer_guard, clock=context.clock
+    )
+    return [
         Operation(
             "POST",
             "/calls/{call_id}/hangup",
@@ -217,6 +187,27 @@ def operations(context: ApiContext) -> list[Operation]:
             status=202,
             problems=(Kind.NOT_FOUND, Kind.WRONG_STATE),
         ),
+    ]
+
+
+def _outside_operations(context: ApiContext) -> list[Operation]:
+    """Whom the gateway speaks with: the endpoints' upstreams, and subscribers."""
+    endpoints = EndpointRoutes(
+        endpoints=context.settings.endpoints,
+        keyring=context.keyring,
+        upstream=context.upstream,
+        database=context.database,
+    )
+    client_secrets = ClientSecretRoutes(
+        endpoints=context.settings.endpoints,
+        upstream=context.upstream,
+        current=context.current,
+        journal=context.journal,
+        clock=context.clock,
+        per_minute=context.settings.client_secrets_per_minute,
+    )
+    subscribers = SubscriberRoutes(subscribers=context.settings.subscribers, database=context.database)
+    return [
         Operation("GET", "/endpoints", Permission.READ_ENDPOINTS, endpoints.list_endpoints, answer=EndpointPage),
         Operation(
             "POST",
@@ -233,103 +224,18 @@ def operations(context: ApiContext) -> list[Operation]:
         Operation(
             "GET", "/subscribers/notices", Permission.READ_ENDPOINTS, subscribers.list_notices, answer=NoticePage
         ),
+    ]
+
+
+def _access_operations(context: ApiContext) -> list[Operation]:
+    keys = KeyRoutes(database=context.database, journal=context.journal, guard=context.guard, clock=context.clock)
+    audit = AuditRoutes(database=context.database)
+    manage = Permission.MANAGE_KEYS
+    return [
         Operation("GET", "/keys", manage, keys.list_keys, answer=KeyPage),
         Operation("POST", "/keys", manage, keys.create_key, answer=CreatedKey, status=201),
         Operation("DELETE", "/keys/{key_id}", manage, keys.revoke_key, status=204),
         Operation("GET", "/audit", Permission.READ_AUDIT, audit.list_audit, answer=AuditPage),
-    ]
-
-
-def _revision_operations(revisions: RevisionRoutes) -> list[Operation]:
-    read, publish = Permission.READ_RULEBOOK, Permission.PUBLISH
-    return [
-        Operation("GET", "/rulebook/revisions", read, revisions.list_revisions, answer=RevisionPage),
-        Operation(
-            "POST",
-            "/rulebook/revisions/{number}/restore",
-            publish,
-            revisions.restore_revision,
-            answer=Publication,
-            has_etag=True,
-            problems=_EDITED,
-        ),
-        Operation(
-            "GET",
-            "/rulebook/diff",
-            read,
-            revisions.show_difference,
-            answer=ShownDifference,
-            problems=(Kind.NOT_FOUND,),
-        ),
-    ]
-
-
-def _confirmation_operations(confirmation: ConfirmationRoutes) -> list[Operation]:
-    publish, path = Permission.PUBLISH, "/rulebook/confirm"
-    refused = (Kind.NOT_PENDING, Kind.STALE, Kind.UNCONDITIONAL)
-    settle: dict[str, Any] = {"has_etag": True, "problems": refused}
-    return [
-        Operation("GET", path, Permission.READ_RULEBOOK, confirmation.show_confirmation, answer=Confirming),
-        Operation("POST", path, publish, confirmation.confirm_rulebook, answer=Confirming, **settle),
-        Operation("DELETE", path, publish, confirmation.revert_rulebook, answer=Publication, **settle),
-    ]
-
-
-# What can go wrong with an edit.
-_EDITED: Final = (Kind.MANAGED, Kind.PENDING, Kind.STALE, Kind.MISTAKES, Kind.BROKEN, Kind.UNCONDITIONAL)
-
-
-def _item_operations(desk: ItemDesk) -> list[Operation]:
-    rules, named = RuleRoutes(desk), NamedRoutes(desk)
-    read, publish = Permission.READ_RULEBOOK, Permission.PUBLISH
-    edit: dict[str, Any] = {"answer": Publication, "has_etag": True, "problems": _EDITED}
-    one = "/rules/{id}"
-    return [
-        Operation("POST", "/rulebook/changes", publish, rules.change_rulebook, largest=LARGEST_DOCUMENT, **edit),
-        Operation("GET", "/rules", read, rules.list_rules, answer=RulePage),
-        Operation("POST", "/rules", publish, rules.create_rule, reads=SentRule, status=201, **edit),
-        Operation("GET", one, read, rules.show_rule, answer=RuleItem, has_etag=True),
-        Operation("PUT", one, publish, rules.put_rule, reads=SentRule, creates=True, **edit),
-        Operation("DELETE", one, publish, rules.delete_rule, **edit),
-        Operation("GET", "/profiles", read, named.list_profiles, answer=ProfilePage),
-        Operation("GET", "/profiles/{name}", read, named.show_profile, answer=ProfileItem, has_etag=True),
-        Operation("PUT", "/profiles/{name}", publish, named.put_profile, reads=ProfileItem, creates=True, **edit),
-        Operation("DELETE", "/profiles/{name}", publish, named.delete_profile, **edit),
-        Operation("GET", "/calendars", read, named.list_calendars, answer=CalendarPage),
-        Operation("GET", "/calendars/{name}", read, named.show_calendar, answer=CalendarItem, has_etag=True),
-        Operation("PUT", "/calendars/{name}", publish, named.put_calendar, reads=CalendarItem, creates=True, **edit),
-        Operation("DELETE", "/calendars/{name}", publish, named.delete_calendar, **edit),
-        Operation("GET", "/lists", read, named.list_lists, answer=ListPage),
-        Operation("GET", "/lists/{name}", read, named.show_list, answer=ListItem, media=(JSON, CSV), has_etag=True),
-        Operation(
-            "PUT",
-            "/lists/{name}",
-            publish,
-            named.put_list,
-            reads=ListItem,
-            media=(JSON, CSV),
-            largest=LARGEST_DOCUMENT,
-            creates=True,
-            **edit,
-        ),
-        Operation("DELETE", "/lists/{name}", publish, named.delete_list, **edit),
-    ]
-
-
-def _override_operations(overrides: OverrideRoutes) -> list[Operation]:
-    read, publish = Permission.READ_RULEBOOK, Permission.PUBLISH
-    return [
-        Operation("GET", "/overrides", read, overrides.list_overrides, answer=OverridePage),
-        Operation(
-            "POST",
-            "/overrides",
-            publish,
-            overrides.add_override,
-            answer=AddedOverride,
-            status=201,
-            problems=(Kind.MISTAKES,),
-        ),
-        Operation("DELETE", "/overrides/{id}", publish, overrides.end_override, status=204),
     ]
 
 

@@ -22,6 +22,7 @@ from typing import Final, Self
 import structlog
 from sqlalchemy import Connection
 
+from gateway.bell import Bell
 from gateway.calls.changes import Change, find_changes
 from gateway.calls.horizon import UNKNOWN, Horizon
 from gateway.database import Database
@@ -61,7 +62,7 @@ class Feed:
         self._looking = asyncio.Lock()
         self._followers = 0
         self._followed = asyncio.Event()  # somebody follows
-        self._woken = asyncio.Event()  # something was committed here
+        self._woken = Bell()  # something was committed here
         self._moved = asyncio.Event()  # set, and replaced, whenever something new was found
         self._loop: asyncio.AbstractEventLoop | None = None
         self._recent: deque[Change] = deque(maxlen=RECENT)
@@ -81,17 +82,12 @@ class Feed:
             except Exception:
                 log.exception("the live feed failed")  # and goes on: followers wait for it
             await asyncio.sleep(REST)
-            try:
-                async with asyncio.timeout(self._look_seconds):
-                    await self._woken.wait()
-            except TimeoutError:
-                pass
-            self._woken.clear()
+            await self._woken.wait(self._look_seconds)
 
     def wake(self) -> None:
         """Look soon, since something was committed. Cheap, and may be called from any thread."""
-        if self._followers and not self._woken.is_set() and self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._woken.set)
+        if self._followers and not self._woken.rung and self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._woken.ring)
 
     def close(self) -> None:
         """End all followers, since the server stops."""

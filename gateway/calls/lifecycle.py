@@ -61,7 +61,7 @@ class Event(StrEnum):
     REJECT_STARTED = "reject_started"
     REFER_STARTED = "refer_started"  # committed before the one sending
     HANGUP_STARTED = "hangup_started"
-    NEVER_SENT = "never_sent"  # grew too old before anything was sent
+    NEVER_SENT = "never_sent"  # grew too old before anything was sent, leased or not
     SUCCEEDED = "succeeded"  # the upstream answered 2xx
     RETRYING = "retrying"  # a harmless failure; the same bytes again
     IN_DOUBT = "in_doubt"  # the command may have been applied
@@ -107,6 +107,8 @@ TRANSITIONS: Final = MappingProxyType(
             _E.GAVE_WAY: _S.REJECTING,
             _E.CALLER_GONE: _S.GONE,
             _E.TAKEN: _S.LOST,
+            # It grew too old between its lease and its request.
+            _E.NEVER_SENT: _S.EXPIRED,
             # The specification lets 401 fall back to a reject; the same key would be refused again, so an operator
             # is told at once instead.
             _E.UNAUTHORIZED: _S.FAILED,
@@ -129,6 +131,7 @@ TRANSITIONS: Final = MappingProxyType(
             _E.IN_DOUBT: _S.ACCEPT_UNKNOWN,
             # A reject refused after a reject whose reply was lost: ours was most likely the one applied.
             _E.UNCLEAR: _S.REJECTED,
+            _E.NEVER_SENT: _S.EXPIRED,
             _E.UNAUTHORIZED: _S.FAILED,
             _E.OUT_OF_TIME: _S.FAILED,
             _E.STUCK: _S.FAILED,

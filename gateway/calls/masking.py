@@ -7,7 +7,7 @@ parts demand the same permission as revealing (`gateway.calls.reveal`).
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ import msgspec
 
 from gateway.calls.call import ReadFacts
 from gateway.calls.history import RecordedCall
-from routing_rules import Explanation
+from routing_rules import Explanation, Tried
 
 HIDDEN: Final = "•••"
 
@@ -83,6 +83,11 @@ def mask_plan(document: bytes, call: RecordedCall) -> bytes:
     return msgspec.json.encode({"steps": steps})
 
 
+def mask_words(words: Any, call: RecordedCall) -> Any:
+    """Any JSON whose texts do not quote the caller."""
+    return _mask_words(words, masker_of(call))
+
+
 def _mask_words(words: Any, mask: Callable[[str], str]) -> Any:
     match words:
         case str():
@@ -109,9 +114,13 @@ def masker_of(call: RecordedCall) -> Callable[[str], str]:
 
 def mask_explanation(explanation: Explanation, call: RecordedCall) -> Explanation:
     """An explanation whose sentences do not quote the caller."""
+    return replace(explanation, tried=mask_tried(explanation.tried, call))
+
+
+def mask_tried(tried: Sequence[Tried], call: RecordedCall) -> tuple[Tried, ...]:
+    """Rules held against a call, in sentences that do not quote the caller."""
     mask = masker_of(call)
-    tried = [replace(one, detail=None if one.detail is None else mask(one.detail)) for one in explanation.tried]
-    return replace(explanation, tried=tuple(tried))
+    return tuple(replace(one, detail=None if one.detail is None else mask(one.detail)) for one in tried)
 
 
 def _mask_facts(facts: ReadFacts, called: str) -> ReadFacts:

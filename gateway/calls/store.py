@@ -130,3 +130,13 @@ def unpack_facts(content: bytes) -> ReadFacts:
     """The facts that `pack_facts` stored."""
     unpacker = zlib.decompressobj(zdict=_FIRST_DICTIONARY)
     return msgspec.json.decode(unpacker.decompress(content[1:]) + unpacker.flush(), type=ReadFacts)
+
+
+class _Headers(msgspec.Struct):
+    headers: list[tuple[str, str]]
+
+
+def unpack_headers(content: bytes) -> list[tuple[str, str]]:
+    """Of the facts that `pack_facts` stored, the headers alone."""
+    unpacker = zlib.decompressobj(zdict=_FIRST_DICTIONARY)
+    return msgspec.json.decode(unpacker.decompress(content[1:]) + unpacker.flush(), type=_Headers).headers

@@ -9,6 +9,7 @@ from gateway.cli.call_control import hangup, refer
 from gateway.cli.call_export import export
 from gateway.cli.call_filters import call_filters, wanted_of
 from gateway.cli.call_tail import tail
+from gateway.cli.call_transcript import transcript
 from gateway.cli.configured import database_of, settings_of
 from gateway.cli.output import json_option, print_json, print_table, say
 from gateway.clock import to_rfc3339
@@ -30,6 +31,7 @@ command.add_command(refer)
 command.add_command(erase.command, "erase")
 command.add_command(tail)
 command.add_command(export)
+command.add_command(transcript)
 
 
 @command.command("list")

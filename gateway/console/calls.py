@@ -1,43 +1,23 @@
-"""Call history: the search, and the page of one call."""
+"""Call history: the search, and its export."""
 
-import asyncio
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
-import msgspec
 from pydantic import Field
-from sqlalchemy import Connection
 from starlette.responses import Response
 
-from gateway.actions.plan import Step, decode_plan
 from gateway.answering import Place, read_cursor, write_cursor
 from gateway.calls.export_routes import ExportQuery, ExportRoutes
-from gateway.calls.history import (
-    RecordedCall,
-    RecordedEvent,
-    find_call,
-    find_calls,
-    find_events,
-    find_plan_of,
-)
+from gateway.calls.history import RecordedCall, find_calls
 from gateway.calls.lifecycle import State
-from gateway.calls.masking import mask_detail, mask_explanation
 from gateway.calls.reveal import Reveal, check_search
 from gateway.calls.routes import CallsQuery
 from gateway.calls.wanted import Position
-from gateway.clock import to_datetime
 from gateway.console.door import View
 from gateway.console.forms import Fields, Filled, fill, moment_text
 from gateway.console.visit import Visit
 from gateway.database import Database
 from gateway.problem_details import Kind
-from gateway.rulebook.current import Current
-from gateway.rulebook.hindsight import Hindsight
-from routing_rules import Explanation, explain
-
-# Lines of a timeline on the page; a call has about ten.
-LONGEST_TIMELINE: Final = 200
-
 
 # The search's fields that `gateway calls list` has; its times are in UTC, and those of a page are the viewer's.
 ON_THE_COMMAND_LINE: Final = ("q", "state", "decision", "rule", "called", "caller")
@@ -51,15 +31,11 @@ class Search(CallsQuery):
 
 
 class CallPages:
-    """`/calls`."""
+    """`/calls` and its export."""
 
-    def __init__(
-        self, *, database: Database, current: Current, hindsight: Hindsight, reveal: Reveal, exports: ExportRoutes
-    ) -> None:
+    def __init__(self, *, database: Database, reveal: Reveal, exports: ExportRoutes) -> None:
         self._exports = exports
         self._database = database
-        self._current = current
-        self._hindsight = hindsight
         self._reveal = reveal
 
     async def list_calls(self, visit: Visit) -> View | Response:
@@ -102,33 +78,6 @@ class CallPages:
             raise Kind.INVALID.error(f"The search cannot be exported: {told}.")
         return await self._exports.export_calls(visit.request, filled.form)
 
-    async def show_call(self, visit: Visit) -> View:
-        """Everything about one call."""
-        call_id = visit.request.path_params["call_id"]
-        call, events, plan = await self._database.read(_read_call, call_id)
-        again: Explanation | None = None
-        compiled = self._current.compiled
-        if visit.parameter("again"):
-            again = await asyncio.to_thread(explain, compiled.table, call.facts_as_read(), to_datetime(call.decided_at))
-        revealed = visit.parameter("reveal") == "true"
-        mask = await self._reveal.mask(visit.request, reveal=revealed, of=f"call:{call_id}")
-        explanation = await self._hindsight.explain(call)
-        timeline = [(event, _detail(event)) for event in events]
-        if not revealed:
-            explanation = explanation and mask_explanation(explanation, call)
-            again = again and mask_explanation(again, call)
-            timeline = [(event, mask_detail(detail, spare=call.called)) for event, detail in timeline]
-        context = {
-            "call": mask(call),
-            "revealed": revealed,
-            "timeline": timeline,
-            "plan": plan,
-            "explanation": explanation,
-            "again": again,
-            "current": compiled.number,
-        }
-        return View("call.html", context)
-
 
 def read_search(visit: Visit) -> Filled[Search]:
     """The search that the address holds; times without an offset are the viewer's."""
@@ -147,15 +96,3 @@ def command_of(filters: Mapping[str, str]) -> list[str]:
         if name in ON_THE_COMMAND_LINE:
             words += ["-q" if name == "q" else f"--{name}", value]
     return words
-
-
-def _read_call(connection: Connection, call_id: str) -> tuple[RecordedCall, list[RecordedEvent], tuple[Step, ...]]:
-    call = find_call(connection, call_id)
-    if call is None:
-        raise Kind.NOT_FOUND.error(f"There is no call {call_id!r}; it may have been erased.")
-    events = find_events(connection, call.id, limit=LONGEST_TIMELINE)
-    return call, events, decode_plan(find_plan_of(connection, call.id)).steps
-
-
-def _detail(event: RecordedEvent) -> Any:
-    return msgspec.json.decode(event.detail) if event.detail is not None else None

@@ -26,8 +26,10 @@ from gateway.access.roles import Permission
 from gateway.console.rendering import Renderer
 from gateway.console.sign_in import SignIn
 from gateway.console.visit import NOTICE, Visit, make_visit
+from gateway.database import Database
 from gateway.errors import DatabaseUnavailable, RequestError
 from gateway.problem_details import Kind
+from gateway.rulebook.pending import Pending, find_pending
 
 # Nothing but our own files, no inline script or style, nobody's frame around us, and forms to ourselves only.
 POLICY: Final = "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -74,9 +76,10 @@ class Page:
 class PageDoor:
     """The ASGI application of one path of the console."""
 
-    def __init__(self, sign_in: SignIn, renderer: Renderer, pages: Iterable[Page]) -> None:
+    def __init__(self, sign_in: SignIn, renderer: Renderer, database: Database, pages: Iterable[Page]) -> None:
         self._sign_in = sign_in
         self._renderer = renderer
+        self._database = database
         self._pages = {page.method: page for page in pages}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -89,7 +92,8 @@ class PageDoor:
             try:
                 if page is not None:
                     visit = make_visit(request, await self._sign_in.who(request))
-                response = self._render(visit, await self._answer(visit, page))
+                view = await self._answer(visit, page)
+                response = self._render(visit, view, await self._pending(visit, view))
             except ClientDisconnect:
                 return
             except Exception as error:
@@ -119,10 +123,16 @@ class PageDoor:
             let_in(request, visit.caller, page.may)
         return await page.handler(visit)
 
-    def _render(self, visit: Visit, view: View | Response) -> Response:
+    async def _pending(self, visit: Visit, view: View | Response) -> Pending | None:
+        """The revision that waits for confirmation, of which every page tells."""
+        if visit.caller is None or isinstance(view, Response):
+            return None
+        return await self._database.read(find_pending)
+
+    def _render(self, visit: Visit, view: View | Response, pending: Pending | None = None) -> Response:
         if isinstance(view, Response):
             return view
-        content = self._renderer.render(view.template, visit, view.context)
+        content = self._renderer.render(view.template, visit, view.context, pending)
         headers = dict(HEADERS)
         if len(content) > COMPRESSED_FROM and "gzip" in visit.request.headers.get("accept-encoding", ""):
             content = gzip.compress(content, 5, mtime=0)

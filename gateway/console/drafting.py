@@ -41,6 +41,10 @@ MOST: Final = 1_000
 REMEMBERED: Final = 8
 
 
+# µs for which a review stands: what is wrong with a rulebook depends on the day, and expectations on the hour.
+FRESH: Final = 60_000_000
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Drafted:
     """The rulebook as one person's draft would make it."""
@@ -105,6 +109,7 @@ class Drafting:
         self._refer_guard = refer_guard
         self._clock = clock
         self._applied: dict[str, Drafted] = {}  # by owner
+        self._reviewed: dict[str, tuple[Drafted, int, Reviewed]] = {}  # likewise, with when it was made
 
     async def read(self, caller: Caller) -> Drafted:
         """The rulebook in force with somebody's draft on top; with an empty draft if they have none."""
@@ -188,8 +193,16 @@ class Drafting:
         return await self._database.read(_conflicts, draft) if draft.changes else []
 
     async def review(self, drafted: Drafted) -> Reviewed:
-        """What publishing the draft would do."""
-        return await asyncio.to_thread(self._review, drafted)
+        """What publishing the draft would do; for a draft that is looked at again, known already."""
+        if not drafted.draft.changes:
+            return Reviewed(changes=(), warnings=(), errors=(), broken=())
+        now = self._clock.now()
+        known = self._reviewed.get(drafted.draft.owner)
+        if known is None or known[0] is not drafted or now - known[1] > FRESH:
+            if len(self._reviewed) >= REMEMBERED:
+                self._reviewed.clear()
+            known = self._reviewed[drafted.draft.owner] = drafted, now, await asyncio.to_thread(self._review, drafted)
+        return known[2]
 
     def _review(self, drafted: Drafted) -> Reviewed:
         changes = tuple(difference(drafted.current.rulebook, drafted.rulebook))

@@ -1,7 +1,6 @@
 """Home: what is going on now, what came of today's calls, and what somebody should look at."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from urllib.parse import urlsplit
 
 from sqlalchemy import Connection
 from starlette.responses import Response
@@ -17,7 +16,7 @@ from gateway.console.door import View
 from gateway.console.forms import read_fields
 from gateway.console.sign_in import SignIn
 from gateway.console.today import OUTCOMES, day_of, today_of
-from gateway.console.visit import THEME, THEMES, Visit, go_to
+from gateway.console.visit import THEME, THEMES, Visit, go_to, local_path
 from gateway.database import Database
 from gateway.errors import RequestError
 from gateway.rulebook.current import Current
@@ -115,13 +114,6 @@ class HomePages:
         else:
             response.delete_cookie(THEME, httponly=True, samesite="strict")
         return response
-
-
-def local_path(text: str) -> str:
-    """A path of ours out of what somebody sent; `/` for anything that could lead elsewhere."""
-    parts = urlsplit(text.replace("\\", "/"))
-    harmless = text.isprintable() and not parts.scheme and not parts.netloc and parts.path.startswith("/")
-    return text if harmless else "/"
 
 
 def _glance(

@@ -81,7 +81,7 @@ class ItemPages:
 
     async def list_items(self, visit: Visit) -> View:
         """All of them, with the draft on top."""
-        drafted = await self._drafting.read(caller_of(visit))
+        drafted = await self.drafted(visit)
         items = self.items(drafted)
         context = {
             "section": self.section,
@@ -138,11 +138,15 @@ class ItemPages:
 
     async def wanted(self, visit: Visit) -> tuple[Drafted, str]:
         """The draft, and the name in the address. Raises RequestError (404)."""
-        drafted = await self._drafting.read(caller_of(visit))
+        drafted = await self.drafted(visit)
         name: str = visit.request.path_params.get("name", NEW)
         if name != NEW and name not in self.items(drafted):
             raise Kind.NOT_FOUND.error(f"There is no {self.noun.lower()} {name!r}.")
         return drafted, name
+
+    async def drafted(self, visit: Visit) -> Drafted:
+        """The rulebook with the draft of whoever asks on top."""
+        return await self._drafting.read(caller_of(visit))
 
     def items(self, drafted: Drafted) -> Mapping[str, Any]:
         """The section's items, with the draft on top."""

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from gateway.console.calendars import lines_of
 from gateway.console.drafting import Drafted
 from gateway.console.items import ItemPages, Sent, Told, first, told_together
 from gateway.console.visit import Visit
@@ -18,7 +17,7 @@ class ListPages(ItemPages):
     section = "lists"
     noun = "List"
     about = "Numbers, prefixes and addresses, for conditions such as “caller is on the list blocked”."
-    template = "item.html"
+    template = "list.html"
 
     def fields_of(self, item: Any) -> Sent:
         """The entries, if they are few enough."""
@@ -37,4 +36,9 @@ class ListPages(ItemPages):
     async def context(self, visit: Visit, drafted: Drafted, name: str, fields: Sent, told: Told) -> Mapping[str, Any]:
         """How long it is."""
         count = len(self.items(drafted).get(name) or ())
-        return {"banner": told_together(told.problems), "week": (), "zones": (), "count": count, "shown": SHOWN}
+        return {"banner": told_together(told.problems), "count": count, "shown": SHOWN}
+
+
+def lines_of(text: str) -> list[str]:
+    """Lines that say something, each once."""
+    return list(dict.fromkeys(line.strip() for line in text.splitlines() if line.strip()))

@@ -25,6 +25,11 @@ class Group(NamedTuple):
     links: tuple[Link, ...]
 
 
+def _links(may: Permission, **icons: str) -> tuple[Link, ...]:
+    """Entries for all who may the same, each with its icon; their paths are their labels."""
+    return tuple(Link(name.capitalize(), f"/{name}", icon, may) for name, icon in icons.items())
+
+
 NAVIGATION: Final = (
     Group(
         "Calls",
@@ -37,24 +42,18 @@ NAVIGATION: Final = (
     Group(
         "Routing",
         (
-            Link("Rules", "/rules", "rules", Permission.READ_RULEBOOK),
-            Link("Overrides", "/overrides", "override", Permission.READ_RULEBOOK),
-            Link("Profiles", "/profiles", "profile", Permission.READ_RULEBOOK),
-            Link("Calendars", "/calendars", "calendar", Permission.READ_RULEBOOK),
-            Link("Lists", "/lists", "list", Permission.READ_RULEBOOK),
+            *_links(Permission.READ_RULEBOOK, rules="rules", overrides="override"),
+            *_links(Permission.READ_RULEBOOK, profiles="profile", calendars="calendar", lists="list"),
             Link("My draft", "/draft", "draft", Permission.PUBLISH),
-            Link("Revisions", "/revisions", "history", Permission.READ_RULEBOOK),
+            *_links(Permission.READ_RULEBOOK, revisions="history"),
         ),
     ),
     Group(
         "Engineering",
         (
-            Link("Deliveries", "/deliveries", "inbox", Permission.READ_ENDPOINTS),
-            Link("Endpoints", "/endpoints", "plug", Permission.READ_ENDPOINTS),
-            Link("Outbox", "/outbox", "outbox", Permission.READ_ENDPOINTS),
-            Link("Subscribers", "/subscribers", "pulse", Permission.READ_ENDPOINTS),
-            Link("Nodes", "/nodes", "nodes", Permission.READ_ENDPOINTS),
-            Link("Keys", "/keys", "key", Permission.MANAGE_KEYS),
+            *_links(Permission.READ_ENDPOINTS, deliveries="inbox", endpoints="plug", outbox="outbox"),
+            *_links(Permission.READ_ENDPOINTS, subscribers="pulse", nodes="nodes"),
+            *_links(Permission.MANAGE_KEYS, keys="key"),
             Link("Audit log", "/audit", "audit", Permission.READ_AUDIT),
         ),
     ),

@@ -1,16 +1,19 @@
-"""A calendar as a week that can be looked at: when it is open, on which days not, and where the clocks change."""
+"""A calendar as a week that can be looked at: when it is open, on which days not and why, where the clocks change."""
 
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from gateway.rulebook.holidays import holidays_of
+from gateway.rulebook.holidays import holidays_of, known_code
 from routing_rules.calendars import Calendar, OpeningTimes
 
 # Minutes between two looks; opening hours are seldom told more finely.
 STEP: Final = 15
 _STEPS: Final = 24 * 60 // STEP
+
+# Days in which the next change of the clocks is looked for: zones that change do so twice a year.
+_AHEAD: Final = 370
 
 
 class Bar(NamedTuple):
@@ -26,6 +29,7 @@ class Day(NamedTuple):
     day: date
     bars: tuple[Bar, ...]
     clocks: str  # "the clocks go forward", or back; empty on other days
+    why: str = ""  # why it is not as in other weeks; empty if it is
 
     @property
     def label(self) -> str:
@@ -38,9 +42,35 @@ def week_of(calendar: Calendar, first: date, days: int = 14) -> list[Day]:
     zone = ZoneInfo(calendar.zone)
     times = OpeningTimes(calendar, holidays_of)
     return [
-        Day(day, tuple(_bars(times, day, zone)), _clocks(day, zone))
+        Day(day, tuple(_bars(times, day, zone)), _clocks(day, zone), _why(calendar, day))
         for day in (first + timedelta(days=offset) for offset in range(days))
     ]
+
+
+def next_change(calendar: Calendar, first: date) -> Day | None:
+    """The next day from `first` on whose clocks change; None where they never do."""
+    zone = ZoneInfo(calendar.zone)
+    for offset in range(_AHEAD):
+        day = first + timedelta(days=offset)
+        if clocks := _clocks(day, zone):
+            return Day(day, (), clocks)
+    return None
+
+
+def monday_of(day: date) -> date:
+    """The Monday of a day's week."""
+    return day - timedelta(days=day.weekday())
+
+
+def _why(calendar: Calendar, day: date) -> str:
+    begin = datetime.combine(day, time())
+    for override in calendar.overrides:
+        if override.start < begin + timedelta(days=1) and override.end > begin:
+            return "special hours"
+    if day in calendar.closed_on:
+        return "closed day"
+    code = calendar.holidays
+    return "public holiday" if code and known_code(code) and day in holidays_of(code, day.year) else ""
 
 
 def _bars(times: OpeningTimes, day: date, zone: ZoneInfo) -> Iterator[Bar]:

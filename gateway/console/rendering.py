@@ -24,6 +24,7 @@ from gateway.console.navigation import NAVIGATION
 from gateway.console.visit import Visit
 from gateway.console.wording import REASONS, decision_word, event_text, state_word
 from gateway.rulebook.current import Current
+from gateway.rulebook.pending import Pending
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 
@@ -66,12 +67,13 @@ class Renderer:
         }
         self._templates.globals |= {"asset": assets.url, "navigation": NAVIGATION, "url": url, "hidden": HIDDEN}
 
-    def render(self, template: str, visit: Visit, context: Mapping[str, Any]) -> bytes:
-        """A page."""
+    def render(self, template: str, visit: Visit, context: Mapping[str, Any], pending: Pending | None = None) -> bytes:
+        """A page, which tells of the overrides in force and of the revision that waits for confirmation."""
         shell = {
             "visit": visit,
             "now": (now := self._clock.now()),
             "overrides": self._current.overrides.at(now).live if visit.caller else (),
+            "pending": pending,
             "notice": unquote(visit.notice) if visit.notice else None,
         }
         return self._templates.get_template(template).render({**shell, **context}).encode()

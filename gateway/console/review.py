@@ -1,17 +1,16 @@
 """Review and publish: what a draft changes, what is wrong with it, which past calls it would send elsewhere."""
 
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Final
 
-from pydantic import ValidationError
 from starlette.responses import Response
 
 from gateway.access.guard import author_of
 from gateway.console.door import View
 from gateway.console.drafting import Drafted, Drafting
-from gateway.console.forms import Fields, by_field, read_fields
+from gateway.console.forms import Fields, fill, read_fields
 from gateway.console.rules import caller_of
 from gateway.console.visit import Visit, go_to
-from gateway.reading import mistakes
 from gateway.rulebook.precondition import MatchError
 from gateway.rulebook.publication_contract import EditQuery
 from gateway.rulebook.publish import ManagedError, PendingError, StaleBaseError
@@ -27,6 +26,10 @@ REPLAYED: Final = 10_000
 LISTED: Final = 50
 
 
+# What is said when a draft is published.
+SAID: Final = ("comment", "reason", "confirm_within")
+
+
 class ReviewPages:
     """`/draft`."""
 
@@ -35,7 +38,7 @@ class ReviewPages:
 
     async def show_draft(self, visit: Visit) -> View:
         """What publishing would do."""
-        return await self._show(visit, {})
+        return await self._show(visit, {}, Fields())
 
     async def replay_draft(self, visit: Visit) -> View:
         """Which past calls would go elsewhere."""
@@ -79,19 +82,19 @@ class ReviewPages:
     async def publish_draft(self, visit: Visit) -> View | Response:
         """Publish the draft."""
         fields = await read_fields(visit)
-        said: dict[str, Any] = {name: fields[name][0].strip() for name in ("comment", "reason") if name in fields}
+        said = {name: text for name in SAID if (text := fields.get(name, [""])[0].strip())}
+        filled = fill(EditQuery, {**said, "force": "true" if "force" in fields else ""})
+        if filled.form is None:
+            return await self._show(visit, said, filled.mistakes, 422)
         try:
-            query = EditQuery.model_validate({**said, "force": "force" in fields})
-            released = await self._drafting.publish(caller_of(visit), query.signed(author_of(visit.request)))
-        except ValidationError as error:
-            return await self._show(visit, {**said, "wrong": by_field(mistakes(error, EditQuery))}, 422)
+            released = await self._drafting.publish(caller_of(visit), filled.form.signed(author_of(visit.request)))
         except (ManagedError, PendingError) as error:
             raise refused(error) from None
         except (DocumentError, StaleBaseError, MatchError):
-            return await self._show(visit, said, 409)
-        return go_to("/rules", f"Revision {released.number} is in force.")
+            return await self._show(visit, said, Fields(), 409)
+        return go_to("/rules", f"Revision {released.number} is in force{', for now' if released.pending else ''}.")
 
-    async def _show(self, visit: Visit, said: dict[str, Any], status: int = 200) -> View:
+    async def _show(self, visit: Visit, said: Mapping[str, str], wrong: Fields, status: int = 200) -> View:
         drafted: Drafted = await self._drafting.read(caller_of(visit))
         conflicts = await self._drafting.conflicts(drafted.draft)
         reviewed = await self._drafting.review(drafted)
@@ -100,7 +103,7 @@ class ReviewPages:
             "conflicts": conflicts,
             "reviewed": reviewed,
             "changes": [shown_change(change) for change in reviewed.changes[:MOST_CHANGES]],
-            "said": Fields({name: said[name] for name in ("comment", "reason") if name in said}),
-            "wrong": said.get("wrong", Fields()),
+            "said": Fields(said),
+            "wrong": wrong,
         }
         return View("draft.html", context, status)

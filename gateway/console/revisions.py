@@ -10,7 +10,7 @@ from starlette.responses import Response
 from gateway.access.guard import author_of
 from gateway.collector import uncollected
 from gateway.console.door import View
-from gateway.console.forms import read_fields
+from gateway.console.forms import fill, read_fields
 from gateway.console.visit import Visit, go_to
 from gateway.database import Database
 from gateway.problem_details import Kind
@@ -18,10 +18,11 @@ from gateway.reading import TOML
 from gateway.rulebook.difference import difference
 from gateway.rulebook.file_form import write_toml
 from gateway.rulebook.history import find_changes
-from gateway.rulebook.publish import ManagedError, PendingError, Publisher, StaleBaseError
+from gateway.rulebook.publication_contract import EditQuery
+from gateway.rulebook.publish import IrrevertibleError, ManagedError, PendingError, Publisher, StaleBaseError
 from gateway.rulebook.refusals import refused
 from gateway.rulebook.revision_contract import MOST_CHANGES, ShownChange, shown_change
-from gateway.rulebook.store import Note, Revision, Signed, find_revision, find_text, list_revisions, newest_number
+from gateway.rulebook.store import Note, Revision, find_revision, find_text, list_revisions, newest_number
 from routing_rules import DocumentError, read_document
 
 # Revisions on one page.
@@ -37,7 +38,7 @@ class RevisionPages:
 
     async def list_revisions(self, visit: Visit) -> View:
         """What was published, the newest first."""
-        before = _number(visit.parameter("before")) if visit.parameter("before") else None
+        before = number_of(visit.parameter("before")) if visit.parameter("before") else None
         notes = await self._database.read(lambda c: list_revisions(c, limit=SHOWN + 1, before=before))
         older = notes[SHOWN - 1].number if len(notes) > SHOWN else None
         newest = await self._database.read(newest_number)
@@ -45,21 +46,24 @@ class RevisionPages:
 
     async def show_revision(self, visit: Visit) -> View:
         """What one revision changed, or how it differs from another."""
-        number = _number(visit.request.path_params["number"])
+        number = number_of(visit.request.path_params["number"])
         other = visit.parameter("before")
         note, newest, changes = await self._database.read(_read, number)
         if other:
-            changes = await self._compare(_number(other), number)
+            changes = await self._compare(number_of(other), number)
         context = {"note": note, "newest": newest, "changes": changes, "other": other}
         return View("revision.html", context)
 
     async def restore_revision(self, visit: Visit) -> Response:
         """Publish it again, as a new one."""
-        number = _number(visit.request.path_params["number"])
+        number = number_of(visit.request.path_params["number"])
         fields = await read_fields(visit)
-        base = _number(fields.get("base", [""])[0])
+        base = number_of(fields.get("base", [""])[0])
         comment = fields.get("comment", [""])[0].strip()[:500] or f"restores revision {number}"
-        signed = Signed(author=author_of(visit.request), comment=comment)
+        filled = fill(EditQuery, {"comment": comment, "confirm_within": fields.get("confirm_within", [""])[0]})
+        if filled.form is None:
+            raise Kind.INVALID.error("; ".join(f"{name} {detail}" for name, detail in filled.mistakes.items()))
+        signed = filled.form.signed(author_of(visit.request))
         try:
             released = await self._publisher.restore(number, base=base, signed=signed)
         except LookupError:
@@ -76,6 +80,8 @@ class RevisionPages:
             ) from None
         except (ManagedError, PendingError) as error:
             raise refused(error) from None
+        except IrrevertibleError as error:
+            raise Kind.INVALID.error(f"{error}; restore it for good.") from None
         return go_to("/revisions", f"Revision {released.number} is in force; it equals revision {number}.")
 
     async def export_rulebook(self, visit: Visit) -> Response:
@@ -122,7 +128,8 @@ def _as_toml(text: bytes, number: int) -> str:
         return write_toml(msgspec.json.decode(text), number)
 
 
-def _number(text: str) -> int:
+def number_of(text: str) -> int:
+    """The number of a revision, as an address holds it. Raises RequestError (404)."""
     if not (text.isascii() and text.isdecimal() and len(text) < 10):
         raise _missing(text)
     return int(text)

@@ -31,6 +31,9 @@ class RulesQuery(Form):
     begin: int = Field(1, ge=1, lt=2**31)
     """The position of the first rule on the page."""
 
+    edit: Text = Field("", max_length=64)
+    """The rule whose row is being edited."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Excerpt:
@@ -47,25 +50,34 @@ class RuleTable:
     """Finds rules. Remembers the words of the rules in force, since a search looks at all of them."""
 
     def __init__(self) -> None:
-        self._known: tuple[Compiled, Mapping[str, str]] | None = None
+        self._known: tuple[Compiled, Sequence[str]] | None = None  # by position
         self._turn = asyncio.Lock()
 
     async def excerpt(self, drafted: Drafted, query: RulesQuery, doubts: Mapping[str, Sequence[Problem]]) -> Excerpt:
         """The rules of one page."""
         words = query.q.lower().split()
-        known = await self._words(drafted.current) if words else {}
+        known = await self._words(drafted.current) if words else ()
         return await asyncio.to_thread(_excerpt, drafted, query, words, known, doubts)
 
-    async def _words(self, current: Compiled) -> Mapping[str, str]:
+    async def _words(self, current: Compiled) -> Sequence[str]:
         async with self._turn:
             if self._known is None or self._known[0] is not current:
                 self._known = (current, await asyncio.to_thread(_haystacks, current.rulebook.rules))
             return self._known[1]
 
 
-def _haystacks(rules: Sequence[Rule]) -> dict[str, str]:
+def _haystacks(rules: Sequence[Rule]) -> list[str]:
     with uncollected():
-        return {rule.id: haystack(rule) for rule in rules}
+        return [haystack(rule) for rule in rules]
+
+
+def _texts(drafted: Drafted, known: Sequence[str]) -> Sequence[str]:
+    """The words of a draft's rules, by position: those that are known, and of what it changes."""
+    if drafted.rulebook is drafted.current.rulebook:
+        return known
+    before = {rule.id: text for rule, text in zip(drafted.current.rulebook.rules, known, strict=True)}
+    changed = drafted.names
+    return [haystack(rule) if rule.id in changed else before.get(rule.id, "") for rule in drafted.rulebook.rules]
 
 
 def _is_shown(rule: Rule, only: str, changed: Collection[str], doubts: Collection[str]) -> bool:
@@ -85,13 +97,13 @@ def _excerpt(
     drafted: Drafted,
     query: RulesQuery,
     words: Sequence[str],
-    known: Mapping[str, str],
+    known: Sequence[str],
     doubts: Mapping[str, Sequence[Problem]],
 ) -> Excerpt:
     rules, changed = drafted.rulebook.rules, drafted.names
     positions: Sequence[int] = range(len(rules))
     if words:
-        texts = [haystack(rule) if rule.id in changed else known.get(rule.id, "") for rule in rules]
+        texts = _texts(drafted, known)
         for word in words:
             positions = [position for position in positions if word in texts[position]]
     if query.only:

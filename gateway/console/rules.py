@@ -1,16 +1,20 @@
 """Rules: the table in which they stand, and the editor of one. Every edit goes into a draft."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+from urllib.parse import parse_qsl, urlsplit
 
 from starlette.responses import Response
 
 from gateway.access.guard import Caller
+from gateway.access.roles import Permission
 from gateway.calls.numbers import e164
 from gateway.console.door import View
 from gateway.console.drafting import Drafted, Drafting
-from gateway.console.forms import Fields, fill, read_fields
+from gateway.console.forms import Fields, fill, read_fields, row_number
 from gateway.console.rendering import url
+from gateway.console.rule_cells import cells_of, with_cells
+from gateway.console.rule_cells import mistakes_of as mistakes_in_cells
 from gateway.console.rule_form import fields_of, mistakes_of, rule_of
 from gateway.console.rule_table import SHOWN, RulesQuery, RuleTable
 from gateway.console.visit import Visit, go_to
@@ -40,6 +44,17 @@ STATUSES: Final = (
 NEW: Final = "new"
 
 
+class Form(NamedTuple):
+    """A form that makes a rule."""
+
+    id: str  # the field of its name
+    mistakes: Callable[[Iterable[Problem]], Mapping[str, str]]  # by field
+
+
+EDITOR: Final = Form("id", mistakes_of)
+CELLS: Final = Form("cell.id", mistakes_in_cells)
+
+
 class RulePages:
     """`/rules`."""
 
@@ -51,24 +66,44 @@ class RulePages:
         self._table = RuleTable()
 
     async def list_rules(self, visit: Visit) -> View:
-        """The table of rules, with the draft on top."""
+        """The table of rules, with the draft on top; one row perhaps with fields."""
         drafted = await self._drafting.read(caller_of(visit))
-        filled = fill(RulesQuery, dict(visit.request.query_params))
+        parameters = dict(visit.request.query_params)
+        cells = None
+        if (name := parameters.get("edit", "")) and visit.may(Permission.PUBLISH):
+            seen = await self._seen({"op": "put"}, name, drafted)
+            cells = {**cells_of(write_rule(_rule(drafted, name))), "cell.edited": str(seen["edited"] or "")}
+        return await self._table_of(drafted, parameters, name, cells, Fields())
+
+    async def _table_of(
+        self,
+        drafted: Drafted,
+        parameters: dict[str, str],
+        editing: str,
+        cells: Mapping[str, str] | None,
+        wrong: Fields,
+        status: int = 200,
+    ) -> View:
+        filled = fill(RulesQuery, parameters)
         doubts = await self._doubts(drafted)
         excerpt = await self._table.excerpt(drafted, filled.form or RulesQuery.model_validate({}), doubts)
         context = {
             "drafted": drafted,
+            "changed": drafted.names,
             "filled": filled,
             "excerpt": excerpt,
             "doubts": doubts,
             "here": url(
-                "/rules", **{k: v for k, v in visit.request.query_params.items() if k in RulesQuery.model_fields}
+                "/rules", **{k: v for k, v in parameters.items() if k in RulesQuery.model_fields and k != "edit"}
             ),
+            "editing": editing if cells is not None else "",
+            "cells": Fields(cells or {}),
+            "wrong": wrong,
         }
-        return View("rules.html", context)
+        return View("rules.html", context, status)
 
-    async def act_on_rule(self, visit: Visit) -> Response:
-        """Move, switch, duplicate or take away one rule: `up:ID`, `before:ID:OTHER`, `switch:ID`, …"""
+    async def act_on_rule(self, visit: Visit) -> View | Response:
+        """Move, switch, copy, take away or edit one rule: `up:ID`, `before:ID:OTHER`, `switch:ID`, `cells:ID`, …"""
         fields = await read_fields(visit)
         act, _, rest = fields.get("act", [""])[0].partition(":")
         name, _, other = rest.partition(":")
@@ -78,11 +113,18 @@ class RulePages:
         index = next((index for index, rule in enumerate(rules) if rule.id == name), None)
         if index is None:
             raise Kind.NOT_FOUND.error(f"There is no rule {name!r} any more.")
+        back = fields.get("back", ["/rules"])[0]
+        back = back if back.startswith("/rules") else "/rules"
+        if act == "cells":
+            rule = with_cells(write_rule(rules[index]), fields)
+            if wrong := await self._take(caller, drafted, name, rule, row_number(_one(fields, "cell.edited")), CELLS):
+                cells = {key: values[0] for key, values in fields.items() if key.startswith("cell.")}
+                return await self._table_of(drafted, dict(parse_qsl(urlsplit(back).query)), name, cells, wrong, 422)
+            return go_to(f"{back}#rule-{rule['id']}")
         change = _change(act, rules, index, other)
         if change is not None:
             await self._drafting.add(caller, await self._seen(change, name, drafted))
-        back = fields.get("back", ["/rules"])[0]
-        return go_to(back if back.startswith("/rules") else "/rules")
+        return go_to(back)
 
     async def show_rule(self, visit: Visit) -> View:
         """The editor of one rule."""
@@ -102,22 +144,39 @@ class RulePages:
         name = visit.request.path_params.get("id", NEW)
         kept = {} if name == NEW else write_rule(_rule(drafted, name))
         rule = rule_of(fields, kept)
-        path = f"/rules/{rule['id']}"
-        try:
-            if name == NEW or rule["id"] == name:
-                op = "create" if name == NEW else "put"
-                change = {"op": op, "path": path, "value": rule, **_spot(fields)}
-                await self._drafting.add(caller, await self._seen(change, rule["id"], drafted))
-            else:  # under another name it is another rule, in the same place
-                await self._drafting.add(caller, {"op": "create", "path": path, "value": rule, "after": name})
-                gone = {"op": "delete", "path": f"/rules/{name}"}
-                await self._drafting.add(caller, await self._seen(gone, name, drafted))
-        except (DocumentError, ValueError) as error:
-            wrong = Fields(mistakes_of(error.problems)) if isinstance(error, DocumentError) else Fields(id=_ID)
+        spot = _spot(fields)
+        if wrong := await self._take(caller, drafted, name, rule, None, EDITOR, spot):
             return await self._editor(drafted, name, fields_of(rule), wrong, 422)
         return go_to(
             f"/rules?begin={_position(drafted, name)}#rule-{rule['id']}", f"Rule {rule['id']} is in your draft."
         )
+
+    async def _take(
+        self,
+        caller: Caller,
+        drafted: Drafted,
+        name: str,
+        rule: dict[str, Any],
+        seen: int | None,
+        form: Form,
+        spot: Mapping[str, str] | None = None,
+    ) -> Fields:
+        """Take a rule into the draft, in the place of the rule `name`; the mistakes by field, if it cannot be."""
+        path = f"/rules/{rule['id']}"
+        try:
+            if name == NEW or rule["id"] == name:
+                op = "create" if name == NEW else "put"
+                change = {"op": op, "path": path, "value": rule, **(spot or {})}
+                await self._drafting.add(caller, await self._seen(change, rule["id"], drafted, seen))
+            else:  # under another name it is another rule, in the same place
+                await self._drafting.add(caller, {"op": "create", "path": path, "value": rule, "after": name})
+                gone = {"op": "delete", "path": f"/rules/{name}"}
+                await self._drafting.add(caller, await self._seen(gone, name, drafted, seen))
+        except DocumentError as error:
+            return Fields(form.mistakes(error.problems))
+        except ValueError:
+            return Fields({form.id: _ID})
+        return Fields()
 
     async def read_number(self, visit: Visit) -> View:
         """How a number that is being typed will be compared."""
@@ -159,13 +218,21 @@ class RulePages:
             doubts.setdefault(name, []).append(problem)
         return doubts
 
-    async def _seen(self, change: dict[str, Any], name: str, drafted: Drafted) -> dict[str, Any]:
-        """The change with what its author saw of the rule: the revision that last changed it."""
+    async def _seen(
+        self, change: dict[str, Any], name: str, drafted: Drafted, seen: int | None = None
+    ) -> dict[str, Any]:
+        """The change with what its author saw of the rule: the revision that last changed it, now if not told."""
+        if seen is not None and change["op"] != "create":
+            return {**change, "edited": seen}
         found = await self._database.read(find_edited, drafted.current.number, ItemKind.RULE, [name])
         return {**change, "edited": found.get(name)} if change["op"] != "create" else change
 
 
 _ID: Final = "must be 1 to 64 lower-case letters, digits, - and _"
+
+
+def _one(fields: Mapping[str, Sequence[str]], name: str) -> str:
+    return next(iter(fields.get(name, ())), "")
 
 
 def caller_of(visit: Visit) -> Caller:

@@ -13,10 +13,12 @@ from starlette.responses import Response
 
 from gateway.actions.plan import Plan, make_plan
 from gateway.clock import Clock, to_datetime
+from gateway.console.call import TRIED
 from gateway.console.door import View
-from gateway.console.forms import Fields, by_field, moment_text, read_fields
+from gateway.console.forms import Fields, by_field, moment_text, read_fields, row_number
 from gateway.console.visit import Visit
 from gateway.errors import PayloadError
+from gateway.problem_details import Kind
 from gateway.profiles.variables import Call, Rendering
 from gateway.reading import mistakes
 from gateway.rulebook.contract import Question
@@ -53,6 +55,30 @@ class TrialPages:
         fields = await read_fields(visit)
         said = {name: value for name in FIELDS if (value := fields.get(name, [""])[0].strip())}
         return await self._answer(visit, said)
+
+    async def list_tried(self, visit: Visit) -> View:
+        """Every rule held against the call that the address describes, whatever stands before it."""
+        said = {name: value for name in FIELDS if (value := visit.parameter(name))}
+        begin = max(1, row_number(visit.parameter("begin")) or 1)
+        try:
+            call_id, call = question_of(said, visit).described(self._read_event)
+            if call.endpoint is not None and not self._trial.knows(call.endpoint):
+                raise PayloadError(f"there is no endpoint {call.endpoint!r}")
+            outcome = await self._trial.decide(call, call_id=call_id)
+        except (PayloadError, ValidationError) as error:
+            raise Kind.INVALID.error("This describes no call; go back to the test, and mend it there.") from error
+        moment = question_of(said, visit).at or to_datetime(self._clock.now())
+        tried = self._trial.try_rules(outcome, moment, begin=begin - 1, count=TRIED + 1)
+        following = begin + TRIED if len(tried) > TRIED else None
+        context = {
+            "call": None,
+            "said": said,
+            "number": outcome.revision,
+            "tried": tried[:TRIED],
+            "begin": begin,
+            "following": following,
+        }
+        return View("tried.html", context)
 
     async def _answer(self, visit: Visit, said: Mapping[str, str]) -> View:
         wrong = Fields()

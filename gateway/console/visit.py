@@ -1,7 +1,8 @@
 """A visit: one request of one person, with what every page wants to know of them."""
 
 from dataclasses import dataclass
-from urllib.parse import quote
+from functools import cache
+from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from starlette.requests import Request
@@ -39,6 +40,12 @@ class Visit:
         """Where they are."""
         return self.request.url.path
 
+    @property
+    def here(self) -> str:
+        """The same with the query: where a form brings them back to."""
+        url = self.request.url
+        return f"{url.path}?{url.query}" if url.query else url.path
+
     def parameter(self, name: str) -> str:
         """What the query says, cleaned of spaces; empty if it does not."""
         return self.request.query_params.get(name, "").strip()
@@ -59,7 +66,13 @@ def make_visit(request: Request, caller: Caller | None) -> Visit:
 
 def _zone(name: str) -> ZoneInfo:
     """The zone of this name; UTC for anything else, since a cookie may hold any text."""
-    return ZoneInfo(name if name in available_timezones() else "UTC")
+    return ZoneInfo(name if name in _zones() else "UTC")
+
+
+@cache
+def _zones() -> frozenset[str]:
+    """The names of all zones, which takes a walk through hundreds of files."""
+    return frozenset(available_timezones())
 
 
 def is_secure(request: Request) -> bool:
@@ -76,3 +89,10 @@ def go_to(path: str, notice: str = "") -> RedirectResponse:
     if notice:
         response.set_cookie(NOTICE, quote(notice), max_age=60, httponly=True, samesite="strict")
     return response
+
+
+def local_path(text: str) -> str:
+    """A path of ours out of what somebody sent; `/` for anything that could lead elsewhere."""
+    parts = urlsplit(text.replace("\\", "/"))
+    harmless = text.isprintable() and not parts.scheme and not parts.netloc and parts.path.startswith("/")
+    return text if harmless else "/"

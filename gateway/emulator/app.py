@@ -1,8 +1,8 @@
 """The emulator's HTTP surface: OpenAI's paths under `/v1`, and the emulator's own under `/_emulator` (`control`).
 
 Call control on both surfaces (`/v1/realtime/calls/{id}/accept`, `reject`, `refer`, `hangup`, and the same below
-`/v1/live/sessions/{id}`), the calls' sidebands (`/v1/realtime`), `/v1/realtime/client_secrets` and `/v1/models`, with
-the bodies and errors that OpenAI's own SDK speaks.
+`/v1/live/sessions/{id}`), the calls' sidebands (`/v1/realtime`, `/v1/live/sessions/{id}/attach`),
+`/v1/realtime/client_secrets` and `/v1/models`, with the bodies and errors that OpenAI's own SDK speaks.
 """
 
 import asyncio
@@ -44,7 +44,11 @@ def create_emulator(
     api = _Api(upstream, api_key, sideband or Sideband(upstream))
     return Starlette(
         routes=[
-            WebSocketRoute("/v1/realtime", SidebandDoor(api.sideband, api.refuse_key)),
+            WebSocketRoute("/v1/realtime", SidebandDoor(api.sideband, api.refuse_key, api.find_call)),
+            WebSocketRoute(
+                "/v1/live/sessions/{call_id}/attach",
+                SidebandDoor(api.sideband, api.refuse_key, api.find_live_call, live=True),
+            ),
             Route("/v1/realtime/calls/{call_id}/{command}", api.command, methods=["POST"]),
             Route("/v1/live/sessions/{call_id}/{command}", api.live_command, methods=["POST"]),
             Route("/v1/realtime/client_secrets", api.client_secrets, methods=["POST"]),
@@ -73,6 +77,14 @@ class _Api:
             raise HTTPException(404)
         call_id = self._upstream.behind(request.path_params["call_id"])
         return await self._serve(request, call_id, request.path_params["command"], live=True)
+
+    def find_call(self, request: HTTPConnection) -> str:
+        """The call whose sideband is wanted."""
+        return request.query_params.get("call_id", "")
+
+    def find_live_call(self, request: HTTPConnection) -> str:
+        """The call whose Live session's sideband is wanted."""
+        return self._upstream.behind(request.path_params["call_id"])
 
     async def client_secrets(self, request: Request) -> Response:
         return await self._serve(request, "", "client_secrets")

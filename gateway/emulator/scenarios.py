@@ -121,6 +121,11 @@ _TALKS: Final = (
         "the model leaves a note",
         (CallsTool(name="send_note", arguments='{"text":"Call back on Monday."}'), HangsUp(after=0.3)),
     ),
+    (
+        "tool-unheard",
+        "the model transfers the caller while nobody listens",
+        (Drops(), CallsTool(name="transfer_call", arguments='{"target":"operator"}', after=0.0)),
+    ),
     ("presses-0", "the caller presses 0", (Says(text="Hello?"), Presses(keys="0"))),
     ("presses-pin", "the caller types a PIN", (Presses(keys="4711#"), HangsUp(after=0.3))),
     ("sideband-drops", "the sideband drops and the call goes on", (Drops(), Says(text="Still there?", after=0.3))),

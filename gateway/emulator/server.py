@@ -118,14 +118,14 @@ class EmulatorServer(LoopbackServer):
         port: int = 0,
     ) -> None:
         self.upstream = upstream or EmulatedUpstream()
-        self._sideband = Sideband(self.upstream)
-        app = create_emulator(self.upstream, api_key=api_key, dialer=dialer, sideband=self._sideband)
+        self.sideband = Sideband(self.upstream)
+        app = create_emulator(self.upstream, api_key=api_key, dialer=dialer, sideband=self.sideband)
         super().__init__(app, host=host, port=port)
 
     async def stop(self) -> None:
         """Stop listening, cut every connection, end every script."""
         await super().stop()
-        await self._sideband.close()
+        await self.sideband.close()
 
     @property
     def base_url(self) -> str:

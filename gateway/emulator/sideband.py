@@ -1,7 +1,8 @@
 """The sideband: `GET /v1/realtime?call_id=…` as a WebSocket, and the calls' scripts that it tells of.
 
 As the real one (FACTS sections 3 and 4): 404 `call_id_not_found` for a call that is not active, or not yet attachable;
-`session.created` first; when the call ends the connection ends, mostly without a close frame.
+`session.created` first; when the call ends the connection ends, mostly without a close frame. A call that was accepted
+on the Live surface has its sideband at `/v1/live/sessions/{id}/attach`, and is told of in that surface's words.
 """
 
 import asyncio
@@ -18,7 +19,9 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from gateway.emulator.answers import Answer, error_answer, refusal
 from gateway.emulator.calls import EmulatedCall, Refusal, State
 from gateway.emulator.conversation import Conversation, Event
+from gateway.emulator.events import live_id
 from gateway.emulator.line import NO_LINGER, TRANSPORT, hung_up
+from gateway.emulator.live_conversation import LiveConversation
 from gateway.emulator.talks import CallsTool, Drops, Fails, HangsUp, Moment, Parting, Presses, Says
 from gateway.emulator.upstream import EmulatedUpstream
 
@@ -30,7 +33,7 @@ class Sideband:
 
     def __init__(self, upstream: EmulatedUpstream) -> None:
         self._upstream = upstream
-        self._conversations: dict[str, Conversation] = {}
+        self._conversations: dict[str, Conversation | LiveConversation] = {}
         self._scripts: set[asyncio.Task[None]] = set()
 
     def answered(self, call: EmulatedCall) -> None:
@@ -51,12 +54,12 @@ class Sideband:
         if self._scripts:
             await asyncio.wait(self._scripts)
 
-    def refuse(self, call_id: str) -> Answer | None:
-        """Why nobody can get onto the sideband of this call now, if so."""
+    def refuse(self, call_id: str, *, live: bool) -> Answer | None:
+        """Why nobody can get onto the sideband of this call now, on this surface, if so."""
         if not call_id:
             return _NO_CALL
         call = self._upstream.calls.get(call_id)
-        if call is None or call.state is not State.ACTIVE or call.answered_at is None:
+        if call is None or call.state is not State.ACTIVE or call.answered_at is None or _is_live(call) is not live:
             return refusal(Refusal.NOT_FOUND, call_id)
         lag = call.scenario.talk.attach_lag * 1e6
         return refusal(Refusal.NOT_FOUND, call_id) if self._upstream.clock.now() < call.answered_at + lag else None
@@ -66,7 +69,7 @@ class Sideband:
         call = self._upstream.calls[call_id]
         conversation = self._conversation(call)
         await websocket.accept()
-        listener = _Listener(websocket)
+        listener = _Listener(websocket, lambda: _farewell(call, conversation))
         listener.hear(conversation.greet())
         call.listeners.add(listener)
         call.attached += 1
@@ -108,9 +111,24 @@ class Sideband:
             case HangsUp(parting=parting):
                 call.end(State.GONE, parting)
 
-    def _conversation(self, call: EmulatedCall) -> Conversation:
-        if (known := self._conversations.get(call.call_id)) is None:
-            known = self._conversations[call.call_id] = Conversation(call.call_id, call.session)
+    def happen(self, call_id: str, moment: Moment) -> None:
+        """Let something happen in an active call now, beside its script."""
+        self._happen(self._upstream.calls[call_id], moment)
+
+    def conversation(self, call_id: str) -> Conversation:
+        """What was said in a call on the Realtime surface, and what was done."""
+        found = self._conversation(self._upstream.calls[call_id])
+        if not isinstance(found, Conversation):
+            raise TypeError(f"{call_id} is on the Live surface")
+        return found
+
+    def _conversation(self, call: EmulatedCall) -> Conversation | LiveConversation:
+        known = self._conversations.get(call.call_id)
+        if known is None and _is_live(call):
+            known = LiveConversation(live_id(call.call_id), call.session["session"])
+        elif known is None:
+            known = Conversation(call.call_id, call.session)
+        self._conversations[call.call_id] = known
         return known
 
     def _tell(self, call: EmulatedCall, events: list[Event]) -> None:
@@ -119,17 +137,32 @@ class Sideband:
                 listener.hear(event)
 
 
+def _is_live(call: EmulatedCall) -> bool:
+    return "session" in call.session
+
+
+def _farewell(call: EmulatedCall, conversation: Conversation | LiveConversation) -> list[Event]:
+    """What is told before the connection ends; nothing where only that is lost."""
+    return [] if call.state is State.ACTIVE else conversation.close(_REASONS.get(call.state, "connection_lost"))
+
+
+_REASONS: Final = {State.GONE: "remote_hangup", State.TRANSFERRED: "remote_hangup", State.ENDED: "close_requested"}
+
+
 class _Listener:
     """One client on a sideband."""
 
-    def __init__(self, websocket: WebSocket) -> None:
+    def __init__(self, websocket: WebSocket, farewell: Callable[[], list[Event]]) -> None:
         self._websocket = websocket
+        self._farewell = farewell
         self._queue: asyncio.Queue[Event | Parting] = asyncio.Queue()
 
     def hear(self, event: Mapping[str, Any]) -> None:
         self._queue.put_nowait(dict(event))
 
     def part(self, parting: Parting) -> None:
+        for event in self._farewell():
+            self.hear(event)
         self._queue.put_nowait(parting)
 
     async def speak(self) -> None:
@@ -156,16 +189,28 @@ class _Listener:
 
 
 class SidebandDoor:
-    """The ASGI application at `/v1/realtime`. `refuse_key` says what is wrong with a client's key."""
+    """The ASGI application at one surface's address. `refuse_key` says what is wrong with a client's key.
 
-    def __init__(self, sideband: Sideband, refuse_key: Callable[[HTTPConnection], Answer | None]) -> None:
+    `find` finds the call's id in the request.
+    """
+
+    def __init__(
+        self,
+        sideband: Sideband,
+        refuse_key: Callable[[HTTPConnection], Answer | None],
+        find: Callable[[HTTPConnection], str],
+        *,
+        live: bool = False,
+    ) -> None:
         self._sideband = sideband
         self._refuse_key = refuse_key
+        self._find = find
+        self._live = live
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         websocket = WebSocket(scope, receive, send)
-        call_id = websocket.query_params.get("call_id", "")
-        refusal_ = self._refuse_key(websocket) or self._sideband.refuse(call_id)
+        call_id = self._find(websocket)
+        refusal_ = self._refuse_key(websocket) or self._sideband.refuse(call_id, live=self._live)
         if refusal_ is None:
             await self._sideband.serve(websocket, call_id)
             return

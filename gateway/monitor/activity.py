@@ -13,8 +13,10 @@ import msgspec
 
 from gateway.calls.remark import Line, Remark
 from gateway.upstream.sideband_wire import (
+    LIVE_TROUBLES,
     Answered,
     CallerSpeaks,
+    Closed,
     Happening,
     Heard,
     Limited,
@@ -22,6 +24,7 @@ from gateway.upstream.sideband_wire import (
     Pressed,
     ToolCalled,
     Trouble,
+    Used,
 )
 
 # A day's work of a chatty model with its tools; a call that has more is a loop, and its sums tell so.
@@ -71,6 +74,10 @@ class Activity:
                 return self._remark(Remark.TROUBLE, now, code=code, message=message)
             case Limited(remaining=remaining):
                 return self._limited(remaining, at, now)
+            case Used(seconds=seconds):
+                self.sums["audio_seconds"] = round(seconds, 3)
+            case Closed():
+                return self._closed(happening, now)
         return []
 
     def settle(self, at: float, now: int) -> list[Line]:
@@ -159,6 +166,14 @@ class Activity:
             return []
         self._limits_told_at = at
         return self._remark(Remark.RATE_LIMITED, now, reset_seconds=used_up)
+
+    def _closed(self, closed: Closed, now: int) -> list[Line]:
+        if closed.seconds is not None:
+            self.sums["audio_seconds"] = round(closed.seconds, 3)
+        if closed.reason not in LIVE_TROUBLES:
+            return []
+        self._add("errors", 1)
+        return self._remark(Remark.TROUBLE, now, code=closed.reason, message="the session was closed")
 
     def _add(self, name: str, count: float) -> None:
         if count:

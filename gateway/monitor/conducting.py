@@ -3,6 +3,14 @@
 Whatever ends or transfers a call is a command like any other (`gateway.actions.control`): one commit, fenced by the
 watch's epoch, so that two nodes that both listen do not both act. A model that is about to lose the caller may finish
 its sentence first.
+
+The model's function calls are carried out once each, whatever happens to us. What a call led to is committed with the
+function call's id before the model has its answer; so one that has none was not carried out, or only its answer was
+lost, and the ids tell which. After a time in which nobody listened, the model's last word is asked for: the upstream
+does not list a conversation, but it says behind which item a new one was placed, and shows an item by its id (the SDK's
+`conversation.item.added` and `.retrieve`). That new item, the *mark*, tells the model that what has no output was not
+carried out, for calls that something else was said behind. One that a watcher left who died is replaced, so that the
+model's last word is seen behind it.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,16 +26,25 @@ from gateway.actions.moves import Moved, Refusal
 from gateway.calls.lifecycle import State
 from gateway.calls.remark import EndReason, Remark, Said
 from gateway.clock import Clock
-from gateway.monitor.watch import Due, Order, Watch
+from gateway.database import Database
+from gateway.endpoint import Surface
+from gateway.monitor.carried_out import find_carried_out
+from gateway.monitor.watch import Due, Order, Patience, Watch
 from gateway.profiles.gateway_tools import HANG_UP, NOTE, TRANSFER
+from gateway.upstream import live_sideband_wire
 from gateway.upstream.sideband_wire import (
     CallerSpeaks,
     Happening,
     Heard,
+    Placed,
     Pressed,
+    Recalled,
     Spoke,
     ToolCalled,
+    mark,
+    recall,
     say,
+    take_back,
     tell,
     tool_answer,
     tool_result,
@@ -38,6 +55,25 @@ BY_CONDUCT: Final = frozenset({Due.ORDERED, Due.TOO_LONG, Due.SILENT})
 # Characters of a note, and of one turn in a transcript.
 LONGEST_TEXT: Final = 4_000
 
+# The surfaces' words.
+SAY: Final[Mapping[Surface, Callable[[str], bytes]]] = {"realtime": say, "live": live_sideband_wire.say}
+TELL: Final[Mapping[Surface, Callable[[str], bytes]]] = {"realtime": tell, "live": live_sideband_wire.tell}
+
+# By whom an order is that came as a function call.
+MODEL: Final = "model"
+
+# What the model is told of an order that was carried out.
+DONE: Final = "done"
+
+# How the ids of our marks begin; nothing else in a conversation has such an id.
+MARK: Final = "gateway_"
+
+STAYED: Final = "The transfer did not work, and the caller is still here. Say so, and go on."
+UNHEARD: Final = (
+    "The gateway of this telephone call did not listen for a moment. A function that you called and that has no output "
+    "was not carried out. Call it again if it is still wanted."
+)
+
 log = structlog.get_logger(__name__)
 
 
@@ -45,27 +81,52 @@ class Conducting:
     """Plays the gateway's part. `moved` hears of every state that a call is moved to by it."""
 
     def __init__(
-        self, *, control: Control, refer_guard: ReferGuard, clock: Clock, moved: Callable[[Watch, State], None]
+        self,
+        *,
+        database: Database,
+        control: Control,
+        refer_guard: ReferGuard,
+        patience: Patience,
+        clock: Clock,
+        moved: Callable[[Watch, State], None],
     ) -> None:
+        self._database = database
         self._control = control
         self._refer_guard = refer_guard
+        self._patience = patience
         self._clock = clock
         self._moved = moved
 
     async def greet(self, watch: Watch) -> None:
         """Let the model speak first, once in a call."""
         if (greeting := watch.conduct.greeting) is not None and watch.line is not None:
-            await watch.line.send(say(greeting))
+            await watch.line.send(SAY[watch.surface](greeting))
             watch.lines += watch.activity.remark(Remark.GREETED, self._clock.now())
+
+    async def catch_up(self, watch: Watch) -> None:
+        """Look for a function call that the model made while nobody listened, if it may have.
+
+        Raises DatabaseUnavailable.
+        """
+        if watch.line is None or not watch.conduct.tools or watch.surface == "live":  # which has no functions of ours
+            return
+        if not watch.may_have_missed(self._clock.monotonic(), self._patience):
+            return
+        watch.carried_out |= await self._database.read(find_carried_out, watch.live.call)
+        await watch.line.send(self._mark(watch))
 
     def hear(self, watch: Watch, happening: Happening) -> None:
         """Take up what the model or the caller wants; what takes time is done when it is due."""
         match happening:
             case ToolCalled():
                 self._tool(watch, happening)
+            case Placed(item=item, behind=behind) if item == watch.mark:
+                watch.answers += self._look_behind(watch, behind)
+            case Recalled(call=called) if called.name in watch.conduct.tools:
+                self._tool(watch, called, missed=True)
             case Pressed(key=key):
                 self._key(watch, key)
-            case CallerSpeaks(begins=True):
+            case CallerSpeaks():
                 watch.urged = 0
             case Heard(text=text):
                 self._keep(watch, "caller", text)
@@ -84,32 +145,51 @@ class Conducting:
     async def stay(self, watch: Watch) -> None:
         """A transfer has failed and the caller is still here: the model should say so."""
         if watch.line is not None:
-            await watch.line.send(tell("The transfer did not work, and the caller is still here. Say so, and go on."))
+            await watch.line.send(TELL[watch.surface](STAYED))
 
-    def _tool(self, watch: Watch, called: ToolCalled) -> None:
-        told = {"name": called.name}
-        if called.name not in watch.conduct.tools:  # somebody else's, who answers it
-            watch.lines += watch.activity.remark(Remark.TOOL_CALLED, self._clock.now(), **told)
+    def _mark(self, watch: Watch) -> bytes:
+        watch.mark = f"{MARK}{self._clock.now()}"
+        return mark(watch.mark, UNHEARD)
+
+    def _look_behind(self, watch: Watch, behind: str | None) -> list[bytes]:
+        """What to ask now that our mark has its place."""
+        if behind is not None and behind.startswith(MARK):
+            return [take_back(behind), take_back(str(watch.mark)), self._mark(watch)]
+        watch.mark = None
+        return [] if behind is None else [recall(behind)]
+
+    def _tool(self, watch: Watch, called: ToolCalled, *, missed: bool = False) -> None:
+        if called.call_id in watch.carried_out:  # only its answer was lost
+            stays = watch.state is State.ACCEPTED
+            watch.answers += tool_answer(called.call_id, DONE) if stays else [tool_result(called.call_id, DONE)]
             return
         arguments = _arguments(called.arguments)
-        result = "done"
-        if called.name == NOTE:
+        told: dict[str, Any] = {"name": called.name} | ({"missed": True} if missed else {})
+        if called.name not in watch.conduct.tools:  # somebody else's, who answers it
+            watch.lines += watch.activity.remark(Remark.TOOL_CALLED, self._clock.now(), **told)
+        elif called.name == NOTE:
             text = str(arguments.get("text", ""))[:LONGEST_TEXT]
-            watch.lines += watch.activity.remark(Remark.NOTE, self._clock.now(), text=text)
-            watch.answers += tool_answer(called.call_id, "noted")
-            return
-        if called.name == HANG_UP:
-            orders: Orders | None = Orders(by="model", who=called.call_id, end_reason=EndReason.BY_MODEL)
+            lines = watch.activity.remark(Remark.NOTE, self._clock.now(), text=text, who=called.call_id)
+            watch.lines += lines
+            watch.carried_out.add(called.call_id)
+            watch.answers += tool_answer(called.call_id, "noted" if lines else "not noted: there are too many already")
+        elif called.name == HANG_UP:
+            watch.lines += watch.activity.remark(Remark.TOOL_CALLED, self._clock.now(), **told)
+            self._take(watch, called, Orders(by=MODEL, who=called.call_id, end_reason=EndReason.BY_MODEL))
         else:
             told["target"] = str(arguments.get("target", ""))[:64]
-            orders = self._transfer(watch, told["target"], by="model", who=called.call_id)
-            result = "the caller is being transferred"
-        watch.lines += watch.activity.remark(Remark.TOOL_CALLED, self._clock.now(), **told)
+            orders = self._transfer(watch, told["target"], by=MODEL, who=called.call_id)
+            watch.lines += watch.activity.remark(Remark.TOOL_CALLED, self._clock.now(), **told)
+            self._take(watch, called, orders)
+
+    def _take(self, watch: Watch, called: ToolCalled, orders: Orders | None) -> None:
+        """Take an order of the model's; it has its answer when that is carried out."""
         if orders is None:
             watch.answers += tool_answer(called.call_id, "this is not possible: there is no such target")
-            return
-        watch.answers.append(tool_result(called.call_id, result))
-        watch.order = Order(orders=orders, since=self._clock.monotonic(), patient=True)
+        elif watch.order is None:
+            watch.order = Order(orders=orders, since=self._clock.monotonic(), patient=True)
+        elif watch.order.orders.who != called.call_id:
+            watch.answers += tool_answer(called.call_id, "this is not possible: something else is being done already")
 
     def _key(self, watch: Watch, key: str) -> None:
         meaning = watch.conduct.keys.get(key)
@@ -139,13 +219,25 @@ class Conducting:
             watch.said.append(Said(at=self._clock.now(), speaker=speaker, text=clean))
 
     async def _order(self, watch: Watch) -> None:
-        order, watch.order = watch.order, None
-        if order is None:
+        if watch.order is None:
             return
-        if not order.orders.targets:
-            await self._hang_up(watch, order.orders)
+        orders = watch.order.orders
+        begin = self._control.refer if orders.targets else self._control.hang_up
+        moved = await begin(watch.live, orders, epoch=watch.epoch)
+        watch.order = None  # not before: while the database is away it stays due
+        self._settle(watch, moved)
+        if orders.by == MODEL and orders.who is not None and moved.refusal is not Refusal.NOT_OURS:
+            await self._report(watch, orders.who, begun=moved.refusal is None)
+
+    async def _report(self, watch: Watch, function_call: str, *, begun: bool) -> None:
+        """Tell the model what became of its order; it need not go on where the caller is about to leave."""
+        if begun:
+            watch.carried_out.add(function_call)
+        if watch.line is None:  # it is answered by whoever is on the sideband next
             return
-        self._settle(watch, await self._control.refer(watch.live, order.orders, epoch=watch.epoch))
+        events = [tool_result(function_call, DONE)] if begun else tool_answer(function_call, "this is not possible now")
+        for event in events:
+            await watch.line.send(event)
 
     async def _hang_up(self, watch: Watch, orders: Orders) -> None:
         self._settle(watch, await self._control.hang_up(watch.live, orders, epoch=watch.epoch))
@@ -168,7 +260,7 @@ class Conducting:
             await self._hang_up(watch, Orders(by="silence", end_reason=EndReason.SILENCE))
             return
         watch.urged, watch.urged_at = watch.urged + 1, self._clock.monotonic()
-        await watch.line.send(say(silence.say))
+        await watch.line.send(SAY[watch.surface](silence.say))
 
 
 def _arguments(text: str) -> Mapping[str, Any]:

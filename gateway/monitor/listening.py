@@ -6,7 +6,7 @@ over (FACTS section 4), success that only the connection had been lost. Everythi
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -17,13 +17,16 @@ from gateway.actions.moves import ANY_STATE, Move, Moved, Refusal, move
 from gateway.calls.lifecycle import TERMINAL, State
 from gateway.calls.remark import Remark
 from gateway.clock import Clock
+from gateway.endpoint import Surface
 from gateway.errors import DatabaseUnavailable
 from gateway.journal import Journal
 from gateway.monitor import sighting
 from gateway.monitor.conducting import BY_CONDUCT, Conducting
 from gateway.monitor.watch import Due, Patience, Watch
+from gateway.upstream import live_sideband_wire
+from gateway.upstream import sideband_wire as wire
 from gateway.upstream.sideband import CallAbsent, Line, SidebandError, Sidebands
-from gateway.upstream.sideband_wire import SESSION_EXPIRED, Trouble, read_happening
+from gateway.upstream.sideband_wire import Closed, Happening, Trouble
 
 # Handshakes under way; after a restart all live calls are attached at once.
 SLOTS: Final = 64
@@ -38,6 +41,11 @@ SOON: Final = 0.02
 
 # Before a move is tried again that met an open action, or a database that failed.
 AGAIN: Final = 0.25
+
+_READ: Final[Mapping[Surface, Callable[[str | bytes], Happening | None]]] = {
+    "realtime": wire.read_happening,
+    "live": live_sideband_wire.read_happening,
+}
 
 log = structlog.get_logger(__name__)
 
@@ -132,8 +140,8 @@ class Listening:
             async for message in line:
                 heard = True
                 self._hear(watch, message)
-                while watch.answers:
-                    await line.send(watch.answers.pop(0))
+                if watch.answers:
+                    await self._answer(watch, line)
         finally:
             watch.line = None
             watch.closed_at = self._clock.now()
@@ -141,8 +149,16 @@ class Listening:
         log.info("a sideband closed", call_id=watch.live.call_id, farewell=line.farewell)
         return heard
 
+    async def _answer(self, watch: Watch, line: Line) -> None:
+        """Answer the model, once what it is told of has been written down."""
+        if watch.lines:
+            await self.store(watch)
+        while watch.answers:
+            await line.send(watch.answers.pop(0))
+
     async def _arrive(self, watch: Watch) -> None:
         """Note that we are on the sideband: the first time as the proof that the caller is through."""
+        await self._catch_up(watch)
         now = self._clock.now()
         if watch.attached_at is None:
             watch.attached_at = self._clock.monotonic()
@@ -155,14 +171,26 @@ class Listening:
         if watch.confirmed:
             await self._conducting.greet(watch)
 
+    async def _catch_up(self, watch: Watch) -> None:
+        """Look for what the model wanted while nobody listened."""
+        while True:
+            try:
+                await self._conducting.catch_up(watch)
+            except DatabaseUnavailable as error:
+                log.warning("what was missed of a call waits for the database", error=str(error))
+                await asyncio.sleep(AGAIN)
+            else:
+                return
+
     def _hear(self, watch: Watch, message: str | bytes) -> None:
-        happening = read_happening(message)
+        happening = _READ[watch.surface](message)
         if happening is None:
             return
         at, now = self._clock.monotonic(), self._clock.now()
         watch.lines += watch.activity.take(happening, at, now)
-        if isinstance(happening, Trouble) and happening.code == SESSION_EXPIRED:
-            watch.expired = True
+        match happening:
+            case Trouble(code=wire.SESSION_EXPIRED) | Closed(reason=wire.LIVE_EXPIRED):
+                watch.expired = True
         self._conducting.hear(watch, happening)
 
     # --- writing it down ----------------------------------------------------------------------------------------------

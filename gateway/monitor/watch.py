@@ -11,6 +11,7 @@ from gateway.actions.action import Orders
 from gateway.actions.jobs import LiveCall
 from gateway.calls.lifecycle import State
 from gateway.calls.remark import EndReason, Line, Said
+from gateway.endpoint import Surface
 from gateway.monitor.activity import Activity
 from gateway.profiles.profile import NO_CONDUCT, Conduct
 
@@ -80,6 +81,7 @@ class Watch:
     answered: float  # when it was, or may have been, answered
     confirmed: bool  # someone has been on its sideband
     activity: Activity
+    surface: Surface = "realtime"  # on which it was answered
     line: Sideband | None = None  # while we are on the sideband
     closed_at: int | None = None  # µs; when we last lost the sideband
     absent: bool = False  # when it was last asked, the upstream did not know the call
@@ -88,6 +90,8 @@ class Watch:
     answers: list[bytes] = field(default_factory=list)  # to the model, not yet sent
     order: Order | None = None  # what is to be done as soon as it can be
     attached_at: float | None = None  # when we first got onto the sideband
+    mark: str | None = None  # the item that we put behind what was said while nobody listened, until it has its place
+    carried_out: set[str] = field(default_factory=set)  # function calls that need only be answered
     urged: int = 0  # how often in a row the silence was broken by us
     urged_at: float = 0.0
     lines: list[Line] = field(default_factory=list)  # for the timeline, not yet written
@@ -129,6 +133,8 @@ class Watch:
     def _silent_for(self, at: float) -> float:
         if self.line is None or self.activity.speaking:
             return 0.0
+        if self.surface == "live" and self.activity.quiet_since is None:
+            return 0.0  # whether words are told there at all is seen by the first
         return at - max(self.attached_at or at, self.activity.quiet_since or 0.0, self.urged_at)
 
     @property
@@ -139,6 +145,10 @@ class Watch:
     def is_certainly_over(self, at: float, patience: Patience) -> bool:
         """Whether an upstream that does not know the call proves that it is over, and not merely young."""
         return self.confirmed or at - self.answered >= patience.probe
+
+    def may_have_missed(self, at: float, patience: Patience) -> bool:
+        """Whether things may have been said, on getting onto the sideband, that nobody heard."""
+        return self.confirmed or self.epoch > 1 or at - self.answered >= patience.probe
 
     def end_reason(self) -> EndReason:
         """Why it ended, if it has now."""

@@ -6,6 +6,7 @@ Leases are those of the outbox: see `gateway.actions.leases`.
 """
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -19,6 +20,7 @@ from gateway.calls.lifecycle import State
 from gateway.calls.watches import WatchClaim, claim_watches, find_moved, release_watches_of, renew_watches
 from gateway.clock import Clock
 from gateway.database import Database
+from gateway.endpoint import Surface
 from gateway.errors import DatabaseUnavailable
 from gateway.journal import Journal
 from gateway.monitor.activity import Activity
@@ -38,12 +40,13 @@ log = structlog.get_logger(__name__)
 
 
 class Watcher:
-    """Watches calls. `start` and `stop` belong to the application's lifespan."""
+    """Watches calls. `start` and `stop` belong to the application's lifespan. `surfaces` are those of the endpoints."""
 
     def __init__(
         self,
         *,
         node: str,
+        surfaces: Mapping[str, Surface],
         database: Database,
         journal: Journal,
         listening: Listening,
@@ -52,6 +55,7 @@ class Watcher:
         clock: Clock,
     ) -> None:
         self._node = node
+        self._surfaces = surfaces
         self._database = database
         self._journal = journal
         self._listening = listening
@@ -100,8 +104,17 @@ class Watcher:
             call=job.call, call_id=job.call_id, endpoint=job.endpoint, rule=job.rule, plan=job.plan, step=step
         )
         at = self._clock.monotonic()
-        activity = Activity(known_keys=conduct_in(live).keys)
-        self._watch(Watch(live=live, epoch=1, state=state, since=at, answered=at, confirmed=False, activity=activity))
+        watch = Watch(
+            live=live,
+            epoch=1,
+            state=state,
+            since=at,
+            answered=at,
+            confirmed=False,
+            activity=Activity(known_keys=conduct_in(live).keys),
+            surface=self._surfaces[live.endpoint],
+        )
+        self._watch(watch)
 
     def moved(self, call: int, state: State) -> None:
         """The call was moved, by its action."""
@@ -220,6 +233,7 @@ class Watcher:
             answered=monotonic - (now - (row.answered_at or row.received_at)) / 1e6,
             confirmed=row.confirmed,
             activity=Activity(sums, known_keys=conduct_in(live).keys),
+            surface=self._surfaces.get(row.endpoint, "realtime"),
             stored=row.usage,
         )
 

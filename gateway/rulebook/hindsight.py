@@ -12,7 +12,7 @@ from gateway.database import Database
 from gateway.rulebook.current import Compiled, Current, compile_revision
 from gateway.rulebook.overrides import Overrides, find_state
 from gateway.rulebook.store import Revision, find_revision
-from routing_rules import DocumentError, Explanation, explain
+from routing_rules import DocumentError, Explanation, Tried, explain, try_rules
 
 
 class Hindsight:
@@ -31,6 +31,11 @@ class Hindsight:
         overrides = await self._database.read(find_state, call.overrides, call.decided_at)
         return await asyncio.to_thread(_explain, compiled.under(overrides), call)
 
+    async def try_rules(self, call: RecordedCall, *, begin: int, count: int) -> tuple[Tried, ...] | None:
+        """Some rules of the call's revision, each held against the call, whatever stands before it."""
+        compiled = await self._compiled(call.revision)
+        return None if compiled is None else try_again(compiled, call, begin=begin, count=count)
+
     async def _compiled(self, number: int) -> Compiled | None:
         for compiled in (self._current.revision, self._past):
             if compiled is not None and compiled.number == number:
@@ -40,6 +45,12 @@ class Hindsight:
             self._past = compiled
             return compiled
         return None
+
+
+def try_again(compiled: Compiled, call: RecordedCall, *, begin: int, count: int) -> tuple[Tried, ...]:
+    """Some rules of a rulebook, each held against a recorded call at its time."""
+    moment = to_datetime(call.decided_at)
+    return try_rules(compiled.table, call.facts_as_read(), moment, begin=begin, count=count)
 
 
 def explain_by(revision: Revision, overrides: Overrides, call: RecordedCall) -> Explanation | None:

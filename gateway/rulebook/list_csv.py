@@ -15,6 +15,9 @@ from routing_rules.problem import ReadingError
 
 HEADING: Final = "number"
 
+# Signs of a bad line that are kept to be shown.
+SHOWN: Final = 100
+
 # What people write over such a column.
 _HEADINGS: Final = {HEADING, "numbers", "entry", "entries", "caller", "called", "phone", "telephone"}
 
@@ -29,6 +32,7 @@ class BadLine(NamedTuple):
 
     line: int  # counted from 1
     detail: str
+    text: str = ""  # its beginning
 
 
 class CsvReader:
@@ -41,6 +45,7 @@ class CsvReader:
         self._entries: dict[str, None] = {}
         self._bad: list[BadLine] = []
         self._broken = False  # what is not UTF-8 cannot be read on
+        self.repeated = 0  # lines that say what an earlier one said
 
     def feed(self, piece: bytes) -> None:
         """Take in the next piece of the file."""
@@ -76,18 +81,24 @@ class CsvReader:
             # Line by line, since no entry has a line break in it: an open quote spoils its own line only.
             fields = next(csv.reader([text.rstrip("\r")], strict=True), [])
         except csv.Error as error:
-            self._bad.append(BadLine(self._line, str(error)))
+            self._refuse(text, str(error))
             return
         filled = [field.strip() for field in fields if field.strip()]
         if not filled or (self._line == 1 and is_heading(filled[0])):
             return
         if len(filled) > 1:
-            self._bad.append(BadLine(self._line, f"has {len(filled)} fields; write one number in each line"))
+            self._refuse(text, f"has {len(filled)} fields; write one number in each line")
             return
         try:
-            self._entries[str(list_entry(filled[0]))] = None
+            entry = str(list_entry(filled[0]))
         except ReadingError as mistake:
-            self._bad.append(BadLine(self._line, str(mistake)))
+            self._refuse(text, str(mistake))
+            return
+        self.repeated += entry in self._entries
+        self._entries[entry] = None
+
+    def _refuse(self, text: str, detail: str) -> None:
+        self._bad.append(BadLine(self._line, detail, text.strip()[:SHOWN]))
 
 
 def write_csv(chunks: Iterable[Sequence[Any]]) -> Iterator[bytes]:

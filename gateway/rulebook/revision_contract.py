@@ -99,6 +99,15 @@ class ShownRevision(Answer):
     created_at: Time
     """When it was published."""
 
+    confirm_by: Time | None
+    """When it was to revert by itself unless confirmed before; null where it was to stay."""
+
+    confirmed_at: Time | None
+    """When it was confirmed; null until then, and where it was to stay anyway."""
+
+    reverted: bool
+    """Whether nobody confirmed it, or somebody took it back: the revision after it equals the one before it."""
+
     counts: Counts | None
     """How much it changed; null where that was not counted."""
 

@@ -96,6 +96,9 @@ def _show(connection: Connection, notes: list[Note], diff: bool) -> list[ShownRe
             comment=note.comment,
             forced_for=note.forced_for,
             created_at=note.created_at,
+            confirm_by=note.confirm_by,
+            confirmed_at=note.confirmed_at,
+            reverted=note.reverted,
             counts=Counts(**note.counts) if note.counts else None,
             changes=find_changes(connection, note.number) if diff else None,
         )

@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, func, insert, select, text
+from sqlalchemy import Connection, and_, exists, func, insert, select, text
 
 from gateway.access.audit import Action, Author, Entry, record
 from gateway.clock import to_rfc3339
@@ -70,6 +70,9 @@ class Note(NamedTuple):
     forced_for: str | None  # why it was published although expectations failed; None if they held
     created_at: int  # µs
     counts: Mapping[str, int]
+    confirm_by: int | None  # µs, when it was to revert unless confirmed; None: it was to stay
+    confirmed_at: int | None  # µs
+    reverted: bool  # nobody confirmed it, and the next revision took it back
 
 
 class Published(NamedTuple):
@@ -256,15 +259,20 @@ def find_text(connection: Connection, number: int) -> bytes | None:
 
 def list_revisions(connection: Connection, *, limit: int, before: int | None = None) -> list[Note]:
     """Revisions, the newest first, from below the number `before`."""
-    columns = (
-        revisions.c.number,
-        revisions.c.author,
-        revisions.c.comment,
-        revisions.c.forced_for,
-        revisions.c.created_at,
-        revisions.c.counts,
-    )
-    wanted = select(*columns).order_by(revisions.c.number.desc()).limit(limit)
+    wanted = select(*_NOTED).order_by(revisions.c.number.desc()).limit(limit)
     if before is not None:
         wanted = wanted.where(revisions.c.number < before)
-    return [Note(*row[:5], counts=msgspec.json.decode(row.counts)) for row in connection.execute(wanted)]
+    noted = [row._mapping for row in connection.execute(wanted)]
+    return [Note(**{**row, "counts": msgspec.json.decode(row["counts"])}) for row in noted]
+
+
+# Nothing but its revert may follow a revision that waits for confirmation, see `gateway.rulebook.pending`.
+_LATER: Final = revisions.alias()
+_NOTED: Final = (
+    *(revisions.c[name] for name in Note._fields if name != "reverted"),
+    and_(
+        revisions.c.confirm_by.is_not(None),
+        revisions.c.confirmed_at.is_(None),
+        exists().where(_LATER.c.number > revisions.c.number),
+    ).label("reverted"),
+)

@@ -13,6 +13,7 @@ from typing import Final
 import structlog
 from sqlalchemy import Connection
 
+from gateway.bell import Bell
 from gateway.clock import Clock
 from gateway.database import Database
 from gateway.errors import DatabaseUnavailable
@@ -33,6 +34,18 @@ def _newest(connection: Connection) -> tuple[int, int]:
     return newest_number(connection), newest_change(connection)
 
 
+def take_newest(connection: Connection, current: Current, now: int) -> None:
+    """Put the newest revision in force that this release can read; it may be an older release, started again."""
+    years = years_around(now)
+    for number in range(newest_number(connection), 0, -1):
+        try:
+            if (revision := find_revision(connection, number)) is not None:
+                current.swap(compile_revision(revision, years))
+                return
+        except Exception as error:
+            log.critical("a revision cannot be used", revision=number, error=str(error))  # the watch says so too
+
+
 class Watch:
     """Keeps `current` at the newest revision and the newest overrides of the database."""
 
@@ -41,29 +54,20 @@ class Watch:
         self._current = current
         self._clock = clock
         self._unreadable = 0  # the newest revision that could not be compiled
-        self._called = asyncio.Event()  # when there may be something to see
+        self._called = Bell()  # when there may be something to see
 
     async def run(self, pause: float = PAUSE) -> None:
         """Look for ever, at least once in `pause` seconds; ends by being cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(listen(self._database, CHANNEL, self._called.set))
+            group.create_task(listen(self._database, CHANNEL, self._called.ring))
             while True:
-                self._called.clear()
                 try:
                     await self.look()
                 except DatabaseUnavailable as error:
                     log.warning("cannot look for newer revisions", error=str(error))
                 except Exception:
                     log.exception("looking for newer revisions failed")  # and is tried again: rules must not go stale
-                await self._wait(pause)
-
-    async def _wait(self, pause: float) -> None:
-        """Until called, or `pause` seconds."""
-        try:
-            async with asyncio.timeout(pause):
-                await self._called.wait()
-        except TimeoutError:
-            pass
+                await self._called.wait(pause)
 
     async def look(self) -> None:
         """Put the newest revision and overrides in force if they are not. Raises DatabaseUnavailable."""

@@ -80,6 +80,7 @@ class Sidebands:
     def __init__(self, endpoints: Mapping[str, Endpoint], authorization: Callable[[str], Mapping[str, str]]) -> None:
         """`authorization` gives the header that is in use for an endpoint now."""
         self._base = {name: _websocket(endpoint.base_url.rstrip("/")) for name, endpoint in endpoints.items()}
+        self._surfaces = {name: endpoint.surface for name, endpoint in endpoints.items()}
         self._authorization = authorization
         self._tls: ssl.SSLContext | None = None
 
@@ -88,7 +89,7 @@ class Sidebands:
 
         Raises CallAbsent when the upstream knows no such call, SidebandError when it cannot be asked, InvalidCallId.
         """
-        url = self._base[endpoint] + sideband_path(call_id)
+        url = self._base[endpoint] + sideband_path(call_id, self._surfaces[endpoint])
         try:
             connection = await connect(
                 url,

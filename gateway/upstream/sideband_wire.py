@@ -9,15 +9,16 @@ from urllib.parse import quote
 
 import msgspec
 
+from gateway.endpoint import Surface
 from gateway.errors import InvalidCallId
 from gateway.upstream.wire import is_call_id
 
 
-def sideband_path(call_id: str) -> str:
+def sideband_path(call_id: str, surface: Surface = "realtime") -> str:
     """The path and query below the endpoint's base URL. Raises InvalidCallId."""
     if not is_call_id(call_id):
         raise InvalidCallId("a call id is 1 to 128 letters, digits, '_' or '-'")
-    return f"/realtime?call_id={quote(call_id)}"
+    return f"/realtime?call_id={quote(call_id)}" if surface == "realtime" else f"/live/sessions/{quote(call_id)}/attach"
 
 
 class SessionStarted(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -89,8 +90,47 @@ class Limited(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     remaining: dict[str, tuple[int, float]]
 
 
+class Placed(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """An item has its place in the conversation."""
+
+    item: str  # its id
+    behind: str | None = None  # the id of the item before it; None for the first
+
+
+class Recalled(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """An item of the conversation that was asked for is a function call, written to its end."""
+
+    call: ToolCalled
+
+
+class Used(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """The session has used up so much so far; on the Live surface."""
+
+    seconds: float  # of audio
+
+
+class Closed(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """The session is over, and the connection about to end; on the Live surface."""
+
+    reason: str
+    seconds: float | None = None  # of audio that it used up
+
+
 Happening = (
-    SessionStarted | Trouble | Answered | Heard | Spoke | ToolCalled | Pressed | CallerSpeaks | ModelSpeaks | Limited
+    SessionStarted
+    | Trouble
+    | Answered
+    | Heard
+    | Spoke
+    | ToolCalled
+    | Pressed
+    | CallerSpeaks
+    | ModelSpeaks
+    | Limited
+    | Placed
+    | Recalled
+    | Used
+    | Closed
 )
 
 
@@ -173,6 +213,20 @@ class _LimitsEvent(msgspec.Struct, gc=False):
     rate_limits: list[_Limit]
 
 
+class _Item(msgspec.Struct, gc=False):
+    id: str = ""
+    type: str = ""
+    status: str | None = None
+    name: str = ""
+    call_id: str = ""
+    arguments: str = ""
+
+
+class _ItemEvent(msgspec.Struct, gc=False):
+    item: _Item
+    previous_item_id: str | None = None
+
+
 def _decoder(type_: Any) -> Any:
     return msgspec.json.Decoder(type_).decode
 
@@ -180,7 +234,7 @@ def _decoder(type_: Any) -> Any:
 _kinds: Final = msgspec.json.Decoder(_Kind)
 _session, _error, _response = _decoder(_SessionEvent), _decoder(_ErrorEvent), _decoder(_ResponseEvent)
 _heard, _spoke, _tool = _decoder(_HeardEvent), _decoder(_SpokeEvent), _decoder(ToolCalled)
-_key, _limits = _decoder(_KeyEvent), _decoder(_LimitsEvent)
+_key, _limits, _item = _decoder(_KeyEvent), _decoder(_LimitsEvent), _decoder(_ItemEvent)
 
 
 def _read_error(message: str | bytes) -> Trouble:
@@ -221,6 +275,19 @@ def _read_limits(message: str | bytes) -> Limited:
     return Limited(remaining={limit.name: (limit.remaining, limit.reset_seconds) for limit in limits})
 
 
+def _read_placed(message: str | bytes) -> Placed:
+    event = _item(message)
+    return Placed(item=event.item.id, behind=event.previous_item_id)
+
+
+def _read_recalled(message: str | bytes) -> Recalled | None:
+    item = _item(message).item
+    # One that is still being written will be told of by `response.function_call_arguments.done`.
+    if item.type != "function_call" or item.status not in (None, "completed"):
+        return None
+    return Recalled(call=ToolCalled(name=item.name, call_id=item.call_id, arguments=item.arguments))
+
+
 _READERS: Final[dict[str, Any]] = {
     "session.created": lambda message: SessionStarted(model=_session(message).session.model),
     "error": _read_error,
@@ -235,11 +302,18 @@ _READERS: Final[dict[str, Any]] = {
     "output_audio_buffer.stopped": lambda _: ModelSpeaks(begins=False),
     "output_audio_buffer.cleared": lambda _: ModelSpeaks(begins=False, cut=True),
     "rate_limits.updated": _read_limits,
+    "conversation.item.added": _read_placed,
+    "conversation.item.retrieved": _read_recalled,
 }
 
 
-# Told by an `error` event before the upstream closes a session that has lasted too long (FACTS section 3).
+# Told by an `error` event before the upstream closes a session that has lasted too long (FACTS section 3), and by
+# `session.closed` on the Live surface (FACTS section 4).
 SESSION_EXPIRED: Final = "session_expired"
+LIVE_EXPIRED: Final = "expired"
+
+# Why a Live session may be over that someone should look at: a safety filter, or a failure on the way.
+LIVE_TROUBLES: Final = frozenset({"content", "connection_lost"})
 
 
 def say(text: str) -> bytes:
@@ -256,6 +330,27 @@ def tool_result(call_id: str, output: str) -> bytes:
     """The event that gives the model a function's result; `call_id` is the function call's."""
     item = {"type": "function_call_output", "call_id": call_id, "output": output}
     return msgspec.json.encode({"type": "conversation.item.create", "item": item})
+
+
+def mark(item_id: str, text: str) -> bytes:
+    """The event that puts words of ours at the end of the conversation, for the model to know.
+
+    The upstream's `conversation.item.added` then tells which item came before (`Placed`). `item_id` is ours to choose:
+    32 characters at most, and new in this conversation.
+    """
+    content = [{"type": "input_text", "text": text}]
+    item = {"id": item_id, "type": "message", "role": "system", "content": content}
+    return msgspec.json.encode({"type": "conversation.item.create", "item": item})
+
+
+def take_back(item_id: str) -> bytes:
+    """The event that takes an item out of the conversation."""
+    return msgspec.json.encode({"type": "conversation.item.delete", "item_id": item_id})
+
+
+def recall(item_id: str) -> bytes:
+    """The event that asks for an item of the conversation."""
+    return msgspec.json.encode({"type": "conversation.item.retrieve", "item_id": item_id})
 
 
 def tool_answer(call_id: str, output: str) -> list[bytes]:

@@ -14,6 +14,7 @@ from typing import Final
 
 import structlog
 
+from gateway.bell import Bell
 from gateway.clock import Clock
 from gateway.endpoint import Endpoint
 from gateway.errors import ConfigurationError, DatabaseUnavailable
@@ -52,23 +53,18 @@ class Rotation:
         self._upstream = upstream
         self._journal = journal
         self._clock = clock
-        self._called = asyncio.Event()
+        self._called = Bell()
         self._complaint = ""  # what was wrong at the last look, said once
 
     def call(self) -> None:
         """Look at once, as SIGHUP asks. To be called in the event loop."""
-        self._called.set()
+        self._called.ring()
 
     async def run(self) -> None:
         """Look and note for ever; ends by being cancelled."""
         noted = self._clock.monotonic()
         while True:
-            try:
-                async with asyncio.timeout(LOOK):
-                    await self._called.wait()
-            except TimeoutError:
-                pass
-            self._called.clear()
+            await self._called.wait(LOOK)
             try:
                 await self.look()
                 if self._clock.monotonic() - noted >= NOTE:

@@ -118,16 +118,17 @@ class Victim:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "gateway", "serve", env=self._environment, stdout=log, stderr=log
             )
-        while time.monotonic() < started + 30:
-            try:
-                if (await client.get(f"{self.url}/readyz")).status_code == 200:
-                    return time.monotonic() - started
-            except httpx.TransportError:
-                pass
-            if self._process.returncode is not None:
-                break
+        while time.monotonic() < started + 30 and self._process.returncode is None:
+            if await self._is_ready(client):
+                return time.monotonic() - started
             await asyncio.sleep(0.02)
         raise RuntimeError(f"the gateway did not become ready; its log:\n{self._log.read_text()[-3000:]}")
+
+    async def _is_ready(self, client: httpx.AsyncClient) -> bool:
+        try:
+            return (await client.get(f"{self.url}/readyz")).status_code == 200
+        except httpx.TransportError:  # it does not listen yet; one that has died is seen by its return code
+            return False
 
     async def pause(self, seconds: float) -> None:
         """Let it stand still, as a virtual machine that is being moved, and go on."""
@@ -215,6 +216,7 @@ _SCENARIOS = {
         PLAIN,
         CATALOGUE["talk"],
         CATALOGUE["transfer-by-model"],
+        CATALOGUE["tool-unheard"],
         CATALOGUE["presses-0"],
         CATALOGUE["abandoned"],
         CATALOGUE["sideband-drops"],

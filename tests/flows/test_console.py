@@ -1,5 +1,6 @@
 """The console in a browser, against a running gateway and emulator: what each kind of user does there."""
 
+import re
 import tomllib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -125,14 +126,21 @@ async def test_axe_finds_no_serious_issue_on_any_page(running: Running, page: Pa
 
 
 async def test_pages_are_read_and_searched_without_scripts(running: Running, browser: Browser) -> None:
-    await ring(running, caller="+33199001777")
+    call_id = await ring(running, caller="+33199001777")
+    await ring(running, caller="+442079460123")
     context = await browser.new_context(java_script_enabled=False)
     page = await context.new_page()
     await sign_in(page, running.url, ADMIN_KEY)
+    headings = {name: await page.locator("h1").inner_text() async for name in visit_all(page, running, call_id)}
+    assert [name for name, heading in headings.items() if not heading.strip()] == []
     await page.goto(f"{running.url}/calls")
+    assert await page.locator("table.calls tbody tr").count() == 2
     await page.get_by_label("Search", exact=True).fill("1777")
     await page.get_by_role("button", name="Search").click()
-    await expect(page.locator("table.calls tbody tr")).to_have_count(1)
+    await page.wait_for_url("**/calls?*q=1777*")
+    found = await page.locator("table.calls tbody tr").all_inner_texts()
+    assert len(found) == 1
+    assert "+3319•••77" in found[0]
     await context.close()
 
 
@@ -166,8 +174,15 @@ async def test_an_admin_adds_a_rule_tests_it_replays_publishes_and_restores(runn
     await expect(page.locator("#replay")).to_contain_text("1 of the last 1 calls would go elsewhere.")
     assert await revision(running) == 1
     await page.get_by_label("Why, for the list of revisions").fill("No French today")
+    await page.get_by_label("Reverts by itself").select_option("in an hour, unless confirmed")
     await page.get_by_role("button", name="Publish revision 2").click()
-    await expect(page.get_by_role("status")).to_contain_text("Revision 2 is in force.")
+    await expect(page.get_by_role("status")).to_contain_text("Revision 2 is in force, for now.")
+    waiting = page.get_by_role("region", name="Waiting for confirmation")
+    await expect(waiting).to_contain_text("Revision 2 reverts to 1")
+    await expect(waiting.locator("[data-countdown]")).to_contain_text("within")
+    await waiting.get_by_role("button", name="Confirm").click()
+    await expect(page.get_by_role("status")).to_contain_text("Revision 2 stays.")
+    assert await waiting.count() == 0
 
     call_id = await ring(running, caller="+33199001778")
     call = await running.call(call_id)
@@ -259,4 +274,51 @@ async def test_the_first_page_goes_on_by_itself_and_can_be_paused(running: Runni
     await page.get_by_role("button", name="Paused").click()
     await expect(latest.locator("tbody tr")).to_have_count(2)
     assert await page.evaluate("window.ran") is None
+    assert await reports(page) == []
+
+
+async def test_an_admin_edits_a_row_a_profile_a_calendar_and_imports_a_list(
+    running: Running, page: Page, tmp_path: Path
+) -> None:
+    await page.goto(f"{running.url}/rules")
+    await page.locator("#rule-munich a").first.focus()
+    await page.keyboard.press("F2")
+    await expect(page.get_by_label("Name", exact=True)).to_be_focused()
+    await page.get_by_label("Note").fill("Ask Kim")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#rule-munich")).to_contain_text("Ask Kim")
+    await expect(page.locator("#rule-munich a").first).to_be_focused()
+
+    await page.goto(f"{running.url}/profiles/sales")
+    await page.get_by_label("Turn detection: kind").select_option("semantic_vad")
+    await page.get_by_label("Eagerness").select_option("low")
+    await page.get_by_role("button", name="Add function").click()
+    await page.get_by_role("button", name="Save into the draft").last.click()
+    await expect(page.get_by_text("the field 'name' is missing")).to_be_visible()
+    await page.get_by_label("Remove tools 1").click()
+    await expect(page.get_by_text("Tools: 1")).to_have_count(0)
+    await page.get_by_role("button", name="Save into the draft").last.click()
+    await expect(page.get_by_role("status").first).to_contain_text("Profile sales is in your draft.")
+
+    await page.goto(f"{running.url}/calendars/office")
+    await page.get_by_label("Sunday").fill("10-12")
+    await page.get_by_label("Saturday").click()
+    await expect(page.locator("#weeks svg")).to_have_attribute("aria-label", re.compile("Sun [^:]*: 10:00 to 12:00"))
+
+    file = tmp_path / "numbers.csv"
+    file.write_text("number\n+15550009999\n+15550008888\n")
+    await page.goto(f"{running.url}/lists/blocked/import")
+    await page.get_by_label("File").set_input_files(file)
+    await page.get_by_role("button", name="Read the file").click()
+    await page.get_by_role("button", name=re.compile("^Add ")).click()
+    await expect(page.get_by_role("status").first).to_contain_text("List blocked is in your draft.")
+
+    await page.goto(f"{running.url}/draft")
+    await page.get_by_role("button", name="Publish revision 2").click()
+    document = (await running.client.get("/rulebook")).json()
+    profile = {**DEMO["profiles"]["sales"]}
+    profile["audio"] = {**profile["audio"], "input": {"turn_detection": {"type": "semantic_vad", "eagerness": "low"}}}
+    assert document["profiles"]["sales"] == profile
+    assert next(rule for rule in document["rules"] if rule["id"] == "munich")["note"] == "Ask Kim"
+    assert "+15550008888" in document["lists"]["blocked"]
     assert await reports(page) == []

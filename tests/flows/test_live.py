@@ -1,6 +1,7 @@
 """Calls on the Live surface: the same rulebook decides them, by other paths, bodies and ids."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -11,6 +12,7 @@ from sqlalchemy import select
 from gateway.emulator.events import live_id
 from gateway.emulator.invite import Invite, new_call_id
 from gateway.emulator.scenarios import CATALOGUE
+from gateway.emulator.talks import Presses, Says, Talk
 from gateway.tables import calls, deliveries
 from tests.flows.harness import Running, running_gateway
 from tests.flows.test_calls import DEMO, RECEPTION_CALL, SALES_CALL
@@ -62,6 +64,7 @@ async def test_a_live_call_comes_to_its_end_by_the_live_commands(end: str, datab
         call_id = await ring_on_both(running, invite)
         call = await running.settled(live_id(call_id))
         assert call["state"] == state, call
+        assert state != "referred" or call["confirmed"]
         arrivals = running.upstream.record.of(call_id)
         assert [(one.command, one.live, one.status) for one in arrivals] == [(name, True, 200) for name, _ in commands]
         for arrival, (_, expected) in zip(arrivals, commands, strict=True):
@@ -87,6 +90,26 @@ async def test_a_call_announced_on_both_surfaces_is_decided_once(surface: str, t
         assert count_calls(running) == 1
         assert running.upstream.record.applied(call_id) == ("accept",)
         assert [one.live for one in running.upstream.record.of(call_id)] == [surface == "live"]
+
+
+async def test_a_live_call_is_watched_to_its_end(sqlite_url: str, tmp_path: Path) -> None:
+    (tmp_path / "gateway.toml").write_text(LIVE)
+    profiles = {
+        **DEMO["profiles"],
+        "desk": {"instructions": "Hello.", "greeting": "Hi!", "keys": {"9": {"hang_up": True}}},
+    }
+    rules = [{"id": "desk", "when": {"called": SALES_CALL.called}, "then": {"accept": "desk"}}]
+    async with running_gateway(sqlite_url, tmp_path) as running:
+        await running.publish({**DEMO, "profiles": profiles, "rules": rules, "expect": []})
+        scenario = replace(CATALOGUE["twin"], talk=Talk(moments=(Says(text="Hello?"), Presses(keys="9")), patient=True))
+        call_id = new_call_id(Random())
+        await running.dialer.ring(call_id, SALES_CALL, scenario)
+        call = await running.settled(live_id(call_id), ended=True)
+        assert (call["state"], call["confirmed"], call["end_reason"]) == ("ended", True, "by_key")
+        assert call["usage"]["audio_seconds"] == 5.0  # of the greeting, and of what was said
+        timeline = await running.timeline(live_id(call_id))
+        assert set(timeline) >= {"confirmed", "greeted", "pressed", "hangup_started"}
+        assert [one.command for one in running.upstream.record.of(call_id)] == ["accept", "hangup"]
 
 
 async def test_a_refused_live_session_falls_back_to_its_plainest_form(tmp_path: Path) -> None:

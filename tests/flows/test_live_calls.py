@@ -67,21 +67,17 @@ async def test_who_hangs_up_while_ringing_is_gone_although_accepted(database_url
         assert (await running.timeline(call_id))[1:] == ["accept_started", "succeeded", "caller_gone"]
 
 
-@pytest.mark.parametrize(
-    ("gone", "state", "events"),
-    [(False, "accepted", ["in_doubt", "confirmed"]), (True, "gone", ["in_doubt", "caller_gone"])],
-)
-async def test_an_accept_in_doubt_is_settled_by_the_sideband(
-    sqlite_url: str, tmp_path: Path, gone: bool, state: str, events: list[str]
-) -> None:
+async def test_an_accept_in_doubt_is_settled_by_the_sideband(sqlite_url: str, tmp_path: Path) -> None:
     lost = (Trouble(command=Command.ACCEPT, fault=lost_reply(), times=None),)
-    talk = Talk(moments=(HangsUp(after=0.0),)) if gone else Talk()
     async with running_gateway(sqlite_url, tmp_path, patience=HASTE) as running:
         await running.publish(DEMO)
-        call_id = await ring(running, Scenario(name="x", meaning="x", troubles=lost, talk=talk))
-        call = await until(running, call_id, lambda call: call["state"] == state)
-        assert call["confirmed"] is not gone
-        assert (await running.timeline(call_id))[-2:] == events
+        there = await ring(running, Scenario(name="x", meaning="x", troubles=lost))
+        gone = Talk(moments=(HangsUp(after=0.0),))
+        not_there = await ring(running, Scenario(name="x", meaning="x", troubles=lost, talk=gone))
+        assert (await until(running, there, lambda call: call["state"] == "accepted"))["confirmed"]
+        assert (await running.timeline(there))[-2:] == ["in_doubt", "confirmed"]
+        assert not (await until(running, not_there, lambda call: call["state"] == "gone"))["confirmed"]
+        assert (await running.timeline(not_there))[-2:] == ["in_doubt", "caller_gone"]
 
 
 async def test_a_transfer_that_works_is_confirmed_by_the_closing_sideband(database_url: str, tmp_path: Path) -> None:
@@ -121,24 +117,8 @@ async def test_a_sideband_that_is_late_is_waited_for(sqlite_url: str, tmp_path: 
         await until(running, call_id, lambda call: call["confirmed"], within=2)
 
 
-@pytest.mark.parametrize(("hangs_up", "reason"), [(4.0, "hung_up"), (1.5, "unseen")])
-async def test_a_call_that_outlives_a_gateway_is_watched_by_the_next(
-    database_url: str, tmp_path: Path, hangs_up: float, reason: str
-) -> None:
-    talk = Talk(moments=(Says(text="Hello?"), HangsUp(after=hangs_up)), patient=True)
-    async with EmulatorServer() as emulator:
-        async with running_gateway(database_url, tmp_path, emulator=emulator) as first:
-            await first.publish(DEMO)
-            call_id = await ring(first, Scenario(name="x", meaning="x", talk=talk))
-            await until(first, call_id, lambda call: call["usage"])
-        await asyncio.sleep(1.5 if reason == "unseen" else 0)
-        async with running_gateway(database_url, tmp_path, emulator=emulator) as second:
-            call = await until(second, call_id, lambda call: call["state"] == "ended")
-            assert call["usage"]["turns"] == 1
-            assert call["end_reason"] == reason
-
-
 OPERATOR = "tel:+494066969301"
+NOTE = CallsTool(name="send_note", arguments='{"text":"Call back on Monday."}')
 TOOLED = {
     **DEMO,
     "profiles": {
@@ -154,6 +134,50 @@ TOOLED = {
         },
     },
 }
+
+
+@pytest.mark.parametrize("reason", ["hung_up", "unseen"])
+async def test_a_call_that_outlives_a_gateway_is_watched_by_the_next(
+    database_url: str, tmp_path: Path, reason: str
+) -> None:
+    talk = Talk(moments=(Says(text="Hello?"),), patient=True)
+    async with EmulatorServer() as emulator:
+        async with running_gateway(database_url, tmp_path, emulator=emulator) as first:
+            await first.publish(DEMO)
+            call_id = await ring(first, Scenario(name="x", meaning="x", talk=talk))
+            await until(first, call_id, lambda call: call["usage"])
+        if reason == "unseen":
+            emulator.calls[call_id].end(EmulatedState.GONE)
+        async with running_gateway(database_url, tmp_path, emulator=emulator) as second:
+            if reason == "hung_up":
+                await until(second, call_id, lambda _: emulator.calls[call_id].listeners)
+                emulator.calls[call_id].end(EmulatedState.GONE)
+            call = await until(second, call_id, lambda call: call["state"] == "ended")
+            assert call["usage"]["turns"] == 1
+            assert call["end_reason"] == reason
+
+
+async def test_what_the_model_called_for_while_no_gateway_ran_is_done_once_by_the_next(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    _, transfer = CATALOGUE["transfer-by-model"].talk.moments
+    async with EmulatorServer() as emulator:
+        async with running_gateway(sqlite_url, tmp_path, emulator=emulator) as first:
+            await first.publish(TOOLED)
+            calls = [await ring(first, CATALOGUE["plain"]) for _ in range(2)]
+            for call_id in calls:
+                await until(first, call_id, lambda call: call["confirmed"])
+        for call_id, moment in zip(calls, (NOTE, transfer), strict=True):
+            emulator.sideband.happen(call_id, moment)
+        async with running_gateway(sqlite_url, tmp_path, emulator=emulator) as second:
+            await until(second, calls[1], lambda call: call["state"] == "referred")
+            conversation = emulator.sideband.conversation(calls[0])
+            await until(second, calls[0], lambda _: conversation.outputs("send_note"))
+            assert [kind for kind in await second.timeline(calls[0]) if kind == "note"] == ["note"]
+            told = {"name": "transfer_call", "missed": True, "target": "operator"}
+            assert ("tool_called", told) in await details(second, calls[1])
+            assert [one.command for one in emulator.record.of(calls[1])] == ["accept", "refer"]
+            assert conversation.unanswered == []
 
 
 async def details(running: Running, call_id: str) -> list[tuple[str, Any]]:
@@ -197,58 +221,57 @@ async def test_a_transfer_of_the_models_that_is_swallowed_lets_the_caller_stay(s
         assert len([one for one in running.upstream.record.of(call_id) if one.command == "refer"]) == 1
 
 
-@pytest.mark.parametrize(
-    ("scenario", "state", "reason", "line"),
-    [
-        ("hang-up-by-model", "ended", "by_model", ("tool_called", {"name": "hang_up"})),
-        ("presses-0", "referred", "transferred", ("pressed", {"keys": "0"})),
-        ("presses-pin", "ended", "hung_up", ("pressed", {"keys": "•••••"})),
-        ("note-by-model", "ended", "hung_up", ("note", {"text": "Call back on Monday."})),
-        ("session-expires", "ended", "session_expired", None),
-    ],
-)
-async def test_what_the_model_or_the_caller_does_is_done_and_told(
-    sqlite_url: str, tmp_path: Path, scenario: str, state: str, reason: str, line: tuple[str, Any] | None
-) -> None:
+UNKNOWN_TARGET = CallsTool(name="transfer_call", arguments='{"target":"tel:+18095550100"}')
+
+# What happens in a call; where it ends and why; a line that its timeline has then.
+DONE_AND_TOLD: list[tuple[Scenario, str, str, tuple[str, Any] | None]] = [
+    (CATALOGUE["hang-up-by-model"], "ended", "by_model", ("tool_called", {"name": "hang_up"})),
+    (CATALOGUE["presses-0"], "referred", "transferred", ("pressed", {"keys": "0"})),
+    (CATALOGUE["presses-pin"], "ended", "hung_up", ("pressed", {"keys": "•••••"})),
+    (CATALOGUE["note-by-model"], "ended", "hung_up", ("note", "Call back on Monday.")),
+    (CATALOGUE["session-expires"], "ended", "session_expired", None),
+    (
+        Scenario(name="x", meaning="x", talk=Talk(moments=(UNKNOWN_TARGET, HangsUp(after=0.5)), patient=True)),
+        "ended",
+        "hung_up",
+        ("refused_command", {"command": "transfer_call", "target": "tel:+18095550100"}),
+    ),
+]
+
+
+async def test_what_the_model_or_the_caller_does_is_done_and_told(sqlite_url: str, tmp_path: Path) -> None:
     async with running_gateway(sqlite_url, tmp_path, patience=HASTE) as running:
         await running.publish(TOOLED)
-        call_id = await ring(running, CATALOGUE[scenario])
-        call = await until(running, call_id, lambda call: call["state"] == state)
-        assert call["end_reason"] == reason
-        assert line is None or line in await details(running, call_id)
+        calls = [await ring(running, scenario) for scenario, *_ in DONE_AND_TOLD]
+        for call_id, (scenario, state, reason, line) in zip(calls, DONE_AND_TOLD, strict=True):
+            call = await until(running, call_id, lambda call, state=state: call["state"] == state)
+            assert call["end_reason"] == reason, scenario.name
+            lines = await details(running, call_id)
+            told = [(kind, detail["text"] if kind == "note" else detail) for kind, detail in lines]
+            assert line is None or line in told
+        assert [one.command for one in running.upstream.record.of(calls[-1])] == ["accept"]
         assert running.upstream.record.violations() == ()
 
 
-async def test_an_unknown_target_is_refused_to_the_model(sqlite_url: str, tmp_path: Path) -> None:
-    asks = CallsTool(name="transfer_call", arguments='{"target":"tel:+18095550100"}')
-    async with running_gateway(sqlite_url, tmp_path, patience=HASTE) as running:
-        await running.publish(TOOLED)
-        talk = Talk(moments=(asks, HangsUp(after=0.5)), patient=True)
-        call_id = await ring(running, Scenario(name="x", meaning="x", talk=talk))
-        await until(running, call_id, lambda call: call["state"] == "ended")
-        told = {"command": "transfer_call", "target": "tel:+18095550100"}
-        assert ("refused_command", told) in await details(running, call_id)
-        assert [one.command for one in running.upstream.record.of(call_id)] == ["accept"]
+# By caller: the profile's conduct, why the call ends, a line that its timeline has then.
+CONDUCTS: dict[str, tuple[dict[str, Any], str, str]] = {
+    "+33199001231": ({"max_seconds": 1}, "too_long", "hangup_started"),
+    "+33199001232": ({"greeting": "Good day!", "max_seconds": 2}, "too_long", "greeted"),
+    "+33199001233": ({"silence": {"seconds": 5}}, "silence", "silent"),
+}
 
 
-@pytest.mark.parametrize(
-    ("conduct", "reason", "expected"),
-    [
-        ({"max_seconds": 1}, "too_long", "hangup_started"),
-        ({"greeting": "Good day!", "max_seconds": 2}, "too_long", "greeted"),
-        ({"silence": {"seconds": 5}}, "silence", "silent"),
-    ],
-)
-async def test_a_profile_greets_limits_and_breaks_the_silence(
-    sqlite_url: str, tmp_path: Path, conduct: dict[str, Any], reason: str, expected: str
-) -> None:
-    sales = {"model": "gpt-realtime-2.1", "instructions": "You answer.", **conduct}
+async def test_profiles_greet_limit_and_break_the_silence(sqlite_url: str, tmp_path: Path) -> None:
+    plain = {"model": "gpt-realtime-2.1", "instructions": "You answer."}
+    profiles = {f"p{caller[1:]}": {**plain, **conduct} for caller, (conduct, _, _) in CONDUCTS.items()}
+    rules = [{"id": f"r{c[1:]}", "when": {"caller": c}, "then": {"accept": f"p{c[1:]}"}} for c in CONDUCTS]
     async with running_gateway(sqlite_url, tmp_path, patience=HASTE) as running:
-        await running.publish({**DEMO, "profiles": {**DEMO["profiles"], "sales": sales}})
-        call_id = await ring(running, CATALOGUE["plain"])
-        call = await until(running, call_id, lambda call: call["state"] == "ended", within=15)
-        assert call["end_reason"] == reason
-        assert expected in await running.timeline(call_id)
+        await running.publish({"profiles": profiles, "rules": rules, "default": {"reject": 603}})
+        calls = [await ring(running, CATALOGUE["plain"], replace(SALES_CALL, caller=caller)) for caller in CONDUCTS]
+        for call_id, (_, reason, expected) in zip(calls, CONDUCTS.values(), strict=True):
+            call = await until(running, call_id, lambda call: call["state"] == "ended", within=20)
+            assert call["end_reason"] == reason
+            assert expected in await running.timeline(call_id)
 
 
 async def test_an_administrator_transfers_and_hangs_up(database_url: str, tmp_path: Path) -> None:
@@ -290,5 +313,4 @@ async def test_a_restart_does_not_forget_how_full_a_rule_is(database_url: str, t
             await first.publish(only)
             await until(first, await ring(first, CATALOGUE["plain"]), lambda call: call["confirmed"])
         async with running_gateway(database_url, tmp_path, emulator=emulator) as second:
-            await asyncio.sleep(1.5)  # a look at what the database knows
             assert (await second.settled(await ring(second, CATALOGUE["plain"])))["state"] == "rejected"

@@ -35,13 +35,12 @@ async def post(running: Running, call_id: str, *, body: bytes | None = None, **h
         "webhook-timestamp": str(now),
         "webhook-signature": sign(SECRET, webhook_id=key, timestamp=now, body=body),
     }
-    async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
-        return await client.post(f"{running.url}/webhooks/openai", content=body, headers=signed | headers)
+    url = f"{running.url}/webhooks/openai"
+    return await running.client.post(url, content=body, headers=signed | headers, timeout=10)
 
 
 async def ready(running: Running) -> int:
-    async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
-        return (await client.get(f"{running.url}/readyz")).status_code
+    return (await running.client.get(f"{running.url}/readyz", timeout=10)).status_code
 
 
 async def until_ready(running: Running, *, within: float) -> None:

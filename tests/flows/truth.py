@@ -4,6 +4,7 @@ from typing import Final
 
 from gateway.emulator.calls import EmulatedCall, State
 from gateway.emulator.faults import Command
+from gateway.emulator.talks import CallsTool
 
 # A caller who never spoke to anyone, and whom nobody watched at the right moment, may be taken for one who did.
 _NEVER_TALKED: Final = frozenset({"gone", "ended", "expired", "rejected", "failed"})
@@ -30,5 +31,13 @@ def lie(call: EmulatedCall, state: str) -> str | None:
     else:
         true = _TRUE[call.state]
     if state in true:
-        return None
+        return _unheard(call)
     return f"it is {state}, and the upstream says {call.state}"
+
+
+def _unheard(call: EmulatedCall) -> str | None:
+    """That a model still waits for its transfer; whether that worked is another matter."""
+    functions = {moment.name for moment in call.scenario.talk.moments if isinstance(moment, CallsTool)}
+    if "transfer_call" in functions and call.state is State.ACTIVE and not call.reached[Command.REFER]:
+        return "its model has called for a transfer, and none was tried"
+    return None

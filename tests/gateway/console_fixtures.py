@@ -12,8 +12,9 @@ import pytest
 from starlette.applications import Starlette
 
 from gateway.access.roles import Role
-from gateway.api.routes import read_ringing
-from gateway.console.routes import ConsoleContext, console_routes
+from gateway.api.routes import publisher_of, read_ringing
+from gateway.console.context import ConsoleContext
+from gateway.console.routes import console_routes
 from gateway.upstream.pulse import Pulse
 from gateway.webhooks.refusals import Refusals
 from tests.gateway.api_fixtures import ADMIN_KEY, Api, store_key
@@ -68,8 +69,10 @@ def console_context(api: Api) -> ConsoleContext:
         journal=shared.journal,
         guard=shared.guard,
         current=shared.current,
+        publisher=publisher_of(shared),
         refer_guard=shared.refer_guard,
         usage=shared.usage,
+        control=shared.control,
         clock=shared.clock,
         troubles=_no_troubles,
         read_event=read_ringing,

@@ -5,7 +5,18 @@ from datetime import datetime, timedelta
 import pytest
 from hypothesis import given, settings
 
-from routing_rules import FAILURES, Accept, Reason, Reject, Verdict, compile_table, decide, explain, read_document
+from routing_rules import (
+    FAILURES,
+    Accept,
+    Reason,
+    Reject,
+    Verdict,
+    compile_table,
+    decide,
+    explain,
+    read_document,
+    try_rules,
+)
 from tests.routing_rules.calls import (
     CALENDARS,
     DECISIONS,
@@ -212,6 +223,14 @@ def test_of_a_huge_table_only_rules_about_the_called_or_caller_are_listed_and_th
     explanation = explain(rules, call(), TUESDAY)
     assert [tried.rule for tried in explanation.tried] == ["r200", "r201", "r202"]
     assert explanation.untried == 200
+    assert explain(rules, call(), TUESDAY) == explanation
+    part = try_rules(rules, call(), TUESDAY, begin=199, count=3)
+    assert [(tried.rule, tried.failed) for tried in part] == [
+        ("r199", "called"),
+        ("r200", "during"),
+        ("r201", "country"),
+    ]
+    assert try_rules(rules, call(), TUESDAY, begin=203, count=3) == ()
 
 
 def test_an_explanation_never_lists_more_than_a_hundred_rules_before_the_deciding_one() -> None:

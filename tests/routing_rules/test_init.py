@@ -6,7 +6,7 @@ PUBLIC = """
 FAILURES NO_USAGE Accept Calendar CallFacts CompiledTable Decision DocumentError Expectation ExpectedCall Explanation
 Ignore Override Problem Reason Refer Reject Rule Rulebook Severity Tried Usage Verdict check_expectations compile_table
 decide explain find_notes find_override_problems find_problems find_problems_of missing_from no_holidays read_document
-read_override target_mistake write_document write_override
+read_override target_mistake try_rules write_document write_override
 """
 
 

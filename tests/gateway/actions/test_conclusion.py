@@ -6,7 +6,7 @@ from gateway.actions.action import Job
 from gateway.actions.conclusion import Conclusion, Follow, conclude, conclude_unsent
 from gateway.actions.plan import Plan, Step
 from gateway.actions.retry import RetryDecision, Then
-from gateway.calls.lifecycle import Event, State
+from gateway.calls.lifecycle import Event, State, advance
 from gateway.upstream.wire import Command
 from tests.gateway.actions.jobs import a_job
 
@@ -112,14 +112,61 @@ def test_when_the_guard_lets_no_target_pass_a_silent_caller_is_hung_up() -> None
     assert conclusion.follow == Follow(command=Command.HANGUP, step=0)
 
 
-@pytest.mark.parametrize(
-    ("job", "events"),
-    [
-        (a_job(ACCEPT, Command.ACCEPT, state=State.DECIDED), (Event.NEVER_SENT,)),
-        (a_job(ACCEPT, Command.ACCEPT, in_doubt=True), (Event.IN_DOUBT, Event.UNCLEAR)),
-        (a_job(ACCEPT, Command.REJECT, state=State.REJECTING, in_doubt=True), (Event.OUT_OF_TIME,)),
-        (a_job(REFER, Command.HANGUP, state=State.ENDING, in_doubt=True), (Event.OUT_OF_TIME,)),
-    ],
-)
-def test_what_is_found_too_late_is_settled_without_a_request(job: Job, events: tuple[Event, ...]) -> None:
-    assert conclude_unsent(job).events == events
+REJECT = Plan((Step(kind="reject", status=603),))
+
+# `attempts` are the requests that were sent before.
+TOO_LATE: dict[str, tuple[Job, tuple[Event, ...], State]] = {
+    "never leased": (
+        a_job(ACCEPT, Command.ACCEPT, state=State.DECIDED, attempts=0),
+        (Event.NEVER_SENT,),
+        State.EXPIRED,
+    ),
+    "stale between its lease and its request": (
+        a_job(ACCEPT, Command.ACCEPT, attempts=0),
+        (Event.NEVER_SENT,),
+        State.EXPIRED,
+    ),
+    "a reject that went stale likewise": (
+        a_job(REJECT, Command.REJECT, state=State.REJECTING, attempts=0),
+        (Event.NEVER_SENT,),
+        State.EXPIRED,
+    ),
+    "an accept whose sender died": (
+        a_job(ACCEPT, Command.ACCEPT, in_doubt=True),
+        (Event.IN_DOUBT, Event.UNCLEAR),
+        State.ACCEPTED,
+    ),
+    "a reject whose sender died": (
+        a_job(REJECT, Command.REJECT, state=State.REJECTING, in_doubt=True),
+        (Event.OUT_OF_TIME,),
+        State.FAILED,
+    ),
+    "a reject after an accept that was refused": (
+        a_job(ACCEPT, Command.REJECT, state=State.REJECTING, step=2, attempts=0),
+        (Event.OUT_OF_TIME,),
+        State.FAILED,
+    ),
+    "a hangup": (
+        a_job(REFER, Command.HANGUP, state=State.ENDING, attempts=0),
+        (Event.OUT_OF_TIME,),
+        State.FAILED,
+    ),
+    "a transfer of a caller who has nobody to stay with": (
+        a_job(REFER, Command.REFER, state=State.REFERRING, target=1, attempts=0),
+        (Event.HANGUP_STARTED,),
+        State.ENDING,
+    ),
+    "a transfer of a caller who can stay": (
+        a_job(STAYING, Command.REFER, state=State.REFERRING, attempts=0),
+        (Event.STAYED,),
+        State.ACCEPTED,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TOO_LATE)
+def test_what_is_found_too_late_is_settled_as_what_it_is_without_a_request(name: str) -> None:
+    job, events, state = TOO_LATE[name]
+    conclusion = conclude(job, conclude_unsent(job), open_to_all, watched=False)
+    assert conclusion.events == events
+    assert advance(job.state, *events) is state

@@ -3,7 +3,7 @@
 from sqlalchemy import insert, update
 
 from gateway.actions.outbox import database_now
-from gateway.actions.work import list_nodes, list_open
+from gateway.actions.work import list_actions_of, list_nodes, list_open
 from gateway.database import Database
 from gateway.tables import actions, watches
 from tests.gateway.api_fixtures import NOW, a_call, given_calls
@@ -62,4 +62,17 @@ def test_nodes_are_listed_with_what_they_hold_and_their_latest_lease(database: D
         (None, 1, 0, 0),
         ("here:1", 1, 1, NOW + 20_000_000),
         ("there:2", 0, 1, NOW),
+    ]
+
+
+def test_the_commands_of_a_call_are_listed_in_order(database: Database) -> None:
+    ids = given_calls(database, a_call("rtc_1"), a_call("rtc_2"))
+    given_action(database, ids["rtc_1"], settled_at=NOW + 1, outcome="done")
+    given_action(database, ids["rtc_2"])
+    given_action(database, ids["rtc_1"], command="hangup", orders="{}")
+    with database.transaction() as connection:
+        found = list_actions_of(connection, ids["rtc_1"])
+    assert [(one.command, one.settled_at, one.outcome, one.orders) for one in found] == [
+        ("accept", NOW + 1, "done", None),
+        ("hangup", None, None, "{}"),
     ]

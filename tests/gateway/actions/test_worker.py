@@ -122,6 +122,18 @@ async def test_an_action_that_cannot_be_read_is_given_up_and_holds_up_no_other(p
     assert [call.state for call in place.rows(calls)] == ["failed", "accepted"]
 
 
+async def test_an_action_that_goes_stale_between_its_lease_and_its_request_is_expired(place: Place) -> None:
+    worker, job = place.worker(), place.ringing("rtc_1")
+    assert worker.reserve() is not None
+    job.useless_at = CLOCK.monotonic()  # as after a machine that stood still, or a commit that had to wait
+    worker.begin(job)
+    await idle(worker)
+    (call,), (action,) = place.rows(calls), place.rows(actions)
+    assert (call.state, call.attempts, call.error) == ("expired", 0, "not_sent: found too late to act on")
+    assert (action.outcome, action.attempts, place.requests) == ("not_sent", 0, [])
+    assert [(line.kind, line.state) for line in place.rows(events)][-1] == ("never_sent", "expired")
+
+
 async def test_every_action_has_a_slot_and_gives_it_back(place: Place) -> None:
     worker, job = place.worker(), place.ringing("rtc_1")
     leases = [worker.reserve() for _ in range(SLOTS)]

@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from gateway.cli.main import cli
 from gateway.database import Database
 from tests.gateway.api_fixtures import a_call, given_calls, given_events
+from tests.gateway.calls.histories import given_words
 from tests.new_databases import provide_tables
 
 
@@ -33,8 +34,8 @@ def url(tmp_path: Path) -> str:
     return url
 
 
-def run(url: str, *arguments: str, code: int = 0) -> Result:
-    result = CliRunner().invoke(cli, ["calls", *arguments], env={"GATEWAY_DATABASE_URL": url, "COLUMNS": "200"})
+def run(url: str, *arguments: str, group: str = "calls", code: int = 0) -> Result:
+    result = CliRunner().invoke(cli, [group, *arguments], env={"GATEWAY_DATABASE_URL": url, "COLUMNS": "200"})
     assert result.exit_code == code, result.output
     return result
 
@@ -64,6 +65,21 @@ def test_calls_are_exported_to_a_file_that_appears_when_it_is_whole(url: str, tm
 def test_calls_are_exported_to_stdout(url: str) -> None:
     told = run(url, "export", "--format", "jsonl", "--caller", "*5550*").stdout
     assert [json.loads(line)["call_id"] for line in told.splitlines()] == ["rtc_3", "rtc_1"]
+
+
+def test_a_transcript_is_shown_and_its_words_to_who_asks_for_them(url: str) -> None:
+    database = Database(url)
+    given_words(database, 1, "I am Ann", "Good day")
+    database.close()
+    masked = run(url, "transcript", "rtc_1").stdout
+    assert ["caller", "•••"] in [line.split()[-2:] for line in masked.splitlines()]
+    assert "Ann" not in run(url, "transcript", "rtc_1", "--json").stdout
+    assert run(url, "list", "--json", group="audit").stdout == ""
+    told = run(url, "transcript", "rtc_1", "--reveal", "--json").stdout
+    assert [json.loads(line)["text"] for line in told.splitlines()] == ["I am Ann", "Good day"]
+    assert "call:rtc_1" in run(url, "list", "--json", group="audit").stdout
+    assert "transcript = true" in run(url, "transcript", "rtc_2").stderr
+    assert "there is no call" in run(url, "transcript", "rtc_9", code=1).stderr
 
 
 def test_an_export_that_cannot_be_written_leaves_nothing_behind(url: str, tmp_path: Path) -> None:

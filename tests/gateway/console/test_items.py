@@ -1,11 +1,12 @@
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
 import pytest
 
-from gateway.console.opening_week import Bar, week_of
+from gateway.console.opening_week import Bar, Day, next_change, week_of
 from routing_rules import read_document
-from tests.gateway.console_fixtures import Console
+from tests.gateway.console_fixtures import Console, text_of
 
 RULEBOOK: dict[str, Any] = {
     "profiles": {"sales": {"model": "gpt-realtime-2.1", "instructions": "Sell."}},
@@ -35,11 +36,28 @@ async def test_entries_are_pasted_into_a_list(editing: Console) -> None:
     assert (await published(editing))["lists"] == {"blocked": ["+15550009999", "+4420*"]}
 
 
-async def test_a_calendar_is_edited_as_lines(editing: Console) -> None:
-    fields = {"zone": "Europe/London", "open": "Mon-Sun 00:00-24:00", "closed_on": "", "holidays": "GB-ENG"}
+async def test_a_calendar_is_edited_day_by_day(editing: Console) -> None:
+    fields = {
+        "zone": "Europe/London",
+        "holidays": "GB-ENG",
+        "open.Mon": "9-12, 13:00-17:30",
+        "open.Sat": "all day",
+        "closed_on": ["2026-12-24", ""],
+        "special.from": ["2026-12-23T18:00", ""],
+        "special.until": ["2026-12-23T20:00", ""],
+        "special.open": ["open", "closed"],
+    }
+    shown = await editing.send("/calendars/office/week", {**fields, "week": "2026-10-20"})
+    assert "Sun 25 Oct: the clocks go back" in text_of(shown.text)
+    assert "Nothing to publish" in await editing.see("/draft")
     await editing.send("/calendars/office", fields)
-    calendar = (await published(editing))["calendars"]["office"]
-    assert (calendar["zone"], calendar["holidays"]) == ("Europe/London", "GB-ENG")
+    assert (await published(editing))["calendars"]["office"] == {
+        "zone": "Europe/London",
+        "open": ["Mon 09:00-12:00", "Mon 13:00-17:30", "Sat 00:00-24:00"],
+        "closed_on": ["2026-12-24"],
+        "holidays": "GB-ENG",
+        "overrides": [{"from": "2026-12-23T18:00:00", "until": "2026-12-23T20:00:00", "open": True}],
+    }
 
 
 async def test_a_profile_is_edited_as_json_and_made_anew(editing: Console) -> None:
@@ -52,7 +70,14 @@ async def test_a_profile_is_edited_as_json_and_made_anew(editing: Console) -> No
     [
         ("/profiles/sales", {"value": "{"}, "not JSON"),
         ("/profiles/sales", {"value": '{"instructons": "x"}'}, "instructons"),
-        ("/calendars/office", {"zone": "Europe/Berlin", "open": "Someday 9-5"}, "Someday"),
+        ("/calendars/office", {"zone": "Europe/Berlin", "open.Tue": "nine to five"}, "write times such as"),
+        ("/calendars/office", {"zone": "Mars/Crater", "open.Tue": "9-17"}, "Mars/Crater"),
+        (
+            "/calendars/office",
+            {"zone": "Europe/Berlin", "open.Tue": "9-17", "holidays": "XX"},
+            "no holidays are known",
+        ),
+        ("/calendars/office", {"zone": "Europe/Berlin", "closed_on": "24 Dec"}, "24 Dec"),
         ("/lists/blocked", {"value": "+49 (("}, "+49 (("),
         ("/lists/new", {"name": "blocked", "value": ""}, "is taken"),
         ("/lists/new", {"name": "", "value": ""}, "must be a name"),
@@ -88,4 +113,8 @@ def test_a_week_shows_hours_closed_days_and_the_change_of_the_clocks() -> None:
     days = week_of(calendar, date(2026, 10, 23), 4)
     assert [day.bars for day in days] == [(Bar(9, 17.5),), (), (), (Bar(9, 17.5),)]
     assert [day.clocks for day in days] == ["", "", "the clocks go back", ""]
-    assert week_of(calendar, date(2026, 12, 24), 1)[0].bars == ()
+    assert week_of(calendar, date(2026, 12, 24), 1)[0] == Day(date(2026, 12, 24), (), "", "closed day")
+    change = next_change(calendar, date(2026, 10, 26))
+    assert change is not None
+    assert (change.day, change.clocks) == (date(2027, 3, 28), "the clocks go forward")
+    assert next_change(replace(calendar, zone="UTC"), date(2026, 10, 26)) is None

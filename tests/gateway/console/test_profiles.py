@@ -118,6 +118,7 @@ async def test_the_form_becomes_json_and_back_without_being_saved(editing: Conso
     assert fields_in(more.text)["name"] == ["night"]
     assert "Nothing to publish" in await editing.see("/draft")
     assert "Used by 1 rule all" in await editing.see("/profiles/p0?as=json")
+    assert "extends base" in await editing.see("/profiles")
 
 
 async def test_an_edit_of_what_somebody_changed_meanwhile_is_a_conflict(editing: Console) -> None:

@@ -1,9 +1,10 @@
+import re
 from typing import Any
 
 import pytest
 
 from gateway.access.roles import Role
-from tests.gateway.console_fixtures import Console
+from tests.gateway.console_fixtures import Console, text_of
 
 RULEBOOK: dict[str, Any] = {
     "profiles": {"sales": {"model": "gpt-realtime-2.1"}},
@@ -265,3 +266,42 @@ async def test_a_rulebook_that_belongs_to_files_says_who_manages_it(console: Con
     assert "Your draft: 1 change." in await console.see("/rules")  # nothing is lost
     assert "git.example/rules . What is published here" in await console.see("/rules")
     assert (await publish(console, force="yes", reason="fire drill")).status_code == 303
+
+
+async def test_a_rule_is_edited_in_its_row(editing: Console) -> None:
+    page = (await editing.client.get("/rules?q=302312&edit=sales")).text
+    assert 'value="/rules?q=302312"' in page
+    assert re.search(r'name="cell.called"[^>]*>\+493023125100<', page)
+    back = "/rules?q=302312"
+    cells = {
+        "cell.id": "sales",
+        "cell.note": "Ask Kim",
+        "cell.enabled": "yes",
+        "cell.edited": "1",
+        "cell.called": "+493023125100\r\n+493023125101",
+        "cell.caller": "",
+        "cell.kind": "accept",
+        "cell.profile": "sales",
+    }
+    wrong = await editing.send("/rules/act", {"act": "cells:sales", "back": back, **cells, "cell.profile": "salse"})
+    assert wrong.status_code == 422
+    assert "did you mean 'sales'" in text_of(wrong.text)
+    assert 'value="Ask Kim"' in wrong.text
+    right = await editing.send("/rules/act", {"act": "cells:sales", "back": back, **cells})
+    assert right.headers["location"] == f"{back}#rule-sales"
+    renamed = await editing.send("/rules/act", {"act": "cells:desk", "back": back, **cells, "cell.id": "desk-2"})
+    assert renamed.headers["location"] == f"{back}#rule-desk-2"
+    assert (await publish(editing)).status_code == 303
+    assert await order(editing) == ["blocked", "sales", "desk-2"]
+    rule = (await editing.api.client.get("/api/v1/rules/sales")).json()
+    assert (rule["note"], rule["when"]) == ("Ask Kim", {"called": ["+493023125100", "+493023125101"]})
+
+
+async def test_a_row_that_somebody_changed_meanwhile_is_a_conflict(editing: Console) -> None:
+    await given_rules(editing, rules=[{**RULEBOOK["rules"][0], "note": "theirs"}, *RULEBOOK["rules"][1:]])
+    cells = {"cell.id": "blocked", "cell.note": "mine", "cell.edited": "1", "cell.kind": "reject", "cell.status": "603"}
+    assert (await editing.send("/rules/act", {"act": "cells:blocked", "back": "/rules", **cells})).status_code == 303
+    seen = await editing.see("/draft")
+    assert "theirs" in seen
+    assert "mine" in seen
+    assert (await publish(editing)).status_code != 303

@@ -65,3 +65,15 @@ async def test_mistakes_stand_at_their_fields(console: Console) -> None:
 def test_headers_are_read_as_people_paste_them() -> None:
     text = "To: <sip:a@b>;tag=1\nX-Long: one\n  two\n\nX-Twice: 1\nX-Twice: 2"
     assert read_headers(text) == {"To": ["<sip:a@b>;tag=1"], "X-Long": ["one two"], "X-Twice": ["1", "2"]}
+
+
+async def test_every_rule_is_held_against_a_call_that_nobody_made(console: Console) -> None:
+    rules = [{"id": f"r{n}", "when": {"called": f"+4930{n:04}"}, "then": {"reject": 486}} for n in range(201)]
+    await console.api.client.put("/api/v1/rulebook", json={"rules": rules}, headers={"if-match": '"0"'})
+    await console.sign_in()
+    answer = await console.client.get("/test?called=%2B15551230000")
+    assert "/test/rules?called=%2B15551230000" in answer.text
+    assert "r0 called called is +15551230000, not +49300000" in await console.see("/test/rules?called=%2B15551230000")
+    assert "r200 called" in await console.see("/test/rules?called=%2B15551230000&begin=201")
+    for wrong in ("endpoint=nowhere", "event=%7B", "at=yesterday"):
+        await console.see(f"/test/rules?{wrong}", 422)

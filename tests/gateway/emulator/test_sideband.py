@@ -10,9 +10,10 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from gateway.emulator.calls import State
+from gateway.emulator.events import live_id
 from gateway.emulator.scenarios import CATALOGUE, Scenario
 from gateway.emulator.server import EmulatorServer
-from gateway.emulator.talks import HangsUp, Parting, Presses, Talk
+from gateway.emulator.talks import HangsUp, Parting, Presses, Says, Talk
 
 SESSION = {"type": "realtime", "model": "gpt-realtime-2.1", "instructions": "You answer."}
 
@@ -87,6 +88,12 @@ async def test_the_sdk_answers_a_function_call(emulator: EmulatorServer, openai:
                 await sideband.conversation.item.create(item=item)  # type: ignore[arg-type]
             if event.type == "conversation.item.done":
                 assert event.item.type == "function_call_output"
+                assert event.previous_item_id is not None
+                await sideband.conversation.item.retrieve(item_id=event.previous_item_id)
+            if event.type == "conversation.item.retrieved":
+                assert event.item.type == "function_call"
+                await sideband.conversation.item.delete(item_id=str(event.item.id))
+            if event.type == "conversation.item.deleted":
                 break
 
 
@@ -110,6 +117,25 @@ async def test_who_has_no_call_to_listen_to_is_refused(
         await connect(address, additional_headers={"authorization": f"Bearer {key}"}, proxy=None)
     assert refused.value.response.status_code == status
     assert status != 404 or b'"code":"call_id_not_found"' in (refused.value.response.body or b"")
+
+
+async def test_the_sdk_listens_to_a_live_session(emulator: EmulatorServer, openai: AsyncOpenAI) -> None:
+    talk = Talk(
+        moments=(Presses(keys="1"), Says(text="Hello?"), HangsUp(after=0.2, parting=Parting.CLOSED)), patient=True
+    )
+    emulator.upstream.place("rtc_live", Scenario(name="x", meaning="x", talk=talk))
+    session = live_id("rtc_live")
+    await openai.live.sessions.accept(session, session={"type": "live", "model": "gpt-live-1"})
+    heard = []
+    async with openai.live.sideband.connect(session_id=session, max_retries=0) as sideband:
+        await sideband.session.instructions.append(content="Be brief.", delegation_id=None)
+        async for event in sideband:
+            heard.append(event)
+    kinds = [event.type for event in heard]
+    assert kinds[0] == "session.started"
+    assert {"session.instructions.appended", "transport.dtmf.received", "session.input_transcript.delta"} <= set(kinds)
+    assert heard[-1].type == "session.closed"
+    assert (heard[-1].reason, heard[-1].usage.seconds) == ("remote_hangup", 5.0)
 
 
 async def attach(emulator: EmulatorServer, scenario: Scenario) -> list[str]:
@@ -152,7 +178,8 @@ async def test_nonsense_is_answered_by_an_error_and_nothing_else(emulator: Emula
     address = f"{emulator.base_url.replace('http', 'ws', 1)}/realtime?call_id=rtc_nonsense"
     async with connect(address, additional_headers={"authorization": "Bearer sk-test"}, proxy=None) as sideband:
         await sideband.recv()
-        for nonsense in ("{", "[]", '{"type":"no.such"}', '{"type":"session.update","session":{}}'):
+        absent = '{"type":"conversation.item.retrieve","item_id":"item_absent"}'
+        for nonsense in ("{", "[]", '{"type":"no.such"}', '{"type":"session.update","session":{}}', absent):
             await sideband.send(nonsense)
             assert '"type":"error"' in str(await sideband.recv())
         await sideband.send('{"type":"response.cancel"}')

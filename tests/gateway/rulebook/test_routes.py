@@ -104,6 +104,9 @@ async def test_a_publish_answers_with_the_revision_and_the_warnings(api: Api) ->
         "comment": "closed today",
         "forced_for": None,
         "created_at": "2026-09-21T14:13:20.000Z",
+        "confirm_by": None,
+        "confirmed_at": None,
+        "reverted": False,
         "counts": {"added": 2, "removed": 9, "changed": 0, "moved": 0},
         "changes": None,
     }

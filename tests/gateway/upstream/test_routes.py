@@ -61,12 +61,11 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize("name", REFUSED)
-async def test_what_cannot_be_made_is_refused_before_anyone_is_asked(name: str, running: Running) -> None:
-    body, pointer = REFUSED[name]
-    answer = await running.client.post("/client-secrets", json=body)
-    assert answer.status_code == 422
-    assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+async def test_what_cannot_be_made_is_refused_before_anyone_is_asked(running: Running) -> None:
+    for name, (body, pointer) in REFUSED.items():
+        answer = await running.client.post("/client-secrets", json=body)
+        assert answer.status_code == 422, name
+        assert [error["pointer"] for error in answer.json()["errors"]] == [pointer], name
     assert running.upstream.record.of("") == ()
 
 

@@ -4,7 +4,12 @@ import json
 from typing import Any, get_args
 
 import pytest
-from openai.types.realtime import RealtimeServerEvent
+from openai.types.realtime import (
+    ConversationItemCreateEvent,
+    ConversationItemDeleteEvent,
+    ConversationItemRetrieveEvent,
+    RealtimeServerEvent,
+)
 
 from gateway.errors import InvalidCallId
 from gateway.upstream import sideband_wire
@@ -14,7 +19,9 @@ from gateway.upstream.sideband_wire import (
     Heard,
     Limited,
     ModelSpeaks,
+    Placed,
     Pressed,
+    Recalled,
     SessionStarted,
     Spoke,
     ToolCalled,
@@ -40,6 +47,7 @@ _TOKENS = {
     "output_text_tokens": 4,
     "output_audio_tokens": 6,
 }
+_FUNCTION = {"id": "item_1", "type": "function_call", "name": "f", "call_id": "c", "arguments": "{}"}
 _HEARD = "conversation.item.input_audio_transcription.completed"
 
 CASES: dict[str, tuple[dict[str, Any], Any]] = {
@@ -95,6 +103,22 @@ CASES: dict[str, tuple[dict[str, Any], Any]] = {
         {"type": "response.function_call_arguments.done", "name": "f", "call_id": "c", "arguments": "{}", **_AT},
         ToolCalled(name="f", call_id="c", arguments="{}"),
     ),
+    "an item's place": (
+        {"type": "conversation.item.added", "previous_item_id": "item_1", "item": {"id": "item_2", "type": "message"}},
+        Placed(item="item_2", behind="item_1"),
+    ),
+    "a function call that was asked for": (
+        {"type": "conversation.item.retrieved", "item": {**_FUNCTION, "status": "completed"}},
+        Recalled(call=ToolCalled(name="f", call_id="c", arguments="{}")),
+    ),
+    "a function call that is still being written": (
+        {"type": "conversation.item.retrieved", "item": {**_FUNCTION, "status": "in_progress"}},
+        None,
+    ),
+    "words that were asked for": (
+        {"type": "conversation.item.retrieved", "item": {"id": "item_1", "type": "message", "content": []}},
+        None,
+    ),
     "a key": (
         {"type": "input_audio_buffer.dtmf_event_received", "event": "#", "received_at": 1_790_000_000},
         Pressed(key="#"),
@@ -139,6 +163,13 @@ def test_what_is_said_is_what_the_sdk_would_send() -> None:
     item, go_on = (json.loads(event) for event in sideband_wire.tool_answer("call_1", '{"ok":true}'))
     assert item["item"] == {"type": "function_call_output", "call_id": "call_1", "output": '{"ok":true}'}
     assert go_on == {"type": "response.create"}
+
+
+def test_what_asks_for_items_is_what_the_sdk_would_send() -> None:
+    marked = ConversationItemCreateEvent.model_validate_json(sideband_wire.mark("gateway_1", "Hear this."))
+    assert (marked.item.id, marked.item.type, marked.item.role) == ("gateway_1", "message", "system")  # type: ignore[union-attr]
+    assert ConversationItemRetrieveEvent.model_validate_json(sideband_wire.recall("item_1")).item_id == "item_1"
+    assert ConversationItemDeleteEvent.model_validate_json(sideband_wire.take_back("item_1")).item_id == "item_1"
 
 
 def test_a_call_id_cannot_leave_its_place_in_the_address() -> None:

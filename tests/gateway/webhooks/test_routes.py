@@ -62,6 +62,7 @@ def requests() -> dict[str, Request]:
             OTHER_EVENT,
             200,
         ),
+        "a trailing slash is not redirected": ("POST", "openai/", signed(OTHER_EVENT), OTHER_EVENT, 404),
         "an unknown endpoint": ("POST", "nowhere", signed(OTHER_EVENT), OTHER_EVENT, 404),
         "GET": ("GET", "openai", {}, b"", 405),
         "PUT": ("PUT", "openai", signed(OTHER_EVENT), OTHER_EVENT, 405),
@@ -89,12 +90,6 @@ async def test_each_kind_of_request_gets_its_answer(running: Running) -> None:
             assert answer.status_code not in FORBIDDEN
 
 
-async def test_a_trailing_slash_is_not_redirected(running: Running) -> None:
-    async with httpx.AsyncClient(trust_env=False) as client:
-        answer = await client.post(f"{running.url}/webhooks/openai/", headers=signed(OTHER_EVENT), content=OTHER_EVENT)
-    assert answer.status_code == 404
-
-
 async def test_a_chunked_body_is_capped_while_it_arrives(running: Running) -> None:
     async def chunks() -> AsyncIterator[bytes]:
         for _ in range(40):
@@ -112,15 +107,15 @@ async def test_a_header_that_proves_the_delivery_must_not_be_repeated(running: R
     assert answer.status_code == 400
 
 
-@pytest.mark.parametrize("length", ["-1", "abc", "9" * 5000, "٣"])
-async def test_a_content_length_that_is_none_is_refused(running: Running, length: str) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", int(running.url.rpartition(":")[2]))
-    lines = [f"{name}: {value}" for name, value in signed(OTHER_EVENT).items()]
-    head = "\r\n".join(["POST /webhooks/openai HTTP/1.1", "host: x", f"content-length: {length}", *lines])
-    writer.write(f"{head}\r\n\r\n".encode())
-    answer = await asyncio.wait_for(reader.read(64), 5)
-    assert answer.startswith((b"HTTP/1.1 400", b"HTTP/1.1 413", b"HTTP/1.1 431"))
-    writer.close()
+async def test_a_content_length_that_is_none_is_refused(running: Running) -> None:
+    for length in ("-1", "abc", "9" * 5000, "٣"):
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(running.url.rpartition(":")[2]))
+        lines = [f"{name}: {value}" for name, value in signed(OTHER_EVENT).items()]
+        head = "\r\n".join(["POST /webhooks/openai HTTP/1.1", "host: x", f"content-length: {length}", *lines])
+        writer.write(f"{head}\r\n\r\n".encode())
+        answer = await asyncio.wait_for(reader.read(64), 30)
+        assert answer.startswith((b"HTTP/1.1 400", b"HTTP/1.1 413", b"HTTP/1.1 431")), length
+        writer.close()
 
 
 async def test_a_body_that_does_not_come_is_a_time_out(running: Running) -> None:

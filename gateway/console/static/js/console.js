@@ -1,19 +1,23 @@
 // What every page gains by scripts. Without them all pages can be read, and all forms sent.
 
 import {copyButtons} from "./copy.js";
+import {countDown} from "./countdown.js";
 import {ruleEditor} from "./editor.js";
 import {leanForms} from "./lean.js";
 import {livePage} from "./live.js";
 import {orderRules} from "./rules.js";
+import {followUploads} from "./upload.js";
 import {tellZone} from "./zone.js";
 
 document.documentElement.classList.add("scripted");
 tellZone();
 copyButtons();
+countDown();
 leanForms();
 livePage();
 orderRules();
 ruleEditor();
+followUploads();
 
 // "/" goes to the page's search field.
 document.addEventListener("keydown", (event) => {

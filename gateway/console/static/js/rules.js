@@ -3,6 +3,7 @@
 let dragged = null;
 
 export function orderRules() {
+  editRows();
   document.addEventListener("keydown", (event) => {
     if (!event.altKey || !["ArrowUp", "ArrowDown"].includes(event.key)) return;
     const row = event.target.closest("tr[data-rule]");
@@ -63,4 +64,24 @@ function act(form, value, rule) {
   form.append(button);
   form.requestSubmit(button);
   document.addEventListener("htmx:after:swap", () => document.querySelector(`#rule-${CSS.escape(rule)} a`)?.focus(), {once: true});
+}
+
+// A row is edited where it stands: F2 or a double click on it; Escape leaves it as it was.
+function editRows() {
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "F2") event.target.closest("tr[data-rule]")?.querySelector("[data-edit]")?.click();
+    if (event.key === "Escape") event.target.closest("[data-editing]")?.querySelector("[data-cancel]")?.click();
+  });
+  document.addEventListener("dblclick", (event) => {
+    if (!event.target.closest("a, button")) event.target.closest("tr[data-rule]")?.querySelector("[data-edit]")?.click();
+  });
+  document.addEventListener("click", (event) => {
+    const row = event.target.closest("[data-cancel], [value^='cells:']") && document.querySelector("[data-editing]");
+    if (row) document.addEventListener("htmx:after:swap", () => refocus(row.id), {once: true});
+  });
+}
+
+// Where the keyboard was before the row was edited, unless the row is still there with a mistake.
+function refocus(id) {
+  if (!document.querySelector("[data-editing]")) document.getElementById(id)?.querySelector("a")?.focus();
 }

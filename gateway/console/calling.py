@@ -1,0 +1,91 @@
+"""The pages about calls: the way in, what happens now, history, and trying a call that nobody made."""
+
+from gateway.access.roles import Permission
+from gateway.actions.routes import ControlRoutes
+from gateway.calls.export_routes import ExportRoutes
+from gateway.calls.reveal import Reveal
+from gateway.console.call import CallPage
+from gateway.console.calls import CallPages
+from gateway.console.commanding import CommandPages
+from gateway.console.context import ConsoleContext
+from gateway.console.door import Page
+from gateway.console.home import HomePages
+from gateway.console.live import LivePages
+from gateway.console.sign_in import SignIn
+from gateway.console.trying import TrialPages
+from gateway.rulebook.hindsight import Hindsight
+from gateway.rulebook.trial import Trial
+
+
+def calling_pages(context: ConsoleContext, sign_in: SignIn) -> list[Page]:
+    """Everything below "Calls" in the navigation, and the way in."""
+    read, control, test = Permission.READ_CALLS, Permission.CONTROL_CALLS, Permission.TRY_CALLS
+    home = _home_pages(context, sign_in)
+    live = LivePages(feed=context.feed, clock=context.clock)
+    calls, call, command = _call_pages(context)
+    trial = _trial_pages(context)
+    return [
+        Page("GET", "/sign-in", None, home.show_sign_in),
+        Page("POST", "/sign-in", None, home.sign_in),
+        Page("POST", "/sign-out", None, home.sign_out),
+        Page("POST", "/theme", None, home.choose_theme),
+        Page("GET", "/", read, home.show_home),
+        Page("GET", "/live", read, live.follow),
+        Page("GET", "/calls", read, calls.list_calls),
+        Page("GET", "/calls/export", read, calls.export_calls),
+        Page("GET", "/calls/{call_id}", read, call.show_call),
+        Page("GET", "/calls/{call_id}/rules", read, call.list_tried),
+        Page("GET", "/calls/{call_id}/hangup", control, command.ask_to_hang_up),
+        Page("POST", "/calls/{call_id}/hangup", control, command.hang_up),
+        Page("GET", "/calls/{call_id}/transfer", control, command.ask_to_transfer),
+        Page("POST", "/calls/{call_id}/transfer", control, command.transfer),
+        Page("GET", "/test", test, trial.show_trial),
+        Page("POST", "/test", test, trial.try_call),
+        Page("GET", "/test/rules", test, trial.list_tried),
+    ]
+
+
+def _home_pages(context: ConsoleContext, sign_in: SignIn) -> HomePages:
+    return HomePages(
+        database=context.database,
+        current=context.current,
+        publisher=context.publisher,
+        troubles=context.troubles,
+        pulse=context.pulse,
+        sign_in=sign_in,
+        clock=context.clock,
+    )
+
+
+def _call_pages(context: ConsoleContext) -> tuple[CallPages, CallPage, CommandPages]:
+    reveal = Reveal(journal=context.journal, clock=context.clock)
+    exports = ExportRoutes(database=context.database, reveal=reveal)
+    control = ControlRoutes(
+        database=context.database, control=context.control, refer_guard=context.refer_guard, clock=context.clock
+    )
+    call = CallPage(
+        settings=context.settings,
+        database=context.database,
+        current=context.current,
+        hindsight=Hindsight(database=context.database, current=context.current),
+        reveal=reveal,
+    )
+    calls = CallPages(database=context.database, reveal=reveal, exports=exports)
+    return calls, call, CommandPages(database=context.database, control=control)
+
+
+def _trial_pages(context: ConsoleContext) -> TrialPages:
+    trial = Trial(
+        settings=context.settings,
+        current=context.current,
+        refer_guard=context.refer_guard,
+        usage=context.usage,
+        clock=context.clock,
+    )
+    return TrialPages(
+        settings=context.settings,
+        current=context.current,
+        trial=trial,
+        read_event=context.read_event,
+        clock=context.clock,
+    )

@@ -1,0 +1,140 @@
+"""One watched call over a real sideband: proven, listened to, and settled when the sideband says so."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import httpx
+import pytest
+from sqlalchemy import insert, update
+
+from gateway.calls.lifecycle import State
+from gateway.clock import SystemClock
+from gateway.emulator.calls import State as EmulatedState
+from gateway.emulator.scenarios import Scenario
+from gateway.emulator.server import EmulatorServer
+from gateway.emulator.talks import CallsTool, Drops, Fails, HangsUp, Parting, Says, Talk
+from gateway.endpoint import Endpoint
+from gateway.monitor.listening import Listening, WatchLost
+from gateway.monitor.watch import Patience, Watch
+from gateway.profiles.profile import Conduct
+from gateway.tables import actions, calls, watches
+from gateway.upstream.sideband import Sidebands
+from tests.gateway.api_fixtures import NOW
+from tests.gateway.monitor.stage import TOOLS, Stage, staged
+
+HASTE = Patience(probe=0.3)
+NOTING = Conduct(tools=TOOLS)
+NOTE = CallsTool(name="send_note", arguments='{"text":"Call back."}')
+
+
+@dataclass(kw_only=True)
+class Scene:
+    """A stage with an upstream, and someone who listens."""
+
+    stage: Stage
+    emulator: EmulatorServer
+    listening: Listening
+    settled: list[State]
+
+    async def answered(self, talk: Talk, conduct: Conduct = NOTING, *, state: State = State.ACCEPTED) -> Watch:
+        """The watch of a call that the upstream has just answered."""
+        self.emulator.upstream.place("rtc_1", Scenario(name="x", meaning="x", talk=talk))
+        async with httpx.AsyncClient(trust_env=False) as client:
+            body = {"type": "realtime", "model": "gpt-realtime-2.1"}
+            await client.post(f"{self.emulator.base_url}/realtime/calls/rtc_1/accept", json=body)
+        return self.stage.watch(conduct, state=state)
+
+    @property
+    def kinds(self) -> list[str]:
+        """Of the lines of the timeline."""
+        return [kind for kind, _ in self.stage.timeline()]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110  nothing announces it
+            await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def scene_on(url: str) -> AsyncIterator[Scene]:
+    settled: list[State] = []
+    async with EmulatorServer() as emulator, staged(url, SystemClock(), patience=HASTE) as stage:
+        listening = Listening(
+            sidebands=Sidebands({"openai": Endpoint(name="openai", base_url=emulator.base_url)}, lambda _: {}),
+            journal=stage.journal,
+            control=stage.control,
+            conducting=stage.conducting,
+            patience=HASTE,
+            clock=stage.clock,
+            settled=lambda _, state: settled.append(state),
+        )
+        yield Scene(stage=stage, emulator=emulator, listening=listening, settled=settled)
+
+
+async def test_a_call_is_proven_greeted_heard_and_over(sqlite_url: str) -> None:
+    async with scene_on(sqlite_url) as scene:
+        talk = Talk(moments=(Says(text="Hello?"), Fails(code="session_expired"), HangsUp()), patient=True)
+        watch = await scene.answered(talk, Conduct(greeting="Good day!"))
+        await scene.listening.follow(watch)
+        assert scene.settled == [State.ENDED]
+        assert scene.kinds == ["confirmed", "greeted", "trouble", "closed"]
+        assert watch.activity.sums["turns"] == 1
+        assert watch.end_reason() == "session_expired"
+
+
+async def test_a_caller_whom_the_upstream_never_knew_is_gone(sqlite_url: str) -> None:
+    async with scene_on(sqlite_url) as scene:
+        for call_id, state in (("rtc_1", State.ACCEPTED), ("rtc_2", State.ACCEPT_UNKNOWN)):
+            await scene.listening.follow(scene.stage.watch(NOTING, state=state, call_id=call_id))
+        assert scene.settled == [State.GONE, State.GONE]
+
+
+async def test_a_function_called_while_the_sideband_was_lost_is_carried_out_once(sqlite_url: str) -> None:
+    async with scene_on(sqlite_url) as scene:
+        talk = Talk(moments=(Drops(), CallsTool(name=NOTE.name, arguments=NOTE.arguments, after=0.0)), patient=True)
+        watch = await scene.answered(talk)
+        following = asyncio.create_task(scene.listening.follow(watch))
+        call, conversation = scene.emulator.calls["rtc_1"], scene.emulator.sideband.conversation("rtc_1")
+        await until(lambda: conversation.outputs("send_note") == ["noted"])
+        assert scene.kinds == ["confirmed", "reattached", "note"]
+        call.drop()  # once more, with nothing to be caught up on
+        await until(lambda: call.attached == 3)
+        call.end(EmulatedState.GONE, Parting.CLOSED)
+        await following
+        assert scene.kinds.count("note") == 1
+        assert conversation.outputs("send_note") == ["noted"]
+
+
+async def test_a_note_is_written_down_before_the_model_is_told_so(sqlite_url: str) -> None:
+    """Another node has taken the call over: nothing is written, and nothing is answered."""
+    async with scene_on(sqlite_url) as scene:
+        watch = await scene.answered(Talk(), NOTING)
+        following = asyncio.create_task(scene.listening.follow(watch))
+        await until(lambda: scene.kinds == ["confirmed"])
+        with scene.stage.database.transaction() as connection:
+            connection.execute(update(watches).values(epoch=9))
+        scene.emulator.sideband.happen("rtc_1", NOTE)
+        with pytest.raises(WatchLost):
+            await following
+        assert scene.kinds == ["confirmed"]
+        assert scene.emulator.sideband.conversation("rtc_1").unanswered == ["send_note"]
+
+
+async def test_the_end_of_a_call_waits_for_the_action_that_is_open(sqlite_url: str) -> None:
+    async with scene_on(sqlite_url) as scene:
+        watch = await scene.answered(Talk(moments=(HangsUp(),), patient=True), state=State.ENDING)
+        opened = {"call": watch.live.call, "command": "hangup", "step": 0, "target": 0, "opened_at": NOW}
+        spent = {"useless_after": NOW, "attempts": 1, "in_doubt": False, "after_server_error": False}
+        with scene.stage.database.transaction() as connection:
+            connection.execute(insert(actions).values(**opened, **spent, epoch=1, lease_until=0))
+        following = asyncio.create_task(scene.listening.follow(watch))
+        await until(lambda: watch.closed_at is not None and watch.absent)
+        assert not following.done()
+        with scene.stage.database.transaction() as connection:
+            connection.execute(update(actions).values(settled_at=NOW))
+            connection.execute(update(calls).values(state="ended"))
+        await following
+        assert watch.state is State.ENDED
