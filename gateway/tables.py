@@ -28,7 +28,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from gateway.append_only import only_grows
 from gateway.sealed import Sealed, SealedBytes, SealedNumber
 
-SCHEMA = "0015"
+SCHEMA = "0016"
 
 metadata = MetaData(
     naming_convention={
@@ -39,8 +39,13 @@ metadata = MetaData(
     }
 )
 
-# Byte order, so that an index serves searches by the beginning.
-_Number = Text().with_variant(Text(collation="C"), "postgresql")
+_Number = Text().with_variant(Text(collation="C"), "postgresql")  # byte order, for searches by the beginning
+
+
+def _only(condition: str) -> dict[str, Any]:
+    """What makes an index one of the rows of which this is true."""
+    return {f"{dialect}_where": text(condition) for dialect in ("sqlite", "postgresql")}
+
 
 _Serial = BigInteger().with_variant(Integer, "sqlite")  # SQLite's rowid is only aliased by INTEGER
 
@@ -154,8 +159,7 @@ watermarks = Table(
     Column("id", BigInteger, nullable=False),
 )
 
-# Tables that PostgreSQL alone has.
-postgresql_metadata = MetaData(naming_convention=metadata.naming_convention)
+postgresql_metadata = MetaData(naming_convention=metadata.naming_convention)  # of tables that it alone has
 
 # See gateway.calls.search. SQLite's table of this name is a virtual one.
 call_grams = Table(
@@ -210,12 +214,7 @@ notices = Table(
     Column("error", Text),  # of the last attempt; null where it was taken
     UniqueConstraint("subscriber", "call", "event"),
     Index("ix_notices_call", "call"),
-    Index(
-        "ix_notices_due_at",
-        "due_at",
-        sqlite_where=text("settled_at IS NULL"),
-        postgresql_where=text("settled_at IS NULL"),
-    ),
+    Index("ix_notices_due_at", "due_at", **_only("settled_at IS NULL")),
 )
 
 actions = Table(
@@ -237,12 +236,7 @@ actions = Table(
     Column("lease_until", BigInteger, nullable=False),
     Column("settled_at", BigInteger),
     Column("outcome", Text),
-    Index(
-        "ix_actions_open",
-        "lease_until",
-        sqlite_where=text("settled_at IS NULL"),
-        postgresql_where=text("settled_at IS NULL"),
-    ),
+    Index("ix_actions_open", "lease_until", **_only("settled_at IS NULL")),
     Index("ix_actions_call", "call"),
 )
 
@@ -299,12 +293,7 @@ rulebook_items = Table(
     Index("ix_rulebook_items_kind_place", "kind", "place"),
     Index("ix_rulebook_items_valid_from", "valid_from"),
     # Without what is still valid: an index that held most rows would mislead PostgreSQL's planner.
-    Index(
-        "ix_rulebook_items_valid_until",
-        "valid_until",
-        sqlite_where=text("valid_until IS NOT NULL"),
-        postgresql_where=text("valid_until IS NOT NULL"),
-    ),
+    Index("ix_rulebook_items_valid_until", "valid_until", **_only("valid_until IS NOT NULL")),
 )
 
 api_keys = Table(
@@ -397,4 +386,15 @@ uploads = Table(
     Column("name", Text, nullable=False),  # the list that it is for
     Column("content", LargeBinary, nullable=False),  # JSON; see gateway.console.upload
     Column("created_at", BigInteger, nullable=False),
+)
+
+saved_searches = Table(
+    "saved_searches",
+    metadata,
+    Column("owner", Text, primary_key=True),  # the id of the key that saved it
+    Column("name", Text, primary_key=True),
+    Column("owner_name", Text, nullable=False),
+    Column("shared", Boolean, nullable=False),  # whether everybody is offered it
+    Column("filters", Text, nullable=False),  # JSON; see gateway.console.saved_searches
+    Column("saved_at", BigInteger, nullable=False),
 )

@@ -37,6 +37,11 @@ LONGEST_TALK: Final = 200
 TRIED: Final = 200
 
 
+# In which states a call can be hung up, and transferred; see gateway.actions.control.
+HANGS_UP: Final = frozenset({State.ACCEPTED, State.REFER_WAIT, State.REFER_UNKNOWN})
+TRANSFERS: Final = frozenset({State.ACCEPTED})
+
+
 class _Read(NamedTuple):
     """What the database has of a call."""
 
@@ -87,8 +92,8 @@ class CallPage:
             "call": mask(call),
             "revealed": revealed,
             "is_over": call.state in TERMINAL,
-            "can_hang_up": call.state in _HANGS_UP,
-            "can_transfer": call.state == State.ACCEPTED,
+            "can_hang_up": call.state in HANGS_UP,
+            "can_transfer": call.state in TRANSFERS,
             "plan": read.plan.steps,
             "keeps_transcript": any(step.conduct is not None and step.conduct.transcript for step in read.plan.steps),
             "explanation": explanation,
@@ -117,9 +122,6 @@ class CallPage:
         following = begin + TRIED if len(tried) > TRIED else None
         context = {"call": call, "number": number, "tried": shown, "begin": begin, "following": following}
         return View("tried.html", context)
-
-
-_HANGS_UP: Final = frozenset({State.ACCEPTED, State.REFER_WAIT, State.REFER_UNKNOWN})
 
 
 def _decide_again(compiled: Compiled, read: _Read) -> Again:

@@ -11,6 +11,7 @@ from gateway.console.context import ConsoleContext
 from gateway.console.door import Page
 from gateway.console.home import HomePages
 from gateway.console.live import LivePages
+from gateway.console.saved_searches import SavedSearchPages
 from gateway.console.sign_in import SignIn
 from gateway.console.trying import TrialPages
 from gateway.rulebook.hindsight import Hindsight
@@ -23,6 +24,7 @@ def calling_pages(context: ConsoleContext, sign_in: SignIn) -> list[Page]:
     home = _home_pages(context, sign_in)
     live = LivePages(feed=context.feed, clock=context.clock)
     calls, call, command = _call_pages(context)
+    saved = SavedSearchPages(database=context.database, journal=context.journal, clock=context.clock)
     trial = _trial_pages(context)
     return [
         Page("GET", "/sign-in", None, home.show_sign_in),
@@ -33,6 +35,9 @@ def calling_pages(context: ConsoleContext, sign_in: SignIn) -> list[Page]:
         Page("GET", "/live", read, live.follow),
         Page("GET", "/calls", read, calls.list_calls),
         Page("GET", "/calls/export", read, calls.export_calls),
+        Page("GET", "/calls/facets", read, calls.show_facets),
+        Page("POST", "/calls/saved", read, saved.save_search),
+        Page("POST", "/calls/saved/forget", read, saved.forget_search),
         Page("GET", "/calls/{call_id}", read, call.show_call),
         Page("GET", "/calls/{call_id}/rules", read, call.list_tried),
         Page("GET", "/calls/{call_id}/hangup", control, command.ask_to_hang_up),

@@ -1,20 +1,29 @@
 """Call history: the search, and its export."""
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import Final, Literal
 
 from pydantic import Field
+from sqlalchemy import Connection
 from starlette.responses import Response
 
 from gateway.answering import Place, read_cursor, write_cursor
+from gateway.calls.contract import facets_of
 from gateway.calls.export_routes import ExportQuery, ExportRoutes
+from gateway.calls.export_run import estimate
+from gateway.calls.facets import Facets, find_facets
 from gateway.calls.history import RecordedCall, find_calls
 from gateway.calls.lifecycle import State
-from gateway.calls.reveal import Reveal, check_search
+from gateway.calls.reveal import Reveal, check_search, part_of
 from gateway.calls.routes import CallsQuery
-from gateway.calls.wanted import Position
+from gateway.calls.wanted import Position, Wanted
 from gateway.console.door import View
+from gateway.console.facets import facets_to_choose
 from gateway.console.forms import Fields, Filled, fill, moment_text
+from gateway.console.rules import caller_of
+from gateway.console.saved_search_store import find_searches
+from gateway.console.saved_searches import filters_to_keep
 from gateway.console.visit import Visit
 from gateway.database import Database
 from gateway.problem_details import Kind
@@ -44,8 +53,7 @@ class CallPages:
         found: list[RecordedCall] = []
         following: Position | None = None
         if (search := filled.form) is not None:
-            part = search.caller if search.caller and "*" in search.caller else None
-            check_search(visit.request, caller=part, q=search.q, header=search.header)
+            check_search(visit.request, caller=part_of(search.caller), q=search.q, header=search.header)
             names = [name for name, value in filled.said.items() if value and name not in ("cursor", "reveal")]
             mask = await self._reveal.mask(visit.request, reveal=search.reveal or False, of="calls", filters=names)
             position = read_cursor(search.cursor, tuple[Literal["calls"], Place, Place])
@@ -55,8 +63,11 @@ class CallPages:
                 lambda connection: find_calls(connection, wanted, limit=search.limit, after=after)
             )
             found = [mask(call) for call in found]
-        filters = {name: value for name, value in filled.said.items() if value and name != "cursor"}
+        filters = filters_of(filled)
+        saved = await self._database.read(find_searches, caller_of(visit).key_id)
         context = {
+            "saved": saved,
+            "keeps": filters_to_keep(filters),
             "filled": filled,
             "filters": filters,
             "calls": found,
@@ -65,6 +76,26 @@ class CallPages:
             "command": command_of(filters),
         }
         return View("calls.html", context, 200 if filled.form else 422)
+
+    async def show_facets(self, visit: Visit) -> View:
+        """How the calls of a search divide, and how many an export would have."""
+        filled = read_search(visit)
+        if (search := filled.form) is None:
+            told = "; ".join(f"{name} {detail}" for name, detail in filled.mistakes.items())
+            raise Kind.INVALID.error(f"The search cannot be read: {told}.")
+        check_search(visit.request, caller=part_of(search.caller), q=search.q, header=search.header)
+        counted, rows = await self._database.read(_count, search.wanted())
+        filters = filters_of(filled)
+        facets = None if counted is None else facets_to_choose(facets_of(counted), filters)
+        context = {
+            "filters": filters,
+            "facets": facets,
+            "counted": counted.calls if counted else None,
+            "more": counted is not None and counted.more,
+            "rows": rows,
+            "formats": ("csv", "jsonl", *(("parquet",) if find_spec("pyarrow") else ())),
+        }
+        return View("facets.html", context)
 
     async def export_calls(self, visit: Visit) -> Response:
         """Every call that the search finds, as a file; what the API exports, for the same query."""
@@ -77,6 +108,19 @@ class CallPages:
             told = "; ".join(f"{name} {detail}" for name, detail in filled.mistakes.items())
             raise Kind.INVALID.error(f"The search cannot be exported: {told}.")
         return await self._exports.export_calls(visit.request, filled.form)
+
+
+def filters_of(filled: Filled[Search]) -> dict[str, str]:
+    """What a search says, but for its place."""
+    return {name: value for name, value in filled.said.items() if value and name != "cursor"}
+
+
+def _count(connection: Connection, wanted: Wanted) -> tuple[Facets | None, int | None]:
+    """How a search divides, and its rows, where those can be had for little."""
+    if wanted.header is not None:
+        return None, None
+    facets = find_facets(connection, wanted)
+    return facets, estimate(connection, wanted) if facets.more else facets.calls
 
 
 def read_search(visit: Visit) -> Filled[Search]:

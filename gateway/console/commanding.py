@@ -11,6 +11,7 @@ from gateway.actions.plan import Step, decode_plan
 from gateway.actions.routes import ControlRoutes, Transfer
 from gateway.calls.history import RecordedCall, find_call, find_plan_of
 from gateway.calls.masking import mask_call
+from gateway.console.call import HANGS_UP, TRANSFERS
 from gateway.console.door import View
 from gateway.console.forms import Fields, fill, read_fields
 from gateway.console.rendering import url
@@ -77,6 +78,7 @@ class CommandPages:
             "said": said or Fields(),
             "wrong": wrong or Fields(),
             "error": error,
+            "possible": call.state in (HANGS_UP if command == "hangup" else TRANSFERS),
             "known": sorted({target for step in steps for target in _targets(step)}),
         }
         return View("command.html", context, status)

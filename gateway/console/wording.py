@@ -75,6 +75,7 @@ EVENTS: Final = {
     Event.TAKEN: "Another decision came first",
     Event.STAYED: "The transfer failed; the caller stays with the AI",
     Event.UNWATCHED: "Settled without proof: nobody was listening",
+    Event.CONFIRMED: "Proven by the call itself",
     Event.CLOSED: "The call is over",
     Event.OUT_OF_TIME: "The deadline passed without an answer",
     Event.STUCK: "No progress for a minute",

@@ -33,6 +33,10 @@ PAGES: Final = {
     "now": "/",
     "calls": "/calls?reveal=true",
     "call": "/calls/{call}?again=1&reveal=true",
+    "divide": "/calls/facets",
+    "every-rule": "/calls/{call}/rules",
+    "hang-up": "/calls/{call}/hangup",
+    "transfer": "/calls/{call}/transfer",
     "test": "/test?called=030+23125100&caller=%2B442079460123&headers=X-Customer-Tier%3A+silver",
     "rules": "/rules",
     "rule": "/rules/best-customers",
@@ -57,6 +61,9 @@ PAGES: Final = {
     "audit": "/audit",
 }
 
+# Taken last, while a revision waits for confirmation, of which every page tells.
+WAITING: Final = {"waiting": "/revisions"}
+
 # Those that are shown to their end; of the others the first screen tells enough.
 WHOLE: Final = {"call", "test", "draft", "rule"}
 
@@ -71,14 +78,12 @@ async def ring(running: Running, count: int = 45) -> str:
     return next(one.call_id for one in cast if one.scenario.name == "accept-503-twice")
 
 
-async def publish_again(running: Running, document: dict[str, Any]) -> None:
-    """A second revision, so that there is something to compare and to go back to."""
+async def publish_again(running: Running, document: dict[str, Any], base: int, **query: str) -> None:
+    """Another revision, so that there is something to compare and to go back to."""
     rules = [rule for rule in document["rules"] if rule["id"] != "munich"]
     doubtful = {"id": "sales-vip", "when": {"called": SALES, "caller": "+4930*"}, "then": {"accept": "concierge"}}
     changed = {**document, "rules": [*rules, doubtful], "expect": document["expect"][:1]}
-    answer = await running.client.put(
-        "/rulebook", json=changed, params={"comment": "Munich answers its own calls"}, headers={"if-match": '"1"'}
-    )
+    answer = await running.client.put("/rulebook", json=changed, params=query, headers={"if-match": f'"{base}"'})
     assert answer.status_code == 200, answer.text
 
 
@@ -103,19 +108,19 @@ async def draft(page: Page, url: str) -> None:
     await page.get_by_text("Your draft: 2 changes").wait_for()
 
 
-async def picture(browser: Browser, url: str, known: dict[str, Any], only: set[str]) -> None:
-    """Take every picture."""
+async def picture(browser: Browser, url: str, known: dict[str, Any], only: set[str], pages: dict[str, str]) -> None:
+    """Take every picture of these pages."""
     for size, viewport in SIZES.items():
         for theme in THEMES:
             context = await browser.new_context(viewport=viewport, color_scheme=theme, timezone_id="Europe/Berlin")
             page = await context.new_page()
-            if not only or "sign-in" in only:
+            if pages is PAGES and (not only or "sign-in" in only):
                 await page.goto(f"{url}/sign-in")
                 await page.screenshot(path=FOLDER / f"sign-in-{theme}-{size}.png")
             await sign_in(page, url, ADMIN_KEY)
-            if (size, theme) == ("desktop", "light"):
+            if pages is PAGES and (size, theme) == ("desktop", "light"):
                 await draft(page, url)
-            for name, path in PAGES.items():
+            for name, path in pages.items():
                 if not only or name in only:
                     await page.goto(url + path.format(**known))
                     await page.screenshot(
@@ -134,12 +139,15 @@ async def main(only: set[str]) -> None:
             document = tomllib.loads(DEMO_RULEBOOK.read_text("utf-8"))
             await running.publish(document)
             known = {"call": await ring(running)}
-            await publish_again(running, document)
+            await publish_again(running, document, 1, comment="Munich answers its own calls")
             await close_the_line(running)
             for name, role in (("Kim, analyst", "analyst"), ("deployments", "editor")):
                 await running.client.post("/keys", json={"name": name, "role": role})
             async with running_browser(executable) as browser:
-                await picture(browser, running.url, known, only)
+                await picture(browser, running.url, known, only, PAGES)
+                waits = {"confirm_within": "3600", "comment": "Munich on trial"}
+                await publish_again(running, {**document, "lists": {}, "rules": document["rules"][1:]}, 2, **waits)
+                await picture(browser, running.url, known, only, WAITING)
 
 
 if __name__ == "__main__":

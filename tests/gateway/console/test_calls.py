@@ -61,6 +61,7 @@ def test_a_search_has_its_command() -> None:
 
 
 async def test_a_search_is_exported_as_a_file(console: Console) -> None:
+    given_calls(console.api.database, a_call("rtc_1"))
     await console.sign_in()
     refused = await console.client.get("/calls/export?since=yesterday")
     assert refused.status_code == 422
