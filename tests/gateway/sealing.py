@@ -27,8 +27,12 @@ def opened(url: str, *keys: EncryptionKey, at: int) -> Database:
         metadata.create_all(database.writer)
         if not database.is_sqlite:
             postgresql_metadata.create_all(database.writer)
-    with database.transaction() as connection:
-        put_first(connection, at)
+    try:
+        with database.transaction() as connection:
+            put_first(connection, at)
+    except BaseException:
+        database.close()
+        raise
     return database
 
 
