@@ -26,7 +26,7 @@ from rich.table import Table
 from gateway.database import Database
 from tests.benchmarks.history.build import build, built
 from tests.benchmarks.history.measure import Cost, ask_everything, sizes
-from tests.benchmarks.history.under_load import measure
+from tests.benchmarks.history.under_load import RATE, measure
 from tests.postgresql import start_postgresql
 
 
@@ -118,7 +118,7 @@ def _under_load(folder: Path, console: Console) -> None:
     with tempfile.TemporaryDirectory(prefix="gateway-history-", dir=folder) as copy:  # its calls are not to be kept
         shutil.copy(folder / "gateway.db", copy)
         effect = asyncio.run(measure(Path(copy)))
-    table = Table(title="From webhook to accept, 100 a second, ms", box=None)
+    table = Table(title=f"From webhook to accept, {RATE} a second, ms", box=None)
     for column in ("", "p50", "p95", "p99"):
         table.add_column(column, justify="right")
     for name, latency in (("alone", effect.alone), ("beside an export", effect.beside)):
