@@ -29,7 +29,7 @@ from gateway.calls.export import Format, writer
 from gateway.calls.facets import find_facets
 from gateway.calls.history import find_calls
 from gateway.calls.masking import mask_call
-from gateway.calls.statistics import Span, find_groups
+from gateway.calls.statistics import Span, count_in
 from gateway.calls.tally import HOUR
 from gateway.calls.wanted import Position, Wanted
 from gateway.database import Database
@@ -98,7 +98,7 @@ def estimate(connection: Connection, wanted: Wanted) -> int | None:
             rule=wanted.rule,
             profile=wanted.profile,
         )
-        return sum(group.sums.calls for group in find_groups(connection, "decision", span).values())
+        return count_in(connection, span)
     if wanted.header is not None:
         return None
     facets = find_facets(connection, wanted)
