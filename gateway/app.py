@@ -23,6 +23,7 @@ from gateway.actions.control import Control
 from gateway.actions.leases import LeaseClock
 from gateway.actions.worker import Worker
 from gateway.api.routes import ApiContext, api_routes, publisher_of, read_ringing
+from gateway.calls.encryption import put_first
 from gateway.calls.feed import Feed as LiveFeed
 from gateway.calls.indexer import Indexer
 from gateway.calls.numbers import country
@@ -90,7 +91,7 @@ class Gateway:
         self.clock = clock
         self.node = f"{socket.gethostname()}:{os.getpid()}:{token_hex(3)}"
         self.metrics = Metrics()
-        self.database = Database(settings.database_url)
+        self.database = Database(settings.database_url, settings.encryption_keys)
         self.live = LiveFeed(self.database)
         self.journal = self.database.journal(on_death=on_death, gauge=self._committed)
         self.current = Current()
@@ -265,6 +266,7 @@ class Gateway:
         self.database.take()
         self.database.upgrade()
         with self.database.transaction() as connection:
+            put_first(connection, self.clock.now())
             pin_starter(connection)
             take_newest(connection, self.current, self.clock.now())
             self.current.override(find_live(connection, self.clock.now()))

@@ -22,8 +22,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
+from gateway.cipher import make_cipher
+from gateway.encryption_keys import EncryptionKey
 from gateway.errors import ConfigurationError, DatabaseInUse, DatabaseUnavailable
 from gateway.journal import Gauge, Journal, database_failed
+from gateway.sealed import encrypt_with
 from gateway.tables import SCHEMA
 
 Found = TypeVar("Found")
@@ -54,10 +57,15 @@ POSTGRESQL_OPTIONS: Final = {
 class Database:
     """Both engines and the reading threads; `open` and `close` belong to the application's lifespan."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, keys: Sequence[EncryptionKey] = ()) -> None:
         self.url = parse_url(url)
+        self.keys = keys
+        self.cipher = make_cipher(keys)  # None: personal columns are stored as they are
         self.writer = _create_engine(self.url, writes=True)
         self.reader = _create_engine(self.url, writes=False)
+        if self.cipher is not None:
+            encrypt_with(self.writer, self.cipher)
+            encrypt_with(self.reader, self.cipher)
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="read")
         self._lock: int | None = None
 

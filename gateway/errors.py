@@ -7,6 +7,7 @@ GatewayError
 ├── DatabaseUnavailable     nothing was stored; the sender should try again (503)
 │   └── JournalFull         the writer's queue is over its limit (503)
 ├── DatabaseInUse           another `serve` process owns this SQLite file
+├── CannotDecrypt           a sealed value whose key is not configured, or that was tampered with
 ├── IllegalTransition       the state machine was asked for a step that it does not have
 ├── InvalidCallId           a call id that must not be put into an upstream path
 ├── UpstreamFailed          the upstream did not do what an API request needs of it (502, 503, 504)
@@ -53,6 +54,10 @@ class JournalFull(DatabaseUnavailable):
 
 class DatabaseInUse(GatewayError):
     """Another `serve` process owns this SQLite file."""
+
+
+class CannotDecrypt(GatewayError):
+    """A sealed value whose key is not configured, or that was changed or moved. Never holds any of the value."""
 
 
 class IllegalTransition(GatewayError):

@@ -16,6 +16,7 @@ from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from gateway import settings_syntax as syntax
+from gateway.encryption_keys import EncryptionKey, read_encryption_keys
 from gateway.endpoint import ENDPOINT_KEYS, OPENAI, describe_endpoint, missing_of, row_name
 from gateway.endpoint import Endpoint as Endpoint
 from gateway.endpoint import SecretStr as SecretStr
@@ -58,6 +59,7 @@ class Settings:
     keep_numbers_days: float = 30.0  # for who called; then a pseudonym, or the number's ends
     keep_calls_days: float = 90.0  # for calls
     privacy_key: SecretStr | None = None  # makes pseudonyms of numbers; None: they are cut
+    encryption_keys: tuple[EncryptionKey, ...] = ()  # of personal columns; the first encrypts, all decrypt
     subscribers: Mapping[str, Subscriber] = field(default_factory=dict)  # who is told what becomes of calls, by name
     log_format: Literal["console", "json"] | None = None  # None: console on a terminal, else json
     warnings: tuple[str, ...] = ()  # what looks odd but works, in sentences
@@ -113,6 +115,7 @@ _VARIABLES: Final = (
     _Variable("GATEWAY_KEEP_NUMBERS_DAYS", "keep_numbers_days", syntax.read_duration("days")),
     _Variable("GATEWAY_KEEP_CALLS_DAYS", "keep_calls_days", syntax.read_duration("days")),
     _Variable("GATEWAY_PRIVACY_KEY", "privacy_key", lambda text: SecretStr(syntax.read_admin_key(text)), secret=True),
+    _Variable("GATEWAY_ENCRYPTION_KEYS", "encryption_keys", read_encryption_keys, secret=True),
     _Variable("GATEWAY_LOG_FORMAT", "log_format", syntax.read_choice("console", "json")),
 )
 
@@ -286,6 +289,7 @@ def missing(settings: Settings) -> tuple[str, ...]:
 def secrets_of(settings: Settings) -> tuple[str, ...]:
     """Every secret in the configuration, for whoever must keep them out of what it prints."""
     secrets = [secret for secret in (settings.admin_key, settings.privacy_key) if secret]
+    secrets += [key.secret for key in settings.encryption_keys]
     secrets += [subscriber.secret for subscriber in settings.subscribers.values() if subscriber.secret]
     for endpoint in settings.endpoints.values():
         secrets += [*endpoint.webhook_secrets, *([endpoint.api_key] if endpoint.api_key else [])]
@@ -300,6 +304,8 @@ def _shown(value: object) -> str:
             return "set"
         case (SecretStr(), *_):
             return "set" if len(value) == 1 else f"{len(value)} secrets"
+        case (EncryptionKey(), *_):
+            return ", ".join(key.name for key in value if isinstance(key, EncryptionKey))
         case tuple():
             return ", ".join(value) or "nothing"
         case bool():

@@ -26,8 +26,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from gateway.append_only import only_grows
+from gateway.sealed import Sealed, SealedBytes, SealedNumber
 
-SCHEMA = "0015"
+SCHEMA = "0016"
 
 metadata = MetaData(
     naming_convention={
@@ -38,8 +39,7 @@ metadata = MetaData(
     }
 )
 
-# Byte order, so that an index serves searches by the beginning.
-_Number = Text().with_variant(Text(collation="C"), "postgresql")
+_Number = Text().with_variant(Text(collation="C"), "postgresql")  # byte order, for searches by the beginning
 
 
 def _only(condition: str) -> dict[str, Any]:
@@ -47,8 +47,7 @@ def _only(condition: str) -> dict[str, Any]:
     return {f"{dialect}_where": text(condition) for dialect in ("sqlite", "postgresql")}
 
 
-# SQLite's rowid is only aliased by a column declared INTEGER.
-_Serial = BigInteger().with_variant(Integer, "sqlite")
+_Serial = BigInteger().with_variant(Integer, "sqlite")  # SQLite's rowid is only aliased by INTEGER
 
 deliveries = Table(
     "deliveries",
@@ -63,8 +62,8 @@ deliveries = Table(
     Column("digest", LargeBinary, nullable=False),  # SHA-256 of the raw body
     Column("repeats", Integer, nullable=False, server_default=text("0")),  # later deliveries with the same id
     Column("conflicts", Integer, nullable=False, server_default=text("0")),  # … whose body differed
-    Column("problem", Text),  # why it is quarantined
-    Column("body", LargeBinary),  # kept only where the body could not be used
+    Column("problem", Sealed("deliveries.problem", "endpoint", "webhook_id")),  # why it is quarantined
+    Column("body", SealedBytes("deliveries.body", "endpoint", "webhook_id")),  # kept only where it could not be used
     UniqueConstraint("endpoint", "webhook_id"),
     Index("ix_deliveries_received_at", "received_at"),
 )
@@ -72,10 +71,8 @@ deliveries = Table(
 plans = Table(
     "plans",
     metadata,
-    Column(
-        "digest", LargeBinary, primary_key=True
-    ),  # equal plans are stored once; see also gateway.calls.store.own_plan_key
-    Column("document", LargeBinary, nullable=False),  # see gateway.actions.plan
+    Column("digest", LargeBinary, primary_key=True),  # equal plans are stored once; see calls.store.own_plan_key
+    Column("document", SealedBytes("plans.document", "digest"), nullable=False),  # see gateway.actions.plan
 )
 
 calls = Table(
@@ -92,10 +89,12 @@ calls = Table(
     Column("reason", Text, nullable=False),
     Column("profile", Text),
     Column("status", Integer),  # the SIP status of a reject
-    Column("target", Text),  # of a refer; the one in use where there are several
-    Column("called", _Number, nullable=False),
-    Column("caller", _Number, nullable=False),
-    Column("caller_name", Text),
+    Column("target", Sealed("calls.target", "call_id")),  # of a refer; the one in use where there are several
+    Column("called", SealedNumber("calls.called", "call_id"), nullable=False),
+    Column("called_sealed", LargeBinary),  # see gateway.sealed; null where it is stored as it is
+    Column("caller", SealedNumber("calls.caller", "call_id"), nullable=False),
+    Column("caller_sealed", LargeBinary),
+    Column("caller_name", Sealed("calls.caller_name", "call_id")),
     Column("country", Text),
     Column("media", Text),
     Column("received_at", BigInteger, nullable=False),
@@ -103,7 +102,7 @@ calls = Table(
     Column("answered_at", BigInteger),
     Column("ended_at", BigInteger),
     Column("attempts", Integer, nullable=False, server_default=text("0")),  # requests sent upstream
-    Column("error", Text),  # the last failure, in words
+    Column("error", Sealed("calls.error", "call_id")),  # the last failure, in words
     Column("plan", LargeBinary, ForeignKey(plans.c.digest), nullable=False),
     Column("overrides", Integer, nullable=False, server_default=text("0")),  # the state of them that decided
     Column("end_reason", Text),  # see gateway.calls.remark.EndReason
@@ -120,7 +119,7 @@ call_facts = Table(
     "call_facts",
     metadata,
     Column("call", BigInteger, ForeignKey(calls.c.id), primary_key=True, autoincrement=False),
-    Column("content", LargeBinary, nullable=False),  # the facts as read, compressed; see gateway.calls.store
+    Column("content", SealedBytes("call_facts.content", "call"), nullable=False),  # see gateway.calls.store
 )
 
 
@@ -160,8 +159,7 @@ watermarks = Table(
     Column("id", BigInteger, nullable=False),
 )
 
-# Tables that PostgreSQL alone has.
-postgresql_metadata = MetaData(naming_convention=metadata.naming_convention)
+postgresql_metadata = MetaData(naming_convention=metadata.naming_convention)  # of tables that it alone has
 
 # See gateway.calls.search. SQLite's table of this name is a virtual one.
 call_grams = Table(
@@ -195,7 +193,7 @@ events = Table(
     Column("at", BigInteger, nullable=False),
     Column("kind", Text, nullable=False),  # see gateway.calls.lifecycle.Event and gateway.calls.remark.Remark
     Column("state", Text, nullable=False),  # the state it led to
-    Column("detail", Text),  # JSON
+    Column("detail", Sealed("events.detail", "call", "at", "kind")),  # JSON
     Index("ix_events_call", "call", "id"),
 )
 
@@ -207,7 +205,7 @@ notices = Table(
     Column("call", BigInteger, ForeignKey(calls.c.id), nullable=False),
     Column("event", Text, nullable=False),  # see gateway.subscriber.EVENTS
     Column("message_id", Text, nullable=False),
-    Column("body", LargeBinary, nullable=False),
+    Column("body", SealedBytes("notices.body", "message_id"), nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("due_at", BigInteger, nullable=False),  # when a round of attempts may begin; pushed on by who claims it
     Column("rounds", Integer, nullable=False),
@@ -227,7 +225,7 @@ actions = Table(
     Column("command", Text, nullable=False),  # accept, reject, refer or hangup
     Column("step", Integer, nullable=False),  # which alternative of the plan
     Column("target", Integer, nullable=False),  # which target of a refer
-    Column("orders", Text),  # JSON: what was ordered during the call; null where the plan says what to do
+    Column("orders", Sealed("actions.orders", "call", "command", "opened_at")),  # JSON; null: as the plan says
     Column("opened_at", BigInteger, nullable=False),
     Column("useless_after", BigInteger, nullable=False),  # nothing is sent later than this
     Column("attempts", Integer, nullable=False),  # requests sent or about to be sent
@@ -260,7 +258,7 @@ transcripts = Table(
     Column("call", BigInteger, ForeignKey(calls.c.id), nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("speaker", Text, nullable=False),  # caller or model
-    Column("text", Text, nullable=False),
+    Column("text", Sealed("transcripts.text", "call", "at", "speaker"), nullable=False),
     Index("ix_transcripts_call", "call", "id"),
     Index("ix_transcripts_at", "at"),
 )
@@ -324,6 +322,15 @@ overrides = Table(
     Column("ended_by", Text),
     Column("added_in", Integer, nullable=False, unique=True),  # the number of the change that added it
     Column("ended_in", Integer, unique=True),  # and of the one that ended it
+)
+
+# The keys under which values may be sealed (`gateway.calls.encryption`); no key is in any table.
+encryption_keys = Table(
+    "encryption_keys",
+    metadata,
+    Column("tag", Text, primary_key=True),  # the key's id; "" for values as they are
+    Column("name", Text, nullable=False),  # under which the configuration knew it last
+    Column("put_first_at", BigInteger, nullable=False),  # the latest is the one that seals
 )
 
 secret_uses = Table(

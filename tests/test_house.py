@@ -34,6 +34,8 @@ PURE = [
     "gateway/subscriber.py",
     "gateway/subscribers/notice.py",
     "gateway/errors.py",
+    "gateway/cipher.py",
+    "gateway/encryption_keys.py",
     "gateway/calls/call.py",
     "gateway/calls/lifecycle.py",
     "gateway/calls/masking.py",

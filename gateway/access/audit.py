@@ -34,6 +34,7 @@ class Action(StrEnum):
     TRANSFER = "call.refer"
     REVEAL_CALLERS = "callers.reveal"
     ERASE_CALLS = "calls.erase"
+    ROTATE_ENCRYPTION = "encryption.rotate"
     CREATE_CLIENT_SECRET = "client_secret.create"  # noqa: S105  the name of a deed
 
 

@@ -8,13 +8,15 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, null, select, tuple_, update
 
 from gateway.calls.masking import is_hidden, mask_detail, mask_text
 from gateway.calls.pseudonyms import Pseudonyms
+from gateway.calls.sealed_search import all_forms
 from gateway.calls.search import INDEX, forget_grams, index_again
 from gateway.calls.store import own_plan_key, pack_facts, unpack_facts
 from gateway.calls.transcripts import forget_transcripts
+from gateway.statements import Statement
 from gateway.tables import call_facts, calls, deliveries, events, metadata, plans
 
 # Rows in one transaction: some 10 ms of the writer, in which calls that ring have to wait.
@@ -39,12 +41,13 @@ def find_old_calls(connection: Connection, before: int) -> list[int]:
 
 def find_calls_of(connection: Connection, callers: Sequence[str]) -> list[int]:
     """A batch of the calls of these callers."""
-    return list(connection.execute(select(calls.c.id).where(calls.c.caller.in_(callers)).limit(BATCH)).scalars())
+    forms = all_forms(connection, "caller", callers)
+    return list(connection.execute(select(calls.c.id).where(calls.c.caller.in_(forms)).limit(BATCH)).scalars())
 
 
 def count_calls_of(connection: Connection, callers: Sequence[str]) -> int:
     """How many calls there are of these callers."""
-    wanted = select(func.count()).select_from(calls).where(calls.c.caller.in_(callers))
+    wanted = select(func.count()).select_from(calls).where(calls.c.caller.in_(all_forms(connection, "caller", callers)))
     return connection.execute(wanted).scalar_one()
 
 
@@ -137,10 +140,10 @@ class Anonymizer:
         if rows:
             hidden = [self._hidden(row) for row in rows]
             forget_grams(connection, [row[:4] for row in rows])
-            connection.execute(_HIDE, hidden)
+            _HIDE.run(connection, hidden)
             sought = [(row.id, row.called, new["new_caller"], None) for row, new in zip(rows, hidden, strict=True)]
             index_again(connection, sought)
-            connection.execute(_HIDE_FACTS, [{"row": row.id, "new": _hidden_facts(row.content)} for row in rows])
+            _HIDE_FACTS.run(connection, [{"call": row.id, "new": _hidden_facts(row.content)} for row in rows])
             forget_transcripts(connection, ids)
             _forget_plans(connection, [row.call_id for row in rows])
             self._hide_details(connection, {row.id: row.called for row in rows})
@@ -150,21 +153,23 @@ class Anonymizer:
         caller = row.caller if _is_anonymous(row.caller) else self._pseudonyms.of(row.caller)
         return {
             "row": row.id,
+            "call_id": row.call_id,
             "new_caller": caller,
+            "new_caller_sealed": None,
             "new_error": None if row.error is None else mask_text(row.error, spare=row.called),
         }
 
     def _hide_details(self, connection: Connection, called: dict[int, str]) -> None:
-        wanted = select(events.c.id, events.c.call, events.c.detail).where(
+        wanted = select(events.c.id, events.c.call, events.c.at, events.c.kind, events.c.detail).where(
             events.c.call.in_(called), events.c.detail.is_not(None)
         )
         changed = []
         for row in connection.execute(wanted):
             detail = msgspec.json.decode(row.detail)
             if (masked := mask_detail(detail, spare=called[row.call])) != detail:
-                changed.append({"row": row.id, "new": msgspec.json.encode(masked).decode()})
-        if changed:
-            connection.execute(_HIDE_DETAIL, changed)
+                named = {"row": row.id, "call": row.call, "at": row.at, "kind": row.kind}
+                changed.append({**named, "new": msgspec.json.encode(masked).decode()})
+        _HIDE_DETAIL.run(connection, changed)
 
 
 def _among(ids: Sequence[int]) -> ColumnElement[bool]:
@@ -179,11 +184,10 @@ def _forget_plans(connection: Connection, call_ids: Sequence[str]) -> None:
     """Leave of the plans that speak of these calls what was decided, and none of the words."""
     mine = plans.c.digest.in_([own_plan_key(call_id) for call_id in call_ids])
     changed = [
-        {"row": row.digest, "new": _bare_plan(row.document)}
+        {"digest": row.digest, "new": _bare_plan(row.document)}
         for row in connection.execute(select(plans.c.digest, plans.c.document).where(mine))
     ]
-    if changed:
-        connection.execute(_HIDE_PLAN, changed)
+    _HIDE_PLAN.run(connection, changed)
 
 
 def _bare_plan(document: bytes) -> bytes:
@@ -196,11 +200,24 @@ def _hidden_facts(content: bytes) -> bytes:
     return pack_facts({**unpack_facts(content), "headers": [], "caller_uri": ""})
 
 
-_HIDE: Final = (
-    update(calls)
-    .where(calls.c.id == bindparam("row"))
-    .values(caller=bindparam("new_caller"), caller_name=None, error=bindparam("new_error"))
+_HIDE: Final = Statement(
+    lambda _: (
+        update(calls)
+        .where(calls.c.id == bindparam("row"))
+        .values(
+            caller=bindparam("new_caller"),
+            caller_sealed=bindparam("new_caller_sealed"),
+            caller_name=null(),
+            error=bindparam("new_error"),
+        )
+    )
 )
-_HIDE_FACTS: Final = update(call_facts).where(call_facts.c.call == bindparam("row")).values(content=bindparam("new"))
-_HIDE_DETAIL: Final = update(events).where(events.c.id == bindparam("row")).values(detail=bindparam("new"))
-_HIDE_PLAN: Final = update(plans).where(plans.c.digest == bindparam("row")).values(document=bindparam("new"))
+_HIDE_FACTS: Final = Statement(
+    lambda _: update(call_facts).where(call_facts.c.call == bindparam("call")).values(content=bindparam("new"))
+)
+_HIDE_DETAIL: Final = Statement(
+    lambda _: update(events).where(events.c.id == bindparam("row")).values(detail=bindparam("new"))
+)
+_HIDE_PLAN: Final = Statement(
+    lambda _: update(plans).where(plans.c.digest == bindparam("digest")).values(document=bindparam("new"))
+)

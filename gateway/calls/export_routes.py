@@ -67,6 +67,5 @@ class ExportRoutes:
 
     async def _export(self, order: Order) -> AsyncIterator[bytes]:
         async with self._running:
-            url = self._database.url.render_as_string(hide_password=False)
-            async for chunk in run_apart(url, order):
+            async for chunk in run_apart(self._database, order):
                 yield chunk

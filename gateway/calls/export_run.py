@@ -29,10 +29,12 @@ from gateway.calls.export import Format, writer
 from gateway.calls.facets import find_facets
 from gateway.calls.history import find_calls
 from gateway.calls.masking import mask_call
-from gateway.calls.statistics import Span, find_groups
+from gateway.calls.statistics import Span, count_in
 from gateway.calls.tally import HOUR
 from gateway.calls.wanted import Position, Wanted
 from gateway.database import Database
+from gateway.encryption_keys import EncryptionKey
+from gateway.endpoint import SecretStr
 from gateway.errors import GatewayError
 
 # Calls of one page: 10 to 50 ms, and 200 to 500 KB of text.
@@ -96,15 +98,15 @@ def estimate(connection: Connection, wanted: Wanted) -> int | None:
             rule=wanted.rule,
             profile=wanted.profile,
         )
-        return sum(group.sums.calls for group in find_groups(connection, "decision", span).values())
+        return count_in(connection, span)
     if wanted.header is not None:
         return None
     facets = find_facets(connection, wanted)
     return None if facets.more else facets.calls
 
 
-async def run_apart(url: str, order: Order) -> AsyncIterator[bytes]:
-    """The export of the database at `url`, made by a process of its own. Raises ExportFailed."""
+async def run_apart(database: Database, order: Order) -> AsyncIterator[bytes]:
+    """The export of a database, made by a process of its own. Raises ExportFailed."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "gateway.calls.export_run"),
         stdin=asyncio.subprocess.PIPE,
@@ -113,7 +115,7 @@ async def run_apart(url: str, order: Order) -> AsyncIterator[bytes]:
     )
     assert process.stdin is not None and process.stdout is not None  # noqa: PT018  by the arguments above
     try:
-        process.stdin.write(msgspec.json.encode({"url": url, "order": _plain(order)}))
+        process.stdin.write(_request(database, order))
         process.stdin.close()
         while chunk := await process.stdout.read(CHUNK):
             yield chunk
@@ -125,20 +127,27 @@ async def run_apart(url: str, order: Order) -> AsyncIterator[bytes]:
             await process.wait()
 
 
-def _plain(order: Order) -> object:
-    return {**msgspec.structs.asdict(order), "wanted": asdict(order.wanted)}
+def _request(database: Database, order: Order) -> bytes:
+    """What the process is told, secrets and all, where nobody else reads it."""
+    asked = {**msgspec.structs.asdict(order), "wanted": asdict(order.wanted)}
+    keys = [(key.name, key.secret.get_secret_value()) for key in database.keys]
+    return msgspec.json.encode(
+        {"url": database.url.render_as_string(hide_password=False), "order": asked, "keys": keys}
+    )
 
 
 class _Request(msgspec.Struct):
     url: str
     order: Order
+    keys: list[tuple[str, str]]
 
 
 def main() -> None:
     """Read what is wanted from stdin, write the export to stdout."""
     os.nice(NICENESS)
     request = msgspec.json.decode(sys.stdin.buffer.read(), type=_Request)
-    database = Database(request.url)
+    keys = [EncryptionKey(name=name, secret=SecretStr(secret)) for name, secret in request.keys]
+    database = Database(request.url, keys)
     try:
         worked, calls = time.process_time(), 0
         for piece in pieces(database, request.order):

@@ -6,6 +6,8 @@ from typing import Final
 
 from sqlalchemy import Connection, func, select
 
+from gateway.calls.sealed_search import WINDOW as OPENED
+from gateway.calls.sealed_search import Sought, find_rows, unsealed
 from gateway.calls.wanted import Wanted
 from gateway.calls.ways import NEWEST_FIRST, SORTED, find_way, narrow, texts_of
 from gateway.tables import calls
@@ -31,7 +33,9 @@ class Facets:
 
 def find_facets(connection: Connection, wanted: Wanted, *, most: int = MOST, window: int = WINDOW) -> Facets:
     """How the newest `most` calls that are wanted divide. A header cannot be counted by, and is left out."""
-    wanted = replace(wanted, header=None)
+    wanted, sought = unsealed(connection, replace(wanted, header=None))
+    if sought is not None:
+        return _look(connection, wanted, sought, most)
     way = find_way(connection, wanted, window=max(1, window // TRIED))
     if way.end is not None:
         way = way.as_far_as(connection, window)
@@ -49,3 +53,11 @@ def find_facets(connection: Connection, wanted: Wanted, *, most: int = MOST, win
         for name, value in zip(NAMES, values, strict=True):
             counts[name][value] += count
     return Facets(calls=total, more=total > most or way.end is not None, counts=counts)
+
+
+def _look(connection: Connection, rest: Wanted, sought: Sought, most: int) -> Facets:
+    """The same where calls have to be opened, and so fewer are looked at."""
+    columns = list(NAMES.values())
+    rows, end = find_rows(connection, rest, sought, limit=most, after=None, window=OPENED, few=most, columns=columns)
+    counts = {name: Counter(getattr(row, column.name) for row in rows) for name, column in NAMES.items()}
+    return Facets(calls=len(rows), more=len(rows) > most or end is not None, counts=counts)

@@ -4,6 +4,9 @@ It is filled by `gateway.calls.indexer`, off the way of ringing calls. The *wate
 it has; whoever asks is given the rows behind that one too, so that nothing is missed meanwhile. On SQLite the index is
 an FTS5 table without content, on PostgreSQL an array with a GIN index. What it gives are candidates: all rows that
 have a text are among them, and a look at the texts themselves sorts the others out.
+
+Where the texts are sealed, its grams are made with the key that seals, and so its watermark is named after that key:
+with another key it is begun again (`begin_again`).
 """
 
 from collections.abc import Iterable, Sequence
@@ -29,7 +32,8 @@ from sqlalchemy import (
     update,
 )
 
-from gateway.calls.grams import as_words
+from gateway.calls.grams import Hash, as_words
+from gateway.sealed import cipher_of
 from gateway.statements import Statement
 from gateway.tables import watermarks
 
@@ -70,7 +74,23 @@ class GramIndex:
 
     def watermark(self, connection: Connection) -> int:
         """The id of the last row that the index has."""
-        return connection.execute(select(watermarks.c.id).where(watermarks.c.name == self._name)).scalar() or 0
+        wanted = select(watermarks.c.id).where(watermarks.c.name == self._named(connection))
+        return connection.execute(wanted).scalar() or 0
+
+    def is_ours(self, connection: Connection) -> bool:
+        """Whether the index is made with the key that seals now."""
+        wanted = select(watermarks.c.id).where(watermarks.c.name == self._named(connection))
+        return connection.execute(wanted).one_or_none() is not None
+
+    def begin_again(self, connection: Connection) -> None:
+        """Empty the index, to be filled anew with the key that seals now."""
+        if connection.dialect.name == "sqlite":
+            connection.execute(insert(self._words).values({self._grams.name: "delete-all"}))
+        else:
+            connection.execute(delete(self._grams))
+        ours = or_(watermarks.c.name == self._name, watermarks.c.name.startswith(f"{self._name}."))
+        connection.execute(delete(watermarks).where(ours))
+        connection.execute(insert(watermarks).values(name=self._named(connection), id=0))
 
     def store(self, connection: Connection, items: Sequence[Indexed]) -> list[bool]:
         """Add to the index; False where another node was faster. A unit of the journal."""
@@ -82,7 +102,7 @@ class GramIndex:
         if connection.dialect.name == "sqlite":  # its index keeps no content, and must be told what to take out
             gone = [{**self._entry(connection, *row), self._grams.name: "delete"} for row in rows if row[0] <= done]
         else:
-            gone = [{"key": row[0]} for row in rows if row[0] <= done]
+            gone = [{"key": row[0]} for row in rows]
         self._delete.run(connection, gone)
 
     def put(self, connection: Connection, rows: Iterable[tuple[int, Grams]]) -> None:
@@ -95,7 +115,9 @@ class GramIndex:
         if connection.dialect.name == "sqlite":
             last = select(func.coalesce(func.max(self._of.c.id), 0)).scalar_subquery()
             connection.execute(
-                update(watermarks).where(watermarks.c.name == self._name, watermarks.c.id > last).values(id=last)
+                update(watermarks)
+                .where(watermarks.c.name == self._named(connection), watermarks.c.id > last)
+                .values(id=last)
             )
 
     def having(self, connection: Connection, parts: Sequence[Grams]) -> Select[tuple[int]]:
@@ -110,7 +132,7 @@ class GramIndex:
         return select(both.c[0])
 
     def _store(self, connection: Connection, item: Indexed) -> bool:
-        step = {"index": self._name, "before": item.before, "after": item.after}
+        step = {"index": self._named(connection), "before": item.before, "after": item.after}
         if connection.execute(_ADVANCE, step).rowcount != 1:
             return False
         ids = self._of.c.id
@@ -118,6 +140,11 @@ class GramIndex:
         rows = [row for row in item.grams if row[0] in there]  # others were erased since they were read
         self._insert.run(connection, [self._entry(connection, *row) for row in rows])
         return True
+
+    def _named(self, connection: Connection) -> str:
+        """Its watermark."""
+        cipher = cipher_of(connection)
+        return f"{self._name}.{cipher.first}" if cipher is not None and cipher.seals else self._name
 
     def _entry(self, connection: Connection, row: int, grams: Grams) -> dict[str, Any]:
         if connection.dialect.name == "sqlite":
@@ -128,6 +155,12 @@ class GramIndex:
 def count_up_to(connection: Connection, found: Select[tuple[int]], most: int) -> int:
     """How many rows there are; `most` of them are counted."""
     return connection.execute(select(func.count()).select_from(found.limit(most).subquery())).scalar_one()
+
+
+def hash_of(connection: Connection) -> Hash | None:
+    """What makes grams of sealed texts; None where texts are stored, and indexed, as they are."""
+    cipher = cipher_of(connection)
+    return cipher.gram if cipher is not None and cipher.seals else None
 
 
 _ADVANCE: Final = (

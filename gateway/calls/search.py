@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Select, select
 
-from gateway.calls.gram_index import GramIndex, Indexed
-from gateway.calls.grams import grams_of, grams_of_call
+from gateway.calls.gram_index import GramIndex, Grams, Indexed, hash_of
+from gateway.calls.grams import grams_of, grams_of_call, word_grams_of
 from gateway.calls.wanted import Pattern
 from gateway.tables import call_grams, calls
 
@@ -25,18 +25,22 @@ def read_unindexed(connection: Connection, upto: int, limit: int) -> Indexed | N
     rows = connection.execute(wanted.order_by(calls.c.id).limit(limit)).all()
     if not rows:
         return None
-    grams = [(row[0], grams_of_call(*row[1:])) for row in rows]
-    return Indexed(before=before, after=rows[-1].id, more=len(rows) == limit, grams=grams)
+    return Indexed(before=before, after=rows[-1].id, more=len(rows) == limit, grams=_entries(connection, rows))
 
 
 def forget_grams(connection: Connection, rows: Sequence[Any]) -> None:
     """Take calls out of the index before they are erased or changed: rows with id, called, caller and caller_name."""
-    INDEX.take(connection, [(row[0], grams_of_call(*row[1:])) for row in rows])
+    INDEX.take(connection, _entries(connection, rows))
 
 
-def index_again(connection: Connection, rows: Sequence[tuple[int, str, str, str | None]]) -> None:
+def index_again(connection: Connection, rows: Sequence[Any]) -> None:
     """Put calls back that `forget_grams` took out, as they are now: id, called, caller and caller_name."""
-    INDEX.put(connection, [(row[0], grams_of_call(*row[1:])) for row in rows])
+    INDEX.put(connection, _entries(connection, rows))
+
+
+def _entries(connection: Connection, rows: Sequence[Any]) -> list[tuple[int, Grams]]:
+    hashed = hash_of(connection)
+    return [(call, grams_of_call(called, caller, name, hashed)) for call, called, caller, name in rows]
 
 
 def having_part(connection: Connection, pattern: Pattern, fields: Sequence[str]) -> Select[tuple[int]] | None:
@@ -44,5 +48,10 @@ def having_part(connection: Connection, pattern: Pattern, fields: Sequence[str])
 
     None where the text has no grams.
     """
-    parts = [sorted(grams_of(field, pattern.text)) for field in fields]
-    return INDEX.having(connection, parts) if all(parts) else None
+    hashed = hash_of(connection)
+    if hashed is None:
+        parts = [sorted(grams_of(field, pattern.text)) for field in fields]
+        return INDEX.having(connection, parts) if all(parts) else None
+    numbers = [sorted(grams_of(field, pattern.text, hashed=hashed)) for field in fields if field != "caller_name"]
+    words = word_grams_of("caller_name", pattern.text, hashed) if "caller_name" in fields else set()
+    return INDEX.having(connection, [*numbers, *([sorted(words)] if words else [])]) if all(numbers) else None

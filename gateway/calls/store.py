@@ -15,6 +15,7 @@ from gateway.calls.call import Advance, Happened, NewCall, ReadFacts
 from gateway.calls.remark import Said
 from gateway.calls.rollups import COUNTED, as_they_stand, count_births, count_moves
 from gateway.database import insert_or_skip
+from gateway.sealed import cipher_of
 from gateway.statements import Statement
 from gateway.tables import call_facts, calls, events, plans, transcripts
 
@@ -57,7 +58,16 @@ def advance_calls(connection: Connection, rows: Sequence[Advance]) -> None:
     """Move calls to new states."""
     if rows:
         before = as_they_stand(connection, [row["call"] for row in rows])
-        count_moves(connection, before, _ADVANCE.returning(connection, rows))
+        named = rows if cipher_of(connection) is None else _named(connection, rows)
+        count_moves(connection, before, _ADVANCE.returning(connection, named))
+
+
+def _named(connection: Connection, rows: Sequence[Advance]) -> list[dict[str, object]]:
+    """The same rows with the calls' ids, which what is sealed is bound to."""
+    telling = [row["call"] for row in rows if row["new_error"] is not None or row["new_target"] is not None]
+    wanted = select(calls.c.id, calls.c.call_id).where(calls.c.id.in_(telling))
+    names = {row.id: row.call_id for row in connection.execute(wanted)} if telling else {}
+    return [{**row, "call_id": names.get(row["call"], "")} for row in rows]
 
 
 _INSERT_PLANS: Final = Statement(lambda dialect: insert_or_skip(dialect, plans))

@@ -10,8 +10,8 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, Select, delete, select
 
-from gateway.calls.gram_index import GramIndex, Indexed, count_up_to
-from gateway.calls.grams import grams_of
+from gateway.calls.gram_index import GramIndex, Indexed, count_up_to, hash_of
+from gateway.calls.grams import grams_of, has_words, word_grams_of, words_of
 from gateway.tables import calls, transcript_grams, transcripts
 
 # Lines are no longer, see gateway.monitor.conducting.
@@ -54,7 +54,7 @@ def read_unindexed_lines(connection: Connection, upto: int, limit: int) -> Index
     while taken < len(rows) and (not taken or signs + len(rows[taken].text) <= STEP):
         signs += len(rows[taken].text)
         taken += 1
-    grams = [(row.id, _grams(row.text)) for row in rows[:taken]]
+    grams = [(row.id, _grams(connection, row.text)) for row in rows[:taken]]
     return Indexed(before=before, after=grams[-1][0], more=taken < len(rows) or taken == limit, grams=grams)
 
 
@@ -62,7 +62,7 @@ def forget_transcripts(connection: Connection, ids: Sequence[int]) -> None:
     """Delete what was said in calls, by their row ids, and take it out of the index."""
     rows = connection.execute(select(transcripts.c.id, transcripts.c.text).where(transcripts.c.call.in_(ids))).all()
     if rows:
-        INDEX.take(connection, [(row.id, _grams(row.text)) for row in rows])
+        INDEX.take(connection, [(row.id, _grams(connection, row.text)) for row in rows])
         connection.execute(delete(transcripts).where(transcripts.c.call.in_(ids)))
         INDEX.step_back(connection)
 
@@ -86,10 +86,32 @@ def says(connection: Connection, text: str) -> ColumnElement[bool] | None:
     return first.correlate(calls).scalar_subquery().is_not(None)
 
 
+def who_said(connection: Connection, text: str, among: Sequence[int]) -> set[int]:
+    """The calls among these, by their row ids, in which a text was said, where what was said is sealed.
+
+    By whole words, unless nothing is sealed any more.
+    """
+    words = words_of(text) if hash_of(connection) is not None else None
+    wanted = select(transcripts.c.call, transcripts.c.text).where(transcripts.c.call.in_(among))
+    if words == [] or not among:
+        return set()
+    if (lines := _lines_that_may_have(connection, text)) is not None:
+        wanted = wanted.where(transcripts.c.id.in_(lines))
+    lower = text.lower()
+    return {
+        row.call
+        for row in connection.execute(wanted)
+        if (lower in row.text.lower() if words is None else has_words(row.text, words))
+    }
+
+
 def _lines_that_may_have(connection: Connection, text: str) -> Select[tuple[int]] | None:
-    grams = _grams(text)
+    grams = _grams(connection, text)
     return INDEX.having(connection, [grams]) if grams else None
 
 
-def _grams(text: str) -> list[int]:
-    return sorted(grams_of("said", text, longest=LONGEST_LINE))
+def _grams(connection: Connection, text: str) -> list[int]:
+    hashed = hash_of(connection)
+    if hashed is None:
+        return sorted(grams_of("said", text, longest=LONGEST_LINE))
+    return sorted(word_grams_of("said", text, hashed))

@@ -137,17 +137,17 @@ def _candidates(connection: Connection, name: str, pattern: Pattern) -> Select[t
     """The row ids of calls among which all are that have what is sought; None if no index has it."""
     if name != "q":
         if pattern.from_start:
-            return _beginning_with(connection, _EXACT[name], pattern.text)
+            return beginning_with(connection, _EXACT[name], pattern.text)
         return having_part(connection, pattern, [name])
     parts = having_part(connection, pattern, FIELDS)
     said = calls_that_may_say(connection, pattern.text)
     if parts is None or said is None:  # for both the same reason: the text has no grams
         return None
-    together = union_all(parts, said, _beginning_with(connection, calls.c.call_id, pattern.text)).subquery()
+    together = union_all(parts, said, beginning_with(connection, calls.c.call_id, pattern.text)).subquery()
     return select(together.c[0])
 
 
-def _beginning_with(connection: Connection, column: ColumnElement[str], text: str) -> Select[tuple[int]]:
+def beginning_with(connection: Connection, column: ColumnElement[str], text: str) -> Select[tuple[int]]:
     """The row ids of calls whose column begins so, by its index."""
     # Code points compare as bytes do, on SQLite by nature; on PostgreSQL languages have orders of their own.
     ordered = column if connection.dialect.name == "sqlite" else column.collate("C")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gateway.clock import SystemClock
 from gateway.errors import GatewayError
 from gateway.settings import Settings, load_settings
 
@@ -39,20 +40,26 @@ def database_of(settings: Settings) -> Iterator["Database"]:
     """The configured database, with its tables; an empty one gets them.
 
     Raises GatewayError for tables of an earlier release: a look at them must not change them under a running server.
+    Raises ConfigurationError where its values are not encrypted as configured.
     """
-    from gateway.database import Database
+    from gateway.calls.encryption import demand_first, put_first
+    from gateway.database import Database, translated
     from gateway.tables import SCHEMA
 
-    database = Database(settings.database_url)
+    database = Database(settings.database_url, settings.encryption_keys)
     try:
         found = database.schema()
         if found is None:
             database.upgrade()
+            with database.transaction() as connection:
+                put_first(connection, SystemClock().now())
         elif found < SCHEMA:
             raise GatewayError(
                 f"the database's tables are at {found} and this release wants {SCHEMA}; run `gateway db upgrade`, "
                 "or start `gateway serve`, which upgrades them by itself"
             )
+        with translated(), database.reader.connect() as connection:
+            demand_first(connection)
         yield database
     finally:
         database.close()

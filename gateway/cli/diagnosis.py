@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from gateway.calls.encryption import check_keys
 from gateway.clock import Clock, to_datetime
 from gateway.database import Database, exists, translated
 from gateway.endpoint import Endpoint
@@ -93,14 +94,14 @@ def _database(settings: Settings) -> Generator[Finding, None, Profiles]:
             remedy="`gateway serve` makes it, or `gateway db upgrade`",
         )
     else:
-        profiles = yield from _tables(settings.database_url, shown, profiles)
+        profiles = yield from _tables(settings, shown, profiles)
     if settings.database_url.startswith("sqlite"):
         yield _disk(settings.database_url)
     return profiles
 
 
-def _tables(url: str, shown: str, profiles: Profiles) -> Generator[Finding, None, Profiles]:
-    database = Database(url)
+def _tables(settings: Settings, shown: str, profiles: Profiles) -> Generator[Finding, None, Profiles]:
+    database = Database(settings.database_url, settings.encryption_keys)
     try:
         found = database.schema()
         if found is None or found < SCHEMA:
@@ -109,9 +110,13 @@ def _tables(url: str, shown: str, profiles: Profiles) -> Generator[Finding, None
             yield Finding(check="database", subject=shown, result=Result.WARN, detail=state, remedy=remedy)
             return profiles
         with translated(), database.reader.connect() as connection:
+            check_keys(connection)
             revision = find_revision(connection) or starter()
         detail = f"tables at {found}, revision {revision.number} in force"
         yield Finding(check="database", subject=shown, result=Result.OK, detail=detail)
+    except ConfigurationError as error:
+        yield Finding(check="encryption", subject=shown, result=Result.FAIL, detail=str(error))
+        return profiles
     except DatabaseUnavailable as error:
         remedy = "check GATEWAY_DATABASE_URL, and that the server runs and lets this machine in"
         yield Finding(check="database", subject=shown, result=Result.FAIL, detail=str(error), remedy=remedy)

@@ -30,6 +30,7 @@ COMMANDS = {
     "audit": ("audit", "Look at who changed or revealed what."),
     "subscribers": ("subscribers", "See who is told what becomes of calls, and whether it arrived."),
     "client-secret": ("client_secret", "Make an ephemeral key, with which a browser talks to an agent."),
+    "encryption": ("encryption", "Encrypt what is personal, change the key, or decrypt it again."),
     "db": ("db", "Look after the database's tables."),
     "emulate": ("emulate", "Run an upstream to try and test against."),
 }

@@ -22,6 +22,7 @@ from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 
 from gateway.calls.lifecycle import BIRTHS
 from gateway.database import insert_or_skip
+from gateway.statements import Statement
 from gateway.subscribers.notice import TELLING
 from gateway.tables import calls, events, notices, watermarks
 
@@ -125,7 +126,7 @@ def open_notices(connection: Connection, openings: Sequence[Opening]) -> list[No
                 {**notice._asdict(), "created_at": opening.now, "due_at": opening.now, "rounds": 0}
                 for notice in opening.notices
             ]
-            connection.execute(insert_or_skip(connection.dialect.name, notices), rows)
+            _OPEN.run(connection, rows)
         step = {"index": NAME, "upto": opening.watermark}
         if connection.execute(_ADVANCE, step).rowcount == 0 and find_watermark(connection) is None:
             connection.execute(insert(watermarks), {"name": NAME, "id": opening.watermark})
@@ -187,6 +188,7 @@ def list_notices(
     return list(connection.execute(wanted.order_by(notices.c.id.desc()).limit(limit)))
 
 
+_OPEN: Final = Statement(lambda dialect: insert_or_skip(dialect, notices))
 _LOGGED: Final = (
     *("id", "subscriber", "event", "message_id", "created_at", "due_at", "rounds"),
     *("settled_at", "status", "error"),

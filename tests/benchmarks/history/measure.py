@@ -48,8 +48,8 @@ def ask_everything(database: Database, built: Built, on_question: Callable[[str]
         found.append(_pages(database, " and ".join(filters) or "everything", 10, rows, random, _wanted(filters)))
     for question, make in _SEARCHES.items():
         on_question(question)
-        target = 10 if question.startswith("header") else 100
-        found.append(_pages(database, question, target, rows, random, make))
+        most = 10 if question.startswith("header") else 100
+        found.append(_pages(database, question, most, rows, random, make))
     for question, target, sums in _sums(built):
         on_question(question)
         found.append(_timed(database, question, target, sums))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select, update
 
 from gateway.calls.rollups import recounted
-from gateway.calls.statistics import DAY, Span, find_groups
+from gateway.calls.statistics import DAY, Span, count_in, find_groups
 from gateway.calls.tally import HOUR, NOT_ANSWERED, answer_class
 from gateway.database import Database
 from gateway.tables import calls
@@ -79,6 +79,7 @@ def test_groups_are_those_of_a_group_by_over_the_calls(database: Database, by: s
         ]
         with database.reader.connect() as connection:
             groups = find_groups(connection, by, span)
+            assert count_in(connection, span) == sum(group.sums.calls for group in groups.values())
         assert {key: group.sums.calls for key, group in groups.items()} == Counter(key_of(row, by) for row in chosen)
         for key, group in groups.items():
             mine = [row for row in chosen if key_of(row, by) == key]

@@ -1,0 +1,62 @@
+"""What encryption adds to the storing of a ringing call: `python -m tests.benchmarks.encryption`.
+
+Stores the same deliveries in two databases, one with a key and one without, a hundred in a transaction and in turns, so
+that what else the machine does meets both. Prints microseconds per call, and the ratio.
+"""
+
+import tempfile
+import time
+from itertools import count
+from statistics import median
+
+from gateway.actions.plan import Plan, Step, digest
+from gateway.calls.call import Happened
+from gateway.calls.lifecycle import Event, State
+from gateway.calls.store import pack_facts
+from gateway.database import Database
+from gateway.webhooks.inbox import Arrival, NewCallRows, store_arrivals
+from tests.gateway.api_fixtures import a_call
+from tests.gateway.sealing import NEW, opened
+from tests.store_contract import FACTS, NOW, a_delivery, an_action
+
+ROUNDS, BATCH = 60, 100
+PLAN = Plan((Step(kind="accept", body=b'{"type":"realtime"}', profile="sales"),)).encode()
+
+
+def arrivals(numbers: "count[int]") -> list[Arrival]:
+    """A hundred calls that have never been."""
+    made = []
+    for _ in range(BATCH):
+        number = next(numbers)
+        line = Happened(call=0, at=NOW, kind=Event.ARRIVED, state=State.DECIDED, detail=None)
+        row = a_call(f"rtc_{number}", plan=digest(PLAN), caller=f"+1415555{number:05}")
+        rows = NewCallRows(row=row, facts=pack_facts(FACTS), plan=PLAN, happened=[line, line], action=an_action())
+        made.append(Arrival(delivery=a_delivery(f"wh_{number}"), call=rows))
+    return made
+
+
+def store(database: Database, made: list[Arrival]) -> float:
+    """Microseconds per call, commit and all."""
+    started = time.perf_counter()
+    with database.transaction() as connection:
+        store_arrivals(connection, made)
+    return (time.perf_counter() - started) / len(made) * 1e6
+
+
+def main() -> None:
+    """Measure and print."""
+    with tempfile.TemporaryDirectory() as folder:
+        off = opened(f"sqlite:///{folder}/off.db", at=1)
+        on = opened(f"sqlite:///{folder}/on.db", NEW, at=1)
+        numbers, taken = count(1), {"off": [], "on": []}
+        for _ in range(ROUNDS):
+            for name, database in (("off", off), ("on", on)):
+                taken[name].append(store(database, arrivals(numbers)))
+        for database in (off, on):
+            database.close()
+    fast, slow = (median(taken[name]) for name in ("off", "on"))
+    print(f"off {fast:.0f} µs a call, on {slow:.0f} µs: {slow - fast:+.0f} µs, ×{slow / fast:.2f}")
+
+
+if __name__ == "__main__":
+    main()
