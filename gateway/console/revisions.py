@@ -15,15 +15,15 @@ from gateway.console.visit import Visit, go_to
 from gateway.database import Database
 from gateway.problem_details import Kind
 from gateway.reading import TOML
-from gateway.rulebook.difference import difference
+from gateway.rulebook.comparison import compare_revisions
 from gateway.rulebook.file_form import write_toml
 from gateway.rulebook.history import find_changes
 from gateway.rulebook.publication_contract import EditQuery
 from gateway.rulebook.publish import IrrevertibleError, ManagedError, PendingError, Publisher, StaleBaseError
 from gateway.rulebook.refusals import refused
-from gateway.rulebook.revision_contract import MOST_CHANGES, ShownChange, shown_change
-from gateway.rulebook.store import Note, Revision, find_revision, find_text, list_revisions, newest_number
-from routing_rules import DocumentError, read_document
+from gateway.rulebook.revision_contract import ShownChange
+from gateway.rulebook.store import Note, find_text, list_revisions, newest_number
+from routing_rules import DocumentError
 
 # Revisions on one page.
 SHOWN: Final = 50
@@ -97,14 +97,12 @@ class RevisionPages:
         return Response(await asyncio.to_thread(_as_toml, text, number), headers=headers, media_type=TOML)
 
     async def _compare(self, before: int, after: int) -> list[ShownChange]:
-        one, other = await self._find(before), await self._find(after)
-        return await asyncio.to_thread(_compare, one, other)
-
-    async def _find(self, number: int) -> Revision:
-        revision = await self._database.read(find_revision, number)
-        if revision is None:
-            raise _missing(number)
-        return revision
+        try:
+            return (await self._database.read(compare_revisions, before, after)).changes
+        except LookupError:
+            raise _missing(before) from None
+        except DocumentError:
+            raise Kind.INVALID.error("One of these revisions cannot be read by this release.") from None
 
 
 def _read(connection: Connection, number: int) -> tuple[Note, int, list[ShownChange]]:
@@ -112,15 +110,6 @@ def _read(connection: Connection, number: int) -> tuple[Note, int, list[ShownCha
     if not notes or notes[0].number != number:
         raise _missing(number)
     return notes[0], newest_number(connection), find_changes(connection, number)
-
-
-def _compare(before: Revision, after: Revision) -> list[ShownChange]:
-    with uncollected():
-        try:
-            changes = difference(read_document(before.document), read_document(after.document))
-        except DocumentError:
-            raise Kind.INVALID.error("One of these revisions cannot be read by this release.") from None
-    return [shown_change(change) for change in changes[:MOST_CHANGES]]
 
 
 def _as_toml(text: bytes, number: int) -> str:

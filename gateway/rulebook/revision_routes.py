@@ -1,6 +1,5 @@
 """The API's operations on revisions: what was published, what it changed, and back to it."""
 
-import asyncio
 from dataclasses import replace
 from typing import Literal
 
@@ -10,27 +9,24 @@ from starlette.responses import Response
 
 from gateway.access.guard import author_of
 from gateway.answering import Place, answer, read_cursor, write_cursor
-from gateway.collector import uncollected
 from gateway.database import Database
 from gateway.preconditions import demand_match, etag
 from gateway.problem_details import Kind
-from gateway.rulebook.difference import counts, difference
+from gateway.rulebook.comparison import compare_revisions
 from gateway.rulebook.history import find_changes
 from gateway.rulebook.publication_contract import EditQuery, published_of
 from gateway.rulebook.publish import Publisher
 from gateway.rulebook.refusals import telling_refusals
 from gateway.rulebook.revision_contract import (
-    MOST_CHANGES,
     Counts,
     DiffQuery,
     RevisionPage,
     RevisionQuery,
     ShownDifference,
     ShownRevision,
-    shown_change,
 )
-from gateway.rulebook.store import Note, Revision, find_revision, list_revisions, newest_number
-from routing_rules import DocumentError, read_document
+from gateway.rulebook.store import Note, list_revisions, newest_number
+from routing_rules import DocumentError
 
 
 class RevisionRoutes:
@@ -52,10 +48,15 @@ class RevisionRoutes:
 
     async def show_difference(self, request: Request, query: DiffQuery) -> Response:
         """Tell what changed from one revision to another."""
-        number = await self._database.read(newest_number) if query.after is None else query.after
-        after = await self._find(number)
-        before = await self._find(max(0, number - 1) if query.before is None else query.before)
-        return answer(await asyncio.to_thread(_compare, before, after))
+        after = await self._database.read(newest_number) if query.after is None else query.after
+        before = max(0, after - 1) if query.before is None else query.before
+        try:
+            counts, changes = await self._database.read(compare_revisions, before, after)
+        except LookupError as error:
+            raise Kind.NOT_FOUND.error(str(error)) from None
+        except DocumentError as error:
+            raise Kind.INVALID.error(f"a revision cannot be read by this release: {error}") from None
+        return answer(ShownDifference(before=before, after=after, counts=Counts(**counts), changes=changes))
 
     async def restore_revision(self, request: Request, query: EditQuery) -> Response:
         """Publish a revision again, as a new one equal to it.
@@ -74,12 +75,6 @@ class RevisionRoutes:
         except LookupError as error:
             raise Kind.NOT_FOUND.error(str(error)) from None
         return answer(published_of(released), headers={"etag": etag(released.number)})
-
-    async def _find(self, number: int) -> Revision:
-        revision = await self._database.read(find_revision, number)
-        if revision is None:
-            raise Kind.NOT_FOUND.error(f"there is no revision {number}")
-        return revision
 
 
 def _number(text: str) -> int:
@@ -104,18 +99,3 @@ def _show(connection: Connection, notes: list[Note], diff: bool) -> list[ShownRe
         )
         for note in notes
     ]
-
-
-def _compare(before: Revision, after: Revision) -> ShownDifference:
-    """Raises RequestError (422) for a revision that this release cannot read."""
-    with uncollected():
-        try:
-            changes = difference(read_document(before.document), read_document(after.document))
-        except DocumentError as error:
-            raise Kind.INVALID.error(f"a revision cannot be read by this release: {error}") from None
-    return ShownDifference(
-        before=before.number,
-        after=after.number,
-        counts=Counts(**counts(changes)),
-        changes=[shown_change(change) for change in changes[:MOST_CHANGES]],
-    )

@@ -87,14 +87,18 @@ async def test_a_restore_must_know_what_it_replaces(api: Api) -> None:
     assert refused.status_code == 403
 
 
-async def test_a_revision_that_this_release_cannot_read_is_neither_restored_nor_compared(api: Api) -> None:
+async def test_a_revision_that_this_release_cannot_read_is_not_restored_and_compared_as_written(api: Api) -> None:
     with api.database.transaction() as connection:
         insert_revision(connection, Revision(number=3, document={"rules": [{"id": "a", "then": {"teleport": True}}]}))
     refused = await api.client.post(f"{ROOT}/revisions/3/restore", headers={"if-match": '"3"'})
     assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/rules/0/then/teleport")
+    (told,) = [change for change in (await api.client.get(f"{ROOT}/diff")).json()["changes"] if change["name"] == "a"]
+    assert {"pointer": "/then/teleport", "before": None, "after": True} in told["fields"]
+    with api.database.transaction() as connection:
+        insert_revision(connection, Revision(number=4, document={"teleports": {}}))
     assert (await api.client.get(f"{ROOT}/diff")).status_code == 422
-    assert (await api.client.post(f"{ROOT}/revisions/2/restore", headers={"if-match": '"3"'})).status_code == 200
-    assert (await api.client.get(ROOT)).json() == {"revision": 4, **SECOND}
+    assert (await api.client.post(f"{ROOT}/revisions/2/restore", headers={"if-match": '"4"'})).status_code == 200
+    assert (await api.client.get(ROOT)).json() == {"revision": 5, **SECOND}
 
 
 async def test_every_way_of_publishing_is_in_the_audit_log_by_the_key_that_did_it(api: Api) -> None:
