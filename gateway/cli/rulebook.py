@@ -18,7 +18,7 @@ from gateway.clock import SystemClock, to_datetime, to_rfc3339
 from gateway.errors import GatewayError
 
 if TYPE_CHECKING:
-    from gateway.rulebook.store import Revision
+    from gateway.rulebook.store import Note, Revision
     from gateway.settings import Settings
     from routing_rules import Problem, Rulebook
     from routing_rules.order import Move
@@ -166,15 +166,41 @@ def log_(ctx: click.Context, limit: int, as_json: bool) -> None:
 
     with database_of(settings_of(ctx)) as database, database.reader.connect() as connection:
         notes = list_revisions(connection, limit=limit)
-    rows = [(note.number, to_rfc3339(note.created_at), note.author, note.comment) for note in notes]
-    columns = ("revision", "created_at", "author", "comment")
     if as_json:
-        for row in rows:
-            print_json(dict(zip(columns, row, strict=True)))
-    elif rows:
-        print_table(("revision", "published", "by", "comment"), rows)
+        for note in notes:
+            print_json(_told(note))
+    elif notes:
+        rows = [(note.number, to_rfc3339(note.created_at), note.author, note.comment, _stands(note)) for note in notes]
+        print_table(("revision", "published", "by", "comment", ""), rows)
     else:
         say("Nothing was published yet; the starter is in force (gateway rulebook show).")
+
+
+def _told(note: "Note") -> dict[str, Any]:
+    """What the log tells of a revision to programs, in the API's words."""
+    return {
+        "revision": note.number,
+        "created_at": to_rfc3339(note.created_at),
+        "author": note.author,
+        "comment": note.comment,
+        "forced_for": note.forced_for,
+        "confirm_by": _moment(note.confirm_by),
+        "confirmed_at": _moment(note.confirmed_at),
+        "reverted": note.reverted,
+    }
+
+
+def _moment(at: int | None) -> str | None:
+    return None if at is None else to_rfc3339(at)
+
+
+def _stands(note: "Note") -> str:
+    """What became of a revision that was to revert by itself."""
+    if note.reverted:
+        return f"reverted by {note.number + 1}"
+    if note.confirmed_at is not None:
+        return f"confirmed {to_rfc3339(note.confirmed_at)}"
+    return "" if note.confirm_by is None else f"waits, reverts {to_rfc3339(note.confirm_by)}"
 
 
 def _revision(ctx: click.Context, number: int | None) -> "Revision":

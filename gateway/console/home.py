@@ -59,7 +59,7 @@ class HomePages:
         """What is going on."""
         span = day_of(self._clock.now(), visit.zone)
         calls, under_way, revision, groups = await self._database.read(_glance, span, self._clock.now())
-        _, problems = await self._publisher.problems()
+        problems = await self._publisher.problems_at_hand()
         context = {
             "today": today_of(stats_of("hour", span, groups), span, visit.zone),
             "outcomes": OUTCOMES,
@@ -68,7 +68,8 @@ class HomePages:
             "upstreams": self._pulse.health(),
             "revision": revision,
             "rules": len(self._current.revision.rulebook.rules),
-            "problems": [(self._rule(problem), problem) for problem in problems if problem.severity != "info"],
+            "problems": [(self._rule(problem), problem) for problem in problems or () if problem.severity != "info"],
+            "looking": problems is None,
             "failure": self._current.failure,
             "troubles": await self._troubles(),
         }

@@ -13,6 +13,7 @@ from gateway.console.rule_words import Line, haystack, line_of
 from gateway.reading import Form
 from gateway.reading import Line as Text
 from gateway.rulebook.current import Compiled
+from gateway.switching import switching_often
 from routing_rules import Problem, Rule
 
 # Rules on one page: as many as one scrolls through, in 20 kB.
@@ -53,31 +54,43 @@ class RuleTable:
         self._known: tuple[Compiled, Sequence[str]] | None = None  # by position
         self._turn = asyncio.Lock()
 
-    async def excerpt(self, drafted: Drafted, query: RulesQuery, doubts: Mapping[str, Sequence[Problem]]) -> Excerpt:
-        """The rules of one page."""
-        words = query.q.lower().split()
-        known = await self._words(drafted.current) if words else ()
-        return await asyncio.to_thread(_excerpt, drafted, query, words, known, doubts)
-
-    async def _words(self, current: Compiled) -> Sequence[str]:
+    async def words(self, drafted: Drafted, query: RulesQuery) -> Sequence[str]:
+        """The words of the rules in force, by position, if the query looks at them."""
+        if not query.q.strip():
+            return ()
         async with self._turn:
-            if self._known is None or self._known[0] is not current:
-                self._known = (current, await asyncio.to_thread(_haystacks, current.rulebook.rules))
+            if self._known is None or self._known[0] is not drafted.current:
+                texts = await asyncio.to_thread(_haystacks, drafted.current.rulebook.rules, self._known)
+                self._known = (drafted.current, texts)
             return self._known[1]
 
+    async def excerpt(
+        self, drafted: Drafted, query: RulesQuery, known: Sequence[str], doubts: Mapping[str, Sequence[Problem]]
+    ) -> Excerpt:
+        """The rules of one page; `known` are the words of those in force."""
+        return await asyncio.to_thread(_excerpt, drafted, query, known, doubts)
 
-def _haystacks(rules: Sequence[Rule]) -> list[str]:
-    with uncollected():
-        return [haystack(rule) for rule in rules]
+
+def _haystacks(rules: Sequence[Rule], known: tuple[Compiled, Sequence[str]] | None) -> list[str]:
+    """The words of rules; those of an earlier revision are taken over where the rule is as it was."""
+    before = (
+        {}
+        if known is None
+        else {rule.id: (rule, text) for rule, text in zip(known[0].rulebook.rules, known[1], strict=True)}
+    )
+    with uncollected(), switching_often():
+        return [_haystack(rule, *before.get(rule.id, (None, ""))) for rule in rules]
+
+
+def _haystack(rule: Rule, old: Rule | None, text: str) -> str:
+    return text if old is rule or old == rule else haystack(rule)
 
 
 def _texts(drafted: Drafted, known: Sequence[str]) -> Sequence[str]:
     """The words of a draft's rules, by position: those that are known, and of what it changes."""
     if drafted.rulebook is drafted.current.rulebook:
         return known
-    before = {rule.id: text for rule, text in zip(drafted.current.rulebook.rules, known, strict=True)}
-    changed = drafted.names
-    return [haystack(rule) if rule.id in changed else before.get(rule.id, "") for rule in drafted.rulebook.rules]
+    return _haystacks(drafted.rulebook.rules, (drafted.current, known))
 
 
 def _is_shown(rule: Rule, only: str, changed: Collection[str], doubts: Collection[str]) -> bool:
@@ -96,11 +109,11 @@ def _is_shown(rule: Rule, only: str, changed: Collection[str], doubts: Collectio
 def _excerpt(
     drafted: Drafted,
     query: RulesQuery,
-    words: Sequence[str],
     known: Sequence[str],
     doubts: Mapping[str, Sequence[Problem]],
 ) -> Excerpt:
     rules, changed = drafted.rulebook.rules, drafted.names
+    words = query.q.lower().split()
     positions: Sequence[int] = range(len(rules))
     if words:
         texts = _texts(drafted, known)

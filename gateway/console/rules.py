@@ -85,14 +85,18 @@ class RulePages:
         status: int = 200,
     ) -> View:
         filled = fill(RulesQuery, parameters)
-        doubts = await self._doubts(drafted)
-        excerpt = await self._table.excerpt(drafted, filled.form or RulesQuery.model_validate({}), doubts)
+        query = filled.form or RulesQuery.model_validate({})
+        words = await self._table.words(drafted, query)  # before doubts are looked for, which would slow it down
+        problems = await self._problems(patiently=query.only == "warnings")
+        doubts = _doubts(drafted, problems or ())
+        excerpt = await self._table.excerpt(drafted, query, words, doubts)
         context = {
             "drafted": drafted,
             "changed": drafted.names,
             "filled": filled,
             "excerpt": excerpt,
             "doubts": doubts,
+            "looking": problems is None,
             "here": url(
                 "/rules", **{k: v for k, v in parameters.items() if k in RulesQuery.model_fields and k != "edit"}
             ),
@@ -188,13 +192,14 @@ class RulePages:
     async def _editor(
         self, drafted: Drafted, name: str, said: Mapping[str, Any], wrong: Fields, status: int = 200
     ) -> View:
-        doubts = await self._doubts(drafted)
+        problems = await self._problems()
         context = {
             "name": name,
             "said": said,
             "wrong": wrong,
             "drafted": drafted,
-            "doubts": doubts.get(name, ()),
+            "doubts": _doubts(drafted, problems or ()).get(name, ()),
+            "looking": problems is None,
             "profiles": list(drafted.rulebook.profiles),
             "calendars": list(drafted.rulebook.calendars),
             "lists": list(drafted.rulebook.lists),
@@ -203,20 +208,9 @@ class RulePages:
         }
         return View("rule.html", context, status)
 
-    async def _doubts(self, drafted: Drafted) -> dict[str, list[Problem]]:
-        """What is doubtful about rules, by their ids."""
-        _, problems = await self._publisher.problems()
-        doubts: dict[str, list[Problem]] = {}
-        rules = drafted.current.rulebook.rules
-        for problem in problems:
-            _, section, *steps = problem.pointer.split("/")
-            if section == "rules" and steps and steps[0].isdecimal() and problem.severity != "info":
-                doubts.setdefault(rules[int(steps[0])].id, []).append(problem)
-        for name in drafted.names:
-            doubts.pop(name, None)
-        for name, problem in drafted.doubts:
-            doubts.setdefault(name, []).append(problem)
-        return doubts
+    async def _problems(self, *, patiently: bool = False) -> tuple[Problem, ...] | None:
+        """The problems of the rulebook in force; None while they are being looked for, unless one waits patiently."""
+        return (await self._publisher.problems())[1] if patiently else await self._publisher.problems_at_hand()
 
     async def _seen(
         self, change: dict[str, Any], name: str, drafted: Drafted, seen: int | None = None
@@ -226,6 +220,21 @@ class RulePages:
             return {**change, "edited": seen}
         found = await self._database.read(find_edited, drafted.current.number, ItemKind.RULE, [name])
         return {**change, "edited": found.get(name)} if change["op"] != "create" else change
+
+
+def _doubts(drafted: Drafted, problems: Iterable[Problem]) -> dict[str, list[Problem]]:
+    """What is doubtful about rules, by their ids: of these problems of the rules in force, and of the draft's."""
+    doubts: dict[str, list[Problem]] = {}
+    rules = drafted.current.rulebook.rules
+    for problem in problems:
+        _, section, *steps = problem.pointer.split("/")
+        if section == "rules" and steps and steps[0].isdecimal() and problem.severity != "info":
+            doubts.setdefault(rules[int(steps[0])].id, []).append(problem)
+    for name in drafted.names:
+        doubts.pop(name, None)
+    for name, problem in drafted.doubts:
+        doubts.setdefault(name, []).append(problem)
+    return doubts
 
 
 _ID: Final = "must be 1 to 64 lower-case letters, digits, - and _"

@@ -50,6 +50,9 @@ from routing_rules import DocumentError, Problem, Rulebook, find_notes, missing_
 # How often an edit is made again because another node was faster.
 TRIES: Final = 5
 
+# Rules from which on looking for what is doubtful takes so long that a page is shown without it.
+LARGE: Final = 10_000
+
 log = structlog.get_logger(__name__)
 
 
@@ -103,6 +106,19 @@ class Tried(NamedTuple):
     doubts: tuple[Problem, ...]  # what does not hold, as warnings
 
 
+class _Known(NamedTuple):
+    """The problems of a revision on a day."""
+
+    compiled: Compiled
+    day: date
+    looking: asyncio.Task[tuple[Problem, ...]]
+
+    def holds(self, compiled: Compiled, day: date) -> bool:
+        """Whether they are those of this revision on this day, found or being looked for."""
+        failed = self.looking.done() and (self.looking.cancelled() or self.looking.exception() is not None)
+        return self.compiled is compiled and self.day == day and not failed
+
+
 class Publisher:
     """Publishes rulebooks; one at a time in this process."""
 
@@ -123,20 +139,33 @@ class Publisher:
         self._refer_guard = refer_guard
         self._clock = clock
         self._turn = asyncio.Lock()
-        self._known: tuple[Compiled, date, tuple[Problem, ...]] | None = None  # the problems of a revision on a day
+        self._known: _Known | None = None
 
     async def problems(self) -> tuple[int, tuple[Problem, ...]]:
         """The number of the revision in force, and its problems and notes as they stand today."""
+        known = self._look()
+        return known.compiled.number, await asyncio.shield(known.looking)
+
+    async def problems_at_hand(self) -> tuple[Problem, ...] | None:
+        """Its problems and notes; None where they are still being looked for, which in a large rulebook takes long."""
+        known = self._look()
+        is_large = len(known.compiled.rulebook.rules) > LARGE
+        return None if is_large and not known.looking.done() else await asyncio.shield(known.looking)
+
+    def _look(self) -> _Known:
+        """Look for problems, once for everybody who asks."""
         compiled, now = self._current.revision, self._clock.now()
         today = to_datetime(now).date()
-        if self._known is None or self._known[0] is not compiled or self._known[1] != today:
-            self._known = (compiled, today, await asyncio.to_thread(self._doubts, compiled, now))
-        return compiled.number, self._known[2]
+        if self._known is None or not self._known.holds(compiled, today):
+            looking = asyncio.create_task(asyncio.to_thread(self._doubts, compiled, now))
+            self._known = _Known(compiled, today, looking)
+        return self._known
 
     def _doubts(self, compiled: Compiled, now: int) -> tuple[Problem, ...]:
-        found = problems_of(compiled.rulebook, self._refer_guard, to_datetime(now).date())
-        broken = broken_expectations(compiled, self._settings, now)
-        return (*found, *map(admitted, broken), *find_notes(compiled.rulebook))
+        with switching_often():
+            found = problems_of(compiled.rulebook, self._refer_guard, to_datetime(now).date())
+            broken = broken_expectations(compiled, self._settings, now)
+            return (*found, *map(admitted, broken), *find_notes(compiled.rulebook))
 
     async def check(self, document: Mapping[str, Any], *, force: bool = False) -> Examined:
         """What publishing would find. Raises as `publish` does for the document's own sake."""

@@ -32,8 +32,17 @@ def test_a_file_is_tried_and_taken_back_or_kept(run: Run, tmp_path: Path) -> Non
     assert "Revision 3 is published; it is revision 1 again." in run("rulebook", "revert").stderr
     assert "does not wait for confirmation" in run("rulebook", "revert", code=1).stderr
     run(*apply)
+    assert "waits, reverts 2" in run("rulebook", "log", "--limit", "1").stdout
     assert "Revision 4 stays." in run("rulebook", "confirm").stderr
     assert json.loads(run("rulebook", "show", "--json").stdout)["rules"][0]["then"] == {"reject": 404}
+    log = [json.loads(line) for line in run("rulebook", "log", "--json").stdout.splitlines()]
+    assert [(one["revision"], one["reverted"], one["confirmed_at"] is not None) for one in log[:3]] == [
+        (4, False, True),
+        (3, False, False),
+        (2, True, False),
+    ]
+    told = run("rulebook", "log").stdout.splitlines()
+    assert ("confirmed 2" in told[1], told[2].rstrip().endswith("Z"), "reverted by 3" in told[3]) == (True, False, True)
     actions = [json.loads(line)["action"] for line in run("audit", "list", "--json").stdout.splitlines()]
     assert actions == ["rulebook.confirm", *["rulebook.publish"] * 3]
 

@@ -118,3 +118,12 @@ def test_a_week_shows_hours_closed_days_and_the_change_of_the_clocks() -> None:
     assert change is not None
     assert (change.day, change.clocks) == (date(2027, 3, 28), "the clocks go forward")
     assert next_change(replace(calendar, zone="UTC"), date(2026, 10, 26)) is None
+
+
+async def test_profiles_without_instructions_are_listed(console: Console) -> None:
+    profiles = {"bare": {"model": "gpt-realtime-2.1"}, "heir": {"extends": "bare"}}
+    document = {"profiles": profiles, "rules": [{"id": "all", "then": {"accept": "heir"}}]}
+    answer = await console.api.client.put("/api/v1/rulebook", json=document, headers={"if-match": '"0"'})
+    assert answer.status_code == 200, answer.text
+    await console.sign_in()
+    assert "heir – extends bare" in await console.see("/profiles")

@@ -4,13 +4,13 @@ from typing import Any
 import pytest
 
 from gateway.errors import DatabaseUnavailable
-from gateway.rulebook.current import Current
+from gateway.rulebook.current import Current, compile_rulebook
 from gateway.rulebook.examination import BrokenExpectations
-from gateway.rulebook.publish import Publisher, StaleBaseError
+from gateway.rulebook.publish import LARGE, Publisher, StaleBaseError
 from gateway.rulebook.refer_guard import ReferGuard
 from gateway.rulebook.store import Signed, find_revision, list_revisions
 from gateway.settings import Settings
-from routing_rules import DocumentError
+from routing_rules import DocumentError, Reject, Rule, Rulebook
 from tests.conftest import SettableClock
 from tests.gateway.api_fixtures import Api
 from tests.gateway.authors import an_author
@@ -100,6 +100,17 @@ async def test_the_problems_are_those_of_the_revision_in_force(publisher: Publis
     notes = {problem.code for problem in problems if problem.severity == "info"}
     assert (number, warnings, notes) == (1, ["/rules/1"], {"reject_consequence"})
     assert (await publisher.problems())[1] is problems
+    assert await publisher.problems_at_hand() is problems
+
+
+async def test_a_large_rulebook_is_shown_while_its_problems_are_still_looked_for(
+    api: Api, publisher: Publisher
+) -> None:
+    rules = tuple(Rule(id=f"r{number}", then=Reject()) for number in range(LARGE + 1))
+    api.current.swap(compile_rulebook(Rulebook(rules=rules), 1))
+    assert await publisher.problems_at_hand() is None
+    _, problems = await publisher.problems()
+    assert await publisher.problems_at_hand() is problems
 
 
 async def test_the_problems_are_looked_for_again_each_day(publisher: Publisher, clock: SettableClock) -> None:
