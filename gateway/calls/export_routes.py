@@ -67,5 +67,6 @@ class ExportRoutes:
 
     async def _export(self, order: Order) -> AsyncIterator[bytes]:
         async with self._running:
-            async for chunk in run_apart(self._database, order):
+            url = self._database.url.render_as_string(hide_password=False)
+            async for chunk in run_apart(url, order, self._database.keys):
                 yield chunk

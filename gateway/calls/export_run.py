@@ -17,7 +17,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Final, NamedTuple
@@ -105,8 +105,8 @@ def estimate(connection: Connection, wanted: Wanted) -> int | None:
     return None if facets.more else facets.calls
 
 
-async def run_apart(database: Database, order: Order) -> AsyncIterator[bytes]:
-    """The export of a database, made by a process of its own. Raises ExportFailed."""
+async def run_apart(url: str, order: Order, keys: Sequence[EncryptionKey] = ()) -> AsyncIterator[bytes]:
+    """The export of the database at `url`, made by a process of its own. Raises ExportFailed."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "gateway.calls.export_run"),
         stdin=asyncio.subprocess.PIPE,
@@ -115,7 +115,7 @@ async def run_apart(database: Database, order: Order) -> AsyncIterator[bytes]:
     )
     assert process.stdin is not None and process.stdout is not None  # noqa: PT018  by the arguments above
     try:
-        process.stdin.write(_request(database, order))
+        process.stdin.write(_request(url, order, keys))
         process.stdin.close()
         while chunk := await process.stdout.read(CHUNK):
             yield chunk
@@ -127,13 +127,11 @@ async def run_apart(database: Database, order: Order) -> AsyncIterator[bytes]:
             await process.wait()
 
 
-def _request(database: Database, order: Order) -> bytes:
+def _request(url: str, order: Order, keys: Sequence[EncryptionKey]) -> bytes:
     """What the process is told, secrets and all, where nobody else reads it."""
     asked = {**msgspec.structs.asdict(order), "wanted": asdict(order.wanted)}
-    keys = [(key.name, key.secret.get_secret_value()) for key in database.keys]
-    return msgspec.json.encode(
-        {"url": database.url.render_as_string(hide_password=False), "order": asked, "keys": keys}
-    )
+    told = [(key.name, key.secret.get_secret_value()) for key in keys]
+    return msgspec.json.encode({"url": url, "order": asked, "keys": told})
 
 
 class _Request(msgspec.Struct):

@@ -21,7 +21,7 @@ async def test_kills_among_live_calls_leave_each_as_what_it_truly_is(tmp_path: P
     """Done-when 2 of the issue on calls: they talk, are transferred and hang up while the gateway is killed."""
     report = await crash_loop(f"sqlite:///{tmp_path}/gateway.db", tmp_path, kills=5, rate=15, live=True)
     assert not report.faults, report
-    assert report.acknowledged > 50, report
+    assert report.acknowledged > 20, report
     assert report.settled_after < 30, report
 
 

@@ -27,7 +27,7 @@ def test_a_password_in_a_url_that_cannot_be_read_is_not_repeated() -> None:
 def test_a_file_that_cannot_be_made_is_told_with_the_setting_and_the_reason(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigurationError, match=r"GATEWAY_DATABASE_URL: cannot make or open .*Not a directory"):
-        parse_url(f"sqlite:///{tmp_path}/file/gateway.db")
+        parse_url(f"sqlite:///{tmp_path}/file/deep/gateway.db")
 
 
 def test_the_sqlite_file_is_readable_by_its_owner_only(tmp_path: Path) -> None:
