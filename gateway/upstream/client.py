@@ -93,10 +93,13 @@ class Upstream:
     ) -> tuple[Outcome, bytes]:
         request = httpx.Request(
             "POST",
-            line.base + path,
+            line.url,
             headers=line.headers,
             content=body,
-            extensions={"timeout": {"connect": min(CONNECT_TIMEOUT, timeout), "read": timeout}},
+            extensions={
+                "target": line.path + path.encode("ascii"),  # to parse a URL for each request takes 20 µs
+                "timeout": {"connect": min(CONNECT_TIMEOUT, timeout), "read": timeout},
+            },
         )
         try:
             reply = await self._transport.handle_async_request(request)
@@ -122,7 +125,8 @@ class _Line:
     """One endpoint's upstream: where it is, how we show who we are, and how much at once it may be asked."""
 
     def __init__(self, endpoint: Endpoint) -> None:
-        self.base = endpoint.base_url.rstrip("/")
+        self.url = httpx.URL(endpoint.base_url)
+        self.path = self.url.raw_path.rstrip(b"/")
         self.use_key(endpoint)
         self.surface = endpoint.surface
         self.timeout = endpoint.upstream_timeout

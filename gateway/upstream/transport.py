@@ -215,7 +215,7 @@ def _serialize(request: httpx.Request) -> bytes:
     lines = [b"%b: %b\r\n" % field for field in request.headers.raw]
     return b"%b %b HTTP/1.1\r\n%b\r\n%b" % (
         request.method.encode("ascii"),
-        request.url.raw_path,
+        request.extensions.get("target", request.url.raw_path),
         b"".join(lines),
         request.content,
     )

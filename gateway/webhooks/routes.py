@@ -115,15 +115,18 @@ class WebhookDoor:
         _check_form(headers)
         now = self._clock.now()
         claim = verifier.read(headers, now / 1e6)
+        body: bytes | None = None
         try:
-            async with asyncio.timeout(self._body_deadline):
+            async with asyncio.timeout(self._body_deadline) as limit:
                 body = await _read_body(receive)
+                delivery = verifier.prove(claim, body)
+                ring.used[delivery.secret] = now
+                limit.reschedule(asyncio.get_running_loop().time() + STORE_DEADLINE)
+                return await self._intake.receive(endpoint, delivery, body)
         except TimeoutError:
-            raise _RefusedError(408, "slow_body") from None
-        delivery = verifier.prove(claim, body)
-        ring.used[delivery.secret] = now
-        async with asyncio.timeout(STORE_DEADLINE):
-            return await self._intake.receive(endpoint, delivery, body)
+            if body is None:
+                raise _RefusedError(408, "slow_body") from None
+            raise
 
 
 async def _read_body(receive: Receive) -> bytes:
