@@ -24,8 +24,8 @@ from gateway.tables import transcripts as lines
 # Seconds between looks: a new call is in the index within a second, and is found by other means until then.
 LOOK: Final = 0.5
 
-# Rows in one step: a few milliseconds of the journal.
-STEP: Final = 100
+# Rows in one step: some three milliseconds of the journal, for which a ringing call may have to wait.
+STEP: Final = 25
 
 # Seconds between two steps while there is a backlog, as after an upgrade: ringing calls come in between.
 PAUSE: Final = 0.005

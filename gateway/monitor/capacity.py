@@ -16,6 +16,7 @@ from gateway.clock import Clock
 from gateway.database import Database
 from gateway.errors import DatabaseUnavailable
 from gateway.rulebook.current import Compiled, Current
+from gateway.switching import switching_often
 from gateway.tables import calls
 from routing_rules import Rule
 from routing_rules.conditions import ActiveBelow, RateBelow
@@ -57,7 +58,8 @@ class Capacity:
     async def look(self) -> None:
         """Learn what there is. Raises DatabaseUnavailable."""
         if (compiled := self._current.compiled) is not self._asked_for:
-            self._ask_about(compiled.rulebook.rules)
+            for rule, condition in await asyncio.to_thread(_find_limits, compiled.rulebook.rules):
+                self._ask_about(rule, condition)
             self._asked_for = compiled
         now = self._clock.now()
         if self._watched and (limited := self._usage.limited):
@@ -70,14 +72,19 @@ class Capacity:
             self._usage.learn_decided(_known(await self._database.read(_find_decided, frozenset(rated), since), now))
             self._learned = dict(rated)
 
-    def _ask_about(self, rules: Sequence[Rule]) -> None:
-        """Let live usage count what the rules' conditions will compare with, before a call asks for it."""
-        for rule in rules:
-            for condition in rule.when:  # as an exception neither is allowed
-                if isinstance(condition, ActiveBelow):
-                    self._usage.active(rule.id)
-                elif isinstance(condition, RateBelow):
-                    self._usage.recent(rule.id, condition.per, "", condition.seconds)
+    def _ask_about(self, rule: str, condition: ActiveBelow | RateBelow) -> None:
+        """Let live usage count what the rule's condition will compare with, before a call asks for it."""
+        if isinstance(condition, ActiveBelow):
+            self._usage.active(rule)
+        else:
+            self._usage.recent(rule, condition.per, "", condition.seconds)
+
+
+def _find_limits(rules: Sequence[Rule]) -> list[tuple[str, ActiveBelow | RateBelow]]:
+    """The conditions on capacity and rate, with their rules; among 100,000 rules that takes a while."""
+    with switching_often():
+        found = ((rule.id, condition) for rule in rules for condition in rule.when)  # no exception may be either
+        return [(rule, condition) for rule, condition in found if isinstance(condition, (ActiveBelow, RateBelow))]
 
 
 def _known(rows: list[Any], now: int) -> list[Known]:

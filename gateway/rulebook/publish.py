@@ -305,13 +305,14 @@ class Publisher:
             writing = await asyncio.to_thread(plan_anew, base + 1, rulebook)
         else:
             writing = await self._database.read(plan_rows, base + 1, rulebook, changes)
+        owned, counted = await asyncio.to_thread(lambda: (_is_owned(rulebook, changes), counts(changes or ())))
         within = signed.confirm_within
         confirm_by = None if within is None else self._clock.now() + within * 1_000_000
         publication = Publication(
             number=base + 1,
-            signed=signed if tried.doubts or _is_owned(rulebook, changes) else replace(signed, forced_for=None),
+            signed=signed if tried.doubts or owned else replace(signed, forced_for=None),
             created_at=now,
-            counts={} if changes is None else counts(changes),
+            counts={} if changes is None else counted,
             writing=writing,
             account=None if changes is None else await asyncio.to_thread(account_of, changes),
             confirm_by=confirm_by,
