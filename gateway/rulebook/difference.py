@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 from gateway.rulebook.items import ItemKind
 from routing_rules import Rule, Rulebook
+from routing_rules.collector import paused
 from routing_rules.problem import pointer_to
 from routing_rules.writing import write_calendar, write_decision, write_document, write_rule
 
@@ -66,7 +67,8 @@ def counts(changes: Iterable[ItemChange]) -> dict[str, int]:
 
 def difference(before: Rulebook, after: Rulebook) -> tuple[ItemChange, ...]:
     """Every item that is not the same in both."""
-    return tuple(_changes(before, after))
+    with paused():  # it would walk through all rules of both
+        return tuple(_changes(before, after))
 
 
 def _changes(before: Rulebook, after: Rulebook) -> Iterator[ItemChange]:
@@ -100,7 +102,7 @@ def _rules(before: Sequence[Rule], after: Sequence[Rule]) -> Iterator[ItemChange
     for rule in middle:
         position, old = was.pop(rule.id, (-1, None))
         moved = old is not None and position not in stayed
-        if old is None or moved or old != rule:
+        if old is None or moved or (old is not rule and old != rule):
             there = behind if old is None or moved else None
             yield ItemChange(kind=ItemKind.RULE, name=rule.id, before=old, after=rule, moved=moved, behind=there)
         behind = rule.id
@@ -125,9 +127,13 @@ def longest_ascending(numbers: Sequence[int]) -> set[int]:
     tops: list[int] = []  # of each length, the least number with which such a choice ends
     below: dict[int, int | None] = {}
     for number in numbers:
+        if not tops or number > tops[-1]:  # so it is nearly always, for few rules move
+            below[number] = tops[-1] if tops else None
+            tops.append(number)
+            continue
         length = bisect_left(tops, number)
         below[number] = tops[length - 1] if length else None
-        tops[length : length + 1] = [number]
+        tops[length] = number
     chosen: set[int] = set()
     number_or_none = tops[-1] if tops else None
     while number_or_none is not None:
