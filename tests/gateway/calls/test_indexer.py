@@ -1,7 +1,7 @@
 import asyncio
 
 from gateway.calls import search, transcripts
-from gateway.calls.indexer import Indexer
+from gateway.calls.indexer import STEP, Indexer
 from tests.gateway.api_fixtures import Api, a_call, given_calls
 from tests.gateway.calls.histories import given_words
 
@@ -23,12 +23,12 @@ async def test_calls_and_words_are_indexed_soon_after_they_arrive(api: Api) -> N
 
 
 async def test_a_step_takes_a_bounded_number_of_calls(api: Api) -> None:
-    given_calls(api.database, *(a_call(f"rtc_{n}") for n in range(130)))
+    given_calls(api.database, *(a_call(f"rtc_{n}") for n in range(STEP + 5)))
     indexer = Indexer(database=api.database, journal=api.journal)
     assert await indexer.step() is True
-    assert await api.database.read(search.INDEX.watermark) == 100
+    assert await api.database.read(search.INDEX.watermark) == STEP
     assert await indexer.step() is False
-    assert await api.database.read(search.INDEX.watermark) == 130
+    assert await api.database.read(search.INDEX.watermark) == STEP + 5
 
 
 async def test_a_step_takes_a_bounded_number_of_words(api: Api) -> None:
