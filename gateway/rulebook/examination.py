@@ -50,7 +50,8 @@ def examine_edits(rulebook: Rulebook, edits: Sequence[Edit], refer_guard: ReferG
         if len(touched) > FEW:
             problems = _of_rules(edited, refer_guard, today)
         else:
-            takes = any(edit.op == "delete" for edit in edits)
+            # No rule names another rule.
+            takes = any(edit.op == "delete" and edit.kind is not ItemKind.RULE for edit in edits)
             problems = find_problems_of(
                 edited, touched, others=takes, refer_guard=refer_guard, holiday_guard=code_mistake, today=today
             )
