@@ -13,7 +13,6 @@ import argparse
 import asyncio
 import gzip
 import logging
-import pickle
 import re
 import tempfile
 import time
@@ -30,7 +29,7 @@ from sqlalchemy import text
 
 from gateway.database import Database
 from tests.benchmarks.editing.workload import large_rulebook
-from tests.benchmarks.history.build import Built, build
+from tests.benchmarks.history.build import Built, build, built
 from tests.conftest import SettableClock
 from tests.flows.console_screenshots import PAGES
 from tests.gateway.api_fixtures import Api, running_api
@@ -82,40 +81,46 @@ def main() -> None:
 async def _measure(folder: Path, calls: int, rules: int) -> list[Cost]:
     database = Database(f"sqlite:///{folder}/gateway.db")
     try:
-        built = _history(database, folder, calls)
-        async with running_api(database, SettableClock(built.last + 1)) as api, running_console(api) as console:
-            await _publish(api, rules)
-            known = {"call": built.rows[-1].call_id}
+        history = _history(database, calls)
+        async with running_api(database, SettableClock(history.last + 1)) as api, running_console(api) as console:
+            newest = await _publish(api, rules)
+            known = {"call": history.rows[-1].call_id}
             await console.sign_in()
+            await console.client.get("/rules?only=warnings")  # which waits until the new rules were examined
             asked = {name: path.format(**known) for name, path in PAGES.items()} | SEARCHES
+            asked |= {"rules-row": "/rules?edit=r7", "rule": "/rules/r7", "revision": f"/revisions/{newest}"}
             loads: dict[str, int] = {}
             return [await _ask(console, name, path, loads) for name, path in track(asked.items(), "asking")]
     finally:
         database.close()
 
 
-def _history(database: Database, folder: Path, calls: int) -> Built:
+def _history(database: Database, calls: int) -> Built:
     """The calls, and a delivery for each."""
     database.upgrade()
-    kept = folder / f"built-{calls}"
-    if kept.exists():
-        built: Built = pickle.loads(kept.read_bytes())
-    else:
-        built = build(database, calls, lambda _: None)
-        kept.write_bytes(pickle.dumps(built))
+    if (found := built(database, calls)) is None:
+        build(database, calls, lambda _: None)
+        found = built(database, calls)
+    if found is None:
+        raise RuntimeError(f"{database.url} was filled with another number of calls; choose another folder")
     with database.transaction() as connection:
         connection.execute(text("DELETE FROM deliveries"))
         connection.execute(text(_DELIVERIES))
-    return built
+    return found
 
 
-async def _publish(api: Api, rules: int) -> None:
+async def _publish(api: Api, rules: int) -> int:
+    """A rulebook, and an edit of one of its rules; the number of the revision."""
     etag = (await api.client.get("/api/v1/rulebook/revisions")).json()["items"]
     base = etag[0]["revision"] if etag else 0
     answer = await api.client.put(
         "/api/v1/rulebook", json=large_rulebook(rules), headers={"if-match": f'"{base}"'}, timeout=300
     )
     answer.raise_for_status()
+    edited = {"then": {"reject": 480}}
+    answer = await api.client.put("/api/v1/rules/r7", json=edited, headers={"if-match": "*"})
+    answer.raise_for_status()
+    return base + 2
 
 
 async def _ask(console: Console, name: str, path: str, loads: dict[str, int]) -> Cost:
