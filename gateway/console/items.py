@@ -3,6 +3,7 @@
 What they have in common is here; the form of each is in the module of its name.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
@@ -45,7 +46,7 @@ class MistakenForm(Exception):
         self.wrong = wrong
 
 
-class ItemPages:
+class ItemPages(ABC):
     """The pages of one section: its table, and the editor of one item."""
 
     section: ClassVar[str]  # "profiles"
@@ -65,17 +66,17 @@ class ItemPages:
         """What the table shows beside the items."""
         return {}
 
+    @abstractmethod
     def fields_of(self, item: Any) -> Sent:
         """What the form's fields hold for an item; for a new one, if it is None."""
-        raise NotImplementedError
 
+    @abstractmethod
     def value_of(self, fields: Sent, item: Any) -> Any:
         """The item that the form's fields make; `item` is what there is. Raises MistakenForm."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def context(self, visit: Visit, drafted: Drafted, name: str, fields: Sent, told: Told) -> Mapping[str, Any]:
         """What the editor's template wants to know beside what all want."""
-        raise NotImplementedError
 
     # ---- what all have in common
 

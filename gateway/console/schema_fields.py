@@ -15,6 +15,7 @@ was. Reading what was written gives the same value, which a test holds against e
 import json
 import math
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -73,22 +74,22 @@ def rows_of(sent: Sent, path: str) -> list[str]:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Field:
+class Field(ABC):
     """A place in the form."""
 
     help: str = ""  # what the schema says of it
 
+    @abstractmethod
     def says(self, value: Any) -> bool:
         """Whether the form can say this value exactly."""
-        raise NotImplementedError
 
+    @abstractmethod
     def write(self, value: Any, path: str, texts: Texts) -> None:
         """Put the value's texts into `texts`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def read(self, reader: Reader, path: str) -> Any:
         """The value that the texts say, or `NOTHING`."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
