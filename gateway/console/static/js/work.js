@@ -8,7 +8,8 @@ export function followWork() {
     const file = form?.querySelector("[type=file]");
     if (!form || (file && !file.files.length)) return;
     event.preventDefault();
-    send(form, new FormData(form, event.submitter));
+    const fields = new FormData(form, event.submitter);
+    send(form, file ? fields : new URLSearchParams(fields));
   });
 }
 
