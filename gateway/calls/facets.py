@@ -42,7 +42,7 @@ def find_facets(connection: Connection, wanted: Wanted, *, most: int = MOST, win
     few = None if way.column is not None or not texts_of(wanted) else narrow(connection, wanted, most)
     if few is not None:
         way = replace(way, end=None)
-        chosen = select(*NAMES.values()).where(*way.path(), *way.along, few).order_by(*SORTED)
+        chosen = select(*NAMES.values()).where(*way.checked(), few).order_by(*SORTED)
     else:
         chosen = select(*NAMES.values()).where(*way.stretch(), *way.along).order_by(*NEWEST_FIRST)
     newest = chosen.limit(most + 1).subquery()

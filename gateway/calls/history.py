@@ -225,9 +225,11 @@ def _find(
     if first < window:
         way = way.onward().as_far_as(connection, window - first)
         rows += _walk(connection, what, way, limit + 1 - len(rows))
-    if way.end is None or len(rows) > limit or way.column is not None or not texts_of(wanted):
+    if way.end is None or len(rows) > limit or not texts_of(wanted):
         return _page(rows, limit, way.end)
     few_calls = narrow(connection, wanted, few)
+    if few_calls is None and way.column is not None:
+        return _page(rows, limit, way.end)
     if few_calls is None:
         far = TEXT_WINDOW * window // WINDOW
         if rows:  # as many calls again may well hold the rest; twice that, for chance
@@ -235,9 +237,8 @@ def _find(
         way = way.onward().as_far_as(connection, far)
         return _page(rows + _walk(connection, what, way, limit + 1 - len(rows)), limit, way.end)
     # Not by their place in time: to sort these few, by their ids alone, is less than to walk past all others.
-    whole = replace(way, after=after)
-    chosen = select(calls.c.id).where(*whole.path(), *way.along, few_calls).order_by(*SORTED).limit(limit + 1)
-    return _page(connection.execute(_among(what, chosen)).all(), limit, None)
+    chosen = select(calls.c.id).where(*replace(way, after=after).checked(), few_calls).order_by(*SORTED)
+    return _page(connection.execute(_among(what, chosen.limit(limit + 1))).all(), limit, None)
 
 
 def _walk(connection: Connection, what: Select[Any], way: Way, most: int) -> list[Row[Any]]:

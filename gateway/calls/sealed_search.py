@@ -87,7 +87,7 @@ def find_rows(
     chosen = _narrow(connection, sought, few)
     if chosen is not None:
         way = replace(way, end=None)
-        wish = looked_at.where(*way.path(), *way.along, calls.c.id.in_(chosen)).order_by(*SORTED)
+        wish = looked_at.where(*way.checked(), calls.c.id.in_(chosen)).order_by(*SORTED)
     else:
         way = way if way.end is not None else way.as_far_as(connection, window)
         wish = looked_at.where(*way.stretch(), *way.along).order_by(*NEWEST_FIRST)

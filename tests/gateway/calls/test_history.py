@@ -179,11 +179,10 @@ def test_every_way_through_history_is_an_index_that_needs_no_sorting(
         raw.set_trace_callback(statements.append)
         find_calls(connection, wanted, limit=5, after=Position(NOW + 15, 40), window=10)
         raw.set_trace_callback(None)
-        plan: list[str] = []
         for statement in statements[1:]:  # the first is BEGIN
             if "FROM calls" not in statement:
                 continue
             plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}")]
             assert any("ix_calls_" in line for line in plan), plan
             assert not any("TEMP B-TREE" in line or line.startswith("SCAN calls ") for line in plan), plan
-        assert any(index in line for line in plan), plan  # the last is the page itself
+            assert "call_facts" not in statement or any(index in line for line in plan), plan  # the page itself
