@@ -44,18 +44,15 @@ class Way:
     after: Position | None  # a page begins behind it
     column: Column | None  # what chooses its index; None: time alone
     along: tuple[Condition, ...] = ()  # these are checked along it
-    end: Position | None = None  # nothing behind it may be looked at for one page; None: all may be
+    end: Position | None = None  # nothing older may be looked at for one page; None: all may be
 
     def path(self) -> list[Condition]:
         """The conditions that choose it."""
-        return self._within(self.since, None if self.after is None else self.after > POSITION)
+        return self._within(self.since, self._begin())
 
     def stretch(self) -> list[Condition]:
         """The same up to its end, which takes the place of `since`: SQLite might walk on to the lower bound."""
-        if self.end is None:
-            return self.path()
-        begin = None if self.after is None else self.after > POSITION
-        return [*self._within(None, begin), self.end <= POSITION]
+        return self._within(self.since if self.end is None else self.end.received_at, self._begin())
 
     def checked(self) -> list[Condition]:
         """All conditions, for calls that another index finds."""
@@ -68,26 +65,28 @@ class Way:
         Its offset is bounded, and walks along an index only: by times, since but one of PostgreSQL's indexes has row
         ids. Calls of the same microsecond are looked at together, and a position of row 0 is behind all of them.
         """
-        begin = None
-        if self.after is not None:
-            newest, row = self.after
-            begin = calls.c.received_at <= newest if row else calls.c.received_at < newest
-        times = select(calls.c.received_at).where(*self._within(self.since, begin))
+        times = select(calls.c.received_at).where(*self._within(self.since, self._begin()[:1]))
         last = times.order_by(calls.c.received_at.desc()).offset(window - 1).limit(1)
         at = connection.execute(last).scalar_one_or_none()
         return replace(self, end=None if at is None else Position(at, 0))
 
-    def _within(self, since: int | None, begin: Condition | None) -> list[Condition]:
+    def _begin(self) -> list[Condition]:
+        """Where it begins: by time, which PostgreSQL can tell how much of history it is, and if need be by row."""
+        if self.after is None:
+            return []
+        newest, row = self.after
+        return [calls.c.received_at <= newest, self.after > POSITION] if row else [calls.c.received_at < newest]
+
+    def _within(self, since: int | None, begin: list[Condition]) -> list[Condition]:
         """Its column within bounds of time.
 
         `until` is checked along it if it begins elsewhere: of two upper bounds, SQLite might begin at the higher one.
         """
         bounds = [] if since is None else [calls.c.received_at >= since]
         if self.until is not None:
-            bounds.append((calls.c.received_at if begin is None else calls.c.received_at + 0) < self.until)
-        if begin is not None:
-            bounds.append(begin)
-        return bounds if self.column is None else [*bounds, _EXACT[self.column[0]] == self.column[1]]
+            bounds.append((calls.c.received_at + 0 if begin else calls.c.received_at) < self.until)
+        column = [] if self.column is None else [_EXACT[self.column[0]] == self.column[1]]
+        return [*bounds, *begin, *column]
 
     def onward(self) -> "Way":
         """The rest of it, behind its end."""
