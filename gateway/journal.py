@@ -91,7 +91,7 @@ class Journal:
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._connection: Connection | None = None
-        self._stopping = False
+        self._stopping = False  # also set by a thread that dies
         self._latest = 0  # entries in the latest batch
         self._failed_at: float | None = None  # when a transaction failed, unless one was committed since
         self._busy_since: float | None = None
@@ -134,7 +134,7 @@ class Journal:
         Raises JournalFull when too much is waiting, DatabaseUnavailable when the writer has stopped; the future
         raises DatabaseUnavailable when the database failed, or whatever the unit raised for this item.
         """
-        if self._stopping or not self._thread.is_alive() or self._loop is None:
+        if self._stopping or self._loop is None:
             raise DatabaseUnavailable("the journal is not running")
         if self._queue.qsize() >= self._longest_queue:
             raise JournalFull(f"{self._longest_queue} entries are waiting to be written")
