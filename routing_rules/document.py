@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -93,8 +94,16 @@ def _profiles(place: Place) -> dict[str, dict[str, Any]]:
 def _lists(place: Place) -> dict[str, tuple[str, ...]]:
     lists = {}
     for name, member in _named(place).items():
-        lists[name] = tuple(dict.fromkeys(item.read(_entry, "") for item in member.items()))
+        lists[name] = tuple(dict.fromkeys(_entries(member)))
     return lists
+
+
+def _entries(place: Place) -> list[str]:
+    """The entries of a list. Lists are long: places are made only where a mistake must be told."""
+    if isinstance(place.value, (list, tuple)) and all(isinstance(text, str) for text in place.value):
+        with suppress(ReadingError):
+            return [_entry(text) for text in place.value]
+    return [item.read(_entry, "") for item in place.items()]
 
 
 def _entry(text: str) -> str:
