@@ -35,10 +35,14 @@ def _plainly(piece: str) -> int:
 
 def grams_of(field: str, text: str, *, longest: int = LONGEST_TEXT, hashed: Hash = _plainly) -> set[int]:
     """The grams of a text's first `longest` signs, in the field of this name: numbers of 31 bits."""
-    folded = text[:longest].lower()
-    ends = range(LENGTH, len(folded) + 1)
-    pieces = (folded[end - LENGTH : end] for end in ends)
-    return {hashed(f"{field}:{piece}") for piece in pieces if piece.isascii()}
+    return {hashed(f"{field}:{piece}") for piece in pieces_of(text[:longest])}
+
+
+def pieces_of(text: str) -> list[str]:
+    """The pieces of a text that become grams, in small letters."""
+    folded = text.lower()
+    pieces = (folded[end - LENGTH : end] for end in range(LENGTH, len(folded) + 1))
+    return [piece for piece in pieces if piece.isascii()]
 
 
 def words_of(text: str) -> list[str]:
