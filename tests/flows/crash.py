@@ -7,12 +7,12 @@
 
 One process plays the upstream and the callers; the gateway is a process of its own that is killed with SIGKILL at
 random moments. What must hold (RELIABILITY section 4, E1): every acknowledged delivery is in the database, no call is
-decided in two ways, no refer is sent twice, and every call settles within 30 s of the last restart.
+decided in two ways, no refer is sent twice, and every call settles within 30 s of the last restart, *truthfully*: as
+what the upstream knows that it is (`tests.flows.truth`). Each call that came to nothing is told with its timeline.
 
-With `--live` callers also talk and hang up, models transfer them, and transfers are swallowed; then every call must
-settle *truthfully*: as what the upstream knows that it is (`tests.flows.truth`). With `--nodes` two gateways share a
-PostgreSQL database and are killed in turn (E2), or with `--pause` stopped for so many seconds, so that the other takes
-over, and let go on (E9).
+With `--live` callers also talk and hang up, models transfer them, and transfers are swallowed. With `--nodes` two
+gateways share a PostgreSQL database and are killed in turn (E2), or with `--pause` stopped for so many seconds, so that
+the other takes over, and let go on (E9).
 """
 
 import argparse
@@ -43,6 +43,7 @@ from gateway.emulator.scenarios import CATALOGUE, PLAIN
 from gateway.emulator.server import EmulatorServer
 from gateway.emulator.upstream import EmulatedUpstream
 from gateway.tables import calls
+from tests.flows.given_up import tell_given_up
 from tests.flows.truth import lie
 
 SECRET = "whsec_dGhlIHNlY3JldCBvZiB0aGUgY3Jhc2ggdGVzdA=="
@@ -64,6 +65,7 @@ class Report:
     settled_after: float = 0.0  # seconds after the last restart
     slowest_start: float = 0.0  # seconds from exec to ready
     states: Counter[str] = field(default_factory=Counter)
+    given_up: list[str] = field(default_factory=list)  # calls that came to nothing, with their timelines
     requests: int = 0
 
     @property
@@ -202,14 +204,13 @@ async def crash_loop(
                 ringing.cancel()
                 acknowledged = await ringing
                 report.acknowledged = len(acknowledged)
-                states = await _until_settled(database_url, last_start + 30, upstream if live else None)
+                states, report.given_up = await _until_settled(database_url, last_start + 30, upstream)
                 report.settled_after = time.monotonic() - last_start
         finally:
             await asyncio.gather(*(victim.stop() for victim in victims))
     report.lost = sorted(acknowledged - states.keys())
     report.unsettled = sorted(f"{call} is {state}" for call, state in states.items() if state not in SETTLED)
-    if live:
-        report.lies = _lies(upstream, states)
+    report.lies = _lies(upstream, states)
     report.states = Counter(states.values())
     report.violations = upstream.record.violations()
     report.requests = len(upstream.record)
@@ -286,18 +287,20 @@ async def publish(client: httpx.AsyncClient, victim: Victim) -> None:
     assert answer.status_code == 200, answer.text
 
 
-async def _until_settled(database_url: str, deadline: float, upstream: EmulatedUpstream | None) -> dict[str, str]:
-    """The states of all calls, when none owes work any more or the deadline has passed.
+async def _until_settled(
+    database_url: str, deadline: float, upstream: EmulatedUpstream
+) -> tuple[dict[str, str], list[str]]:
+    """The states of all calls, and why some came to nothing, when none owes work and all are true, or at the deadline.
 
-    With an `upstream` they must also be true, for a call that ends takes a moment to be noticed.
+    A call that ends takes a moment to be noticed.
     """
     database = Database(database_url)
     try:
         while True:
             states = await database.read(_states)
-            settled = set(states.values()) <= SETTLED and not (upstream and _lies(upstream, states))
+            settled = set(states.values()) <= SETTLED and not _lies(upstream, states)
             if settled or time.monotonic() > deadline:
-                return states
+                return states, await database.read(tell_given_up, upstream)
             await asyncio.sleep(0.2)
     finally:
         database.close()
@@ -339,6 +342,8 @@ def main() -> None:
             )
         )
     print(report)
+    for paragraph in report.given_up:
+        print(paragraph)
     for fault in report.faults:
         print(fault, file=sys.stderr)
     sys.exit(bool(report.faults))
