@@ -92,8 +92,8 @@ def ordered(
 def taken_over(row: Any, *, now: int, monotonic: float, decision_deadline: float) -> Job:
     """The job of an action claimed from the outbox (a row of `outbox.claim`). Raises ValueError for an unknown word.
 
-    A reject that may have been sent is sent again however late it is: to a caller who was rejected, or has left, it does
-    nothing, and the answer tells which end is true. An accept in doubt is asked about by its sideband instead.
+    A reject that may have been sent is sent again however late it is: to a caller who was rejected, or has left, it
+    does nothing, and the answer tells which end is true. An accept in doubt is asked about by its sideband instead.
     """
     command = Command(row.command)
     useless_at = monotonic + (row.useless_after - now) / 1e6

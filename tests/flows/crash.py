@@ -4,6 +4,7 @@
     python -m tests.flows.crash --kills 100 --rate 50 --live         with calls that talk, transfer and hang up
     python -m tests.flows.crash --kills 100 --rate 50 --live --nodes 2 --database postgresql://…
     python -m tests.flows.crash --kills 5 --rate 20 --live --nodes 2 --pause 20 --database postgresql://…
+    python -m tests.flows.crash --kills 5 --rate 40 --down 25        each start comes 25 s after the kill
 
 One process plays the upstream and the callers; the gateway is a process of its own that is killed with SIGKILL at
 random moments. What must hold (RELIABILITY section 4, E1): every acknowledged delivery is in the database, no call is
@@ -167,6 +168,7 @@ async def crash_loop(
     live: bool = False,
     nodes: int = 1,
     pause: float | None = None,
+    down: float = 0.0,
 ) -> Report:
     """Kill gateways `kills` times in turn, or let them stand still, while `rate` calls a second ring."""
     random = Random(seed)
@@ -199,6 +201,7 @@ async def crash_loop(
                     if nodes == 1:  # some find nobody; on a slow machine it would be most
                         await asyncio.sleep(UNHEARD)
                         calling.clear()
+                    await asyncio.sleep(down)
                     report.slowest_start = max(report.slowest_start, await victim.start(client))
                     calling.set()
                 last_start = time.monotonic()
@@ -327,6 +330,7 @@ def main() -> None:
     parser.add_argument("--live", action="store_true", help="calls talk, are transferred, hang up")
     parser.add_argument("--nodes", type=int, default=1, help="gateways on one PostgreSQL database, killed in turn")
     parser.add_argument("--pause", type=float, help="do not kill: let the gateway stand still for so many seconds")
+    parser.add_argument("--down", type=float, default=0.0, help="seconds between a kill and the next start")
     parser.add_argument("--database", help="an empty PostgreSQL database; SQLite in a temporary folder without it")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="gateway-crash-") as folder:
@@ -341,6 +345,7 @@ def main() -> None:
                 live=arguments.live,
                 nodes=arguments.nodes,
                 pause=arguments.pause,
+                down=arguments.down,
             )
         )
     print(report)
