@@ -108,10 +108,10 @@ class Pipeline:
             if type(value) not in _PLAIN and not isinstance(value, str):
                 return None
         try:
-            line = render_json(record)
+            line = msgspec.json.encode(record)
         except (TypeError, ValueError):  # a lone surrogate, an integer beyond 64 bits
             return None
-        return line if self._redactor.looks_clean(line) else None
+        return line.decode("ascii") if self._redactor.looks_clean(line) else None
 
     def write(self, line: str) -> None:
         """Put one line out at once.

@@ -80,11 +80,13 @@ class Redactor:
         known = sorted({secret for secret in secrets if len(secret) >= SHORTEST_SECRET}, key=len, reverse=True)
         self._secret = re.compile("|".join((*map(re.escape, known), *_SECRET_FORMS)))
         # As it would stand in JSON: a secret with a quote or a backslash is caught by the backslash.
-        self._suspicious = re2.compile("|".join((_SUSPICIOUS, *map(re2.escape, known))))
+        self._suspicious = re2.Set.SearchSet()  # of one: it only says whether, in a fifth of the time
+        self._suspicious.Add("|".join((_SUSPICIOUS, *map(re2.escape, known))))
+        self._suspicious.Compile()
 
-    def looks_clean(self, line: str) -> bool:
+    def looks_clean(self, line: str | bytes) -> bool:
         """Whether a text without control characters, such as a line of JSON, holds nothing to be cleaned."""
-        return line.isascii() and len(line) <= LONGEST_TEXT and self._suspicious.search(line) is None
+        return line.isascii() and len(line) <= LONGEST_TEXT and self._suspicious.Match(line) is None
 
     def clean(self, value: Any, *, numbers: bool, depth: int = 0) -> Any:
         """The value as JSON can hold it, with secrets removed and, where `numbers` says so, numbers masked."""

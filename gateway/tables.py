@@ -28,7 +28,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from gateway.append_only import only_grows
 from gateway.sealed import Sealed, SealedBytes, SealedNumber
 
-SCHEMA = "0016"
+SCHEMA = "0017"
 
 metadata = MetaData(
     naming_convention={
@@ -118,7 +118,7 @@ calls = Table(
 call_facts = Table(
     "call_facts",
     metadata,
-    Column("call", BigInteger, ForeignKey(calls.c.id), primary_key=True, autoincrement=False),
+    Column("call", _Serial, ForeignKey(calls.c.id), primary_key=True, autoincrement=False),
     Column("content", SealedBytes("call_facts.content", "call"), nullable=False),  # see gateway.calls.store
 )
 

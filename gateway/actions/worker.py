@@ -217,7 +217,7 @@ class Worker:
     async def _write_until_it_holds(self, settlement: outbox.Settlement) -> int:
         """Commit `settlement`, through an outage of the database if need be; False (0) if it was not ours to write."""
         try:
-            return await self._journal.write(outbox.settle, settlement)
+            return await self._journal.write(outbox.settle, settlement, can_wait=settlement.follow is None)
         except DatabaseUnavailable as error:
             log.warning("a result waits for the database", error=str(error))
         async for attempt in AsyncRetrying(

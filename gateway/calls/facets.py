@@ -39,12 +39,12 @@ def find_facets(connection: Connection, wanted: Wanted, *, most: int = MOST, win
     way = find_way(connection, wanted, window=max(1, window // TRIED))
     if way.end is not None:
         way = way.as_far_as(connection, window)
-    few = None if way.is_column or not texts_of(wanted) else narrow(connection, wanted, most)
+    few = None if way.column is not None or not texts_of(wanted) else narrow(connection, wanted, most)
     if few is not None:
-        way = way._replace(end=None)
-        chosen = select(*NAMES.values()).where(*way.path, *way.along, few).order_by(*SORTED)
+        way = replace(way, end=None)
+        chosen = select(*NAMES.values()).where(*way.checked(), few).order_by(*SORTED)
     else:
-        chosen = select(*NAMES.values()).where(*way.stretch(wanted), *way.along).order_by(*NEWEST_FIRST)
+        chosen = select(*NAMES.values()).where(*way.stretch(), *way.along).order_by(*NEWEST_FIRST)
     newest = chosen.limit(most + 1).subquery()
     rows = connection.execute(select(*newest.c, func.count()).group_by(*newest.c)).all()
     total = sum(row[-1] for row in rows)

@@ -20,6 +20,7 @@ Every text that leaves here can be stored: PostgreSQL refuses NUL, and UTF-8 has
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from gateway.calls.addresses import Address, parse_addresses
 from gateway.calls.numbers import Number, read_number
@@ -68,7 +69,7 @@ class Party:
 def read_facts(
     *,
     call_id: str,
-    headers: Iterable[tuple[str, str]],
+    headers: Sequence[tuple[str, str]],
     media: str | None,
     endpoint: str,
     called_headers: Sequence[str],
@@ -81,7 +82,7 @@ def read_facts(
     `called_headers` and `caller_headers` are names in order of preference, `default_region` the region (ISO 3166-1
     alpha-2) of numbers without a plus, `attestation_header` the only header whose `verstat` is believed.
     """
-    kept = tuple([(storable(name), storable(value)) for name, value in headers])
+    kept = storable_headers(headers)
     values = by_name(kept)
     called = find_party(_addresses(values, called_headers), default_region)
     caller = None
@@ -115,6 +116,13 @@ def storable(text: str) -> str:
     if text.isascii() and "\x00" not in text:
         return text
     return _UNSTORABLE.sub("\ufffd", text)
+
+
+def storable_headers(headers: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """The headers as they can be stored; nearly all are as they are, which one look at all of them tells."""
+    if storable(text := "".join(chain.from_iterable(headers))) is text:
+        return tuple(headers)
+    return tuple([(storable(name), storable(value)) for name, value in headers])
 
 
 def by_name(headers: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

@@ -159,7 +159,7 @@ def find_call(connection: Connection, call_id: str) -> RecordedCall | None:
 
 def count_calls(connection: Connection, *, since: int | None, until: int | None, most: int) -> int:
     """How many calls were received in a span of time (µs, `since` included, `until` excluded); counts up to `most`."""
-    path = find_way(connection, Wanted(since=since, until=until), window=most).path
+    path = find_way(connection, Wanted(since=since, until=until), window=most).path()
     return connection.execute(
         select(func.count()).select_from(select(calls.c.id).where(*path).limit(most).subquery())
     ).scalar_one()
@@ -219,28 +219,32 @@ def _find(
         return _page(connection.execute(_among(what, [row.id for row in rows])).all(), limit, end)
     first = min(window, max(window // TRIED, 2 * limit))
     way = find_way(connection, wanted, window=first, after=after)
-    found, end = _walk(connection, what, wanted, way, limit)
-    if end is not None and len(found) < limit and first < window:
-        way = way.as_far_as(connection, window)
-        found, end = _walk(connection, what, wanted, way, limit)
-    if end is None or len(found) >= limit or way.is_column or not texts_of(wanted):
-        return found, end
+    rows = _walk(connection, what, way, limit + 1)
+    if way.end is None or len(rows) > limit:
+        return _page(rows, limit, way.end)
+    if first < window:
+        way = way.onward().as_far_as(connection, window - first)
+        rows += _walk(connection, what, way, limit + 1 - len(rows))
+    if way.end is None or len(rows) > limit or not texts_of(wanted):
+        return _page(rows, limit, way.end)
     few_calls = narrow(connection, wanted, few)
+    if few_calls is None and way.column is not None:
+        return _page(rows, limit, way.end)
     if few_calls is None:
         far = TEXT_WINDOW * window // WINDOW
-        if found:  # as many calls again may well hold the rest; twice that, for chance
-            far = min(far, 2 * window * limit // len(found))
-        way = way.as_far_as(connection, far)
-        return _walk(connection, what, wanted, way, limit)
+        if rows:  # as many calls again may well hold the rest; twice that, for chance
+            far = min(far, 2 * window * limit // len(rows))
+        way = way.onward().as_far_as(connection, far)
+        return _page(rows + _walk(connection, what, way, limit + 1 - len(rows)), limit, way.end)
     # Not by their place in time: to sort these few, by their ids alone, is less than to walk past all others.
-    chosen = select(calls.c.id).where(*way.path, *way.along, few_calls).order_by(*SORTED).limit(limit + 1)
-    return _page(connection.execute(_among(what, chosen)).all(), limit, None)
+    chosen = select(calls.c.id).where(*replace(way, after=after).checked(), few_calls).order_by(*SORTED)
+    return _page(connection.execute(_among(what, chosen.limit(limit + 1))).all(), limit, None)
 
 
-def _walk(connection: Connection, what: Select[Any], wanted: Wanted, way: Way, limit: int) -> Found:
-    """A page by looking at the calls of a way up to its end."""
-    wish = what.where(*way.stretch(wanted), *way.along).order_by(*NEWEST_FIRST).limit(limit + 1)
-    return _page(connection.execute(wish).all(), limit, way.end)
+def _walk(connection: Connection, what: Select[Any], way: Way, most: int) -> list[Row[Any]]:
+    """The first calls of a way up to its end."""
+    wish = what.where(*way.stretch(), *way.along).order_by(*NEWEST_FIRST).limit(most)
+    return list(connection.execute(wish).all())
 
 
 def _among(what: Select[Any], ids: Sequence[int] | Select[tuple[int]]) -> Select[Any]:

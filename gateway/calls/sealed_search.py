@@ -86,11 +86,11 @@ def find_rows(
     looked_at = select(*_LOOKED_AT, *(column for column in columns if column not in _LOOKED_AT))
     chosen = _narrow(connection, sought, few)
     if chosen is not None:
-        way = way._replace(end=None)
-        wish = looked_at.where(*way.path, *way.along, calls.c.id.in_(chosen)).order_by(*SORTED)
+        way = replace(way, end=None)
+        wish = looked_at.where(*way.checked(), calls.c.id.in_(chosen)).order_by(*SORTED)
     else:
         way = way if way.end is not None else way.as_far_as(connection, window)
-        wish = looked_at.where(*way.stretch(rest), *way.along).order_by(*NEWEST_FIRST)
+        wish = looked_at.where(*way.stretch(), *way.along).order_by(*NEWEST_FIRST)
     return _having(connection, sought, connection.execute(wish).all())[: limit + 1], way.end
 
 

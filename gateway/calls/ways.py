@@ -3,8 +3,9 @@
 See `gateway.calls.history` for why. Everything here is a condition or a bounded count; pages are read there.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, Select, func, or_, select, tuple_, union_all
 
@@ -14,10 +15,11 @@ from gateway.calls.transcripts import calls_that_may_say, says
 from gateway.calls.wanted import EXACT, Pattern, Position, Wanted, read_pattern
 from gateway.tables import calls
 
-# Calls looked at for one page: some 5 ms, with those that lie apart on the disk.
+# Calls looked at for one page: some 3 ms, even where they lie apart, if the database's pages are in memory.
 WINDOW: Final = 2_000
 
 Condition = ColumnElement[bool]
+Column = tuple[str, str]  # a filter and what is wanted of it
 
 POSITION: Final = tuple_(calls.c.received_at, calls.c.id)
 NEWEST_FIRST: Final = (calls.c.received_at.desc(), calls.c.id.desc())
@@ -33,72 +35,101 @@ _EXACT: Final = {"decision": calls.c.kind, **{name: calls.c[name] for name in EX
 _WAYS: Final = ("called", "caller", "rule", "state", "country")
 
 
-class Way(NamedTuple):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Way:
     """A way through history, from where a page begins."""
 
-    path: list[Condition]  # these choose it
-    along: list[Condition]  # these are checked along it
-    end: Position | None  # nothing behind it may be looked at for one page; None: all may be
-    is_column: bool  # or is it time alone
+    since: int | None  # µs; nothing older is wanted
+    until: int | None  # µs; nothing from then on
+    after: Position | None  # a page begins behind it
+    column: Column | None  # what chooses its index; None: time alone
+    along: tuple[Condition, ...] = ()  # these are checked along it
+    end: Position | None = None  # nothing older may be looked at for one page; None: all may be
 
-    def stretch(self, wanted: Wanted) -> list[Condition]:
-        """Its conditions up to its end, which takes the place of `since`: SQLite might walk on to the lower bound."""
-        if self.end is None:
-            return self.path
-        rest = self.path[1:] if wanted.since is not None else self.path  # `find_way` puts it first
-        return [*rest, self.end <= POSITION]
+    def path(self) -> list[Condition]:
+        """The conditions that choose it."""
+        return self._within(self.since, self._begin())
+
+    def stretch(self) -> list[Condition]:
+        """The same up to its end, which takes the place of `since`: SQLite might walk on to the lower bound."""
+        return self._within(self.since if self.end is None else self.end.received_at, self._begin())
+
+    def checked(self) -> list[Condition]:
+        """All conditions, for calls that another index finds."""
+        column = [] if self.column is None else [_is_checked(*self.column)]
+        return [*replace(self, column=None).path(), *column, *self.along]
 
     def as_far_as(self, connection: Connection, window: int) -> "Way":
-        """The same with an end that lets `window` calls be looked at."""
-        return self._replace(end=end_of_window(connection, self.path, window))
+        """The same with an end that lets `window` calls be looked at; without one if no more are left.
+
+        Its offset is bounded, and walks along an index only: by times, since but one of PostgreSQL's indexes has row
+        ids. Calls of the same microsecond are looked at together, and a position of row 0 is behind all of them.
+        """
+        times = select(calls.c.received_at).where(*self._within(self.since, self._begin()[:1]))
+        last = times.order_by(calls.c.received_at.desc()).offset(window - 1).limit(1)
+        at = connection.execute(last).scalar_one_or_none()
+        return replace(self, end=None if at is None else Position(at, 0))
+
+    def _begin(self) -> list[Condition]:
+        """Where it begins: by time, which PostgreSQL can tell how much of history it is, and if need be by row."""
+        if self.after is None:
+            return []
+        newest, row = self.after
+        return [calls.c.received_at <= newest, self.after > POSITION] if row else [calls.c.received_at < newest]
+
+    def _within(self, since: int | None, begin: list[Condition]) -> list[Condition]:
+        """Its column within bounds of time.
+
+        `until` is checked along it if it begins elsewhere: of two upper bounds, SQLite might begin at the higher one.
+        """
+        bounds = [] if since is None else [calls.c.received_at >= since]
+        if self.until is not None:
+            bounds.append((calls.c.received_at + 0 if begin else calls.c.received_at) < self.until)
+        column = [] if self.column is None else [_EXACT[self.column[0]] == self.column[1]]
+        return [*bounds, *begin, *column]
+
+    def onward(self) -> "Way":
+        """The rest of it, behind its end."""
+        return replace(self, after=self.end, end=None)
 
 
 def find_way(connection: Connection, wanted: Wanted, *, window: int, after: Position | None = None) -> Way:
-    """The way that begins behind `after` and on which `window` calls reach furthest back.
-
-    `until` is checked along it if there is `after`: of two upper bounds, SQLite might begin at the higher one.
-    """
+    """The way that begins behind `after` and on which `window` calls reach furthest back."""
     exact = {name: value for name in _EXACT if (value := getattr(wanted, name)) is not None}
     for name in texts_of(wanted):
         exact.pop(name, None)
-    path: list[Condition] = []
-    if wanted.since is not None:
-        path.append(calls.c.received_at >= wanted.since)
-    if wanted.until is not None:
-        path.append((calls.c.received_at if after is None else calls.c.received_at + 0) < wanted.until)
-    if after is not None:
-        path.append(after > POSITION)
-    paths: dict[str, list[Condition]] = {name: [*path, _EXACT[name] == exact[name]] for name in _WAYS if name in exact}
-    chosen, end = _furthest(connection, paths, window)
-    if chosen is not None:
-        path = paths[chosen]
-        exact.pop(chosen)
-    # Appending nothing keeps a column's index out of play: the way is chosen already, and SQLite, which has no
-    # statistics, might take the state "accepted" for the narrower of two.
-    along: list[Condition] = [_EXACT[name] + "" == value for name, value in exact.items()]
+    time_alone = Way(since=wanted.since, until=wanted.until, after=after, column=None)
+    ways: dict[str, Way] = {name: replace(time_alone, column=(name, exact[name])) for name in _WAYS if name in exact}
+    chosen, way = _furthest(connection, ways, window) or (None, time_alone)
+    along = [_is_checked(name, value) for name, value in exact.items() if name != chosen]
     along += [_has_part(connection, name, pattern) for name, pattern in texts_of(wanted).items()]
-    if along and len(paths) < 2:
-        end = end_of_window(connection, path, window)
-    return Way(path, along, end, chosen is not None)
+    way = replace(way, along=tuple(along))
+    return way.as_far_as(connection, window) if along and len(ways) < 2 else way
 
 
-def _furthest(
-    connection: Connection, paths: Mapping[str, Sequence[Condition]], window: int
-) -> tuple[str | None, Position | None]:
-    """The path on which a window reaches furthest back, and its end if there was a choice.
+def _is_checked(name: str, value: str) -> Condition:
+    """An exact match that chooses no index, since the way is chosen already: appending nothing keeps it out of play.
+
+    SQLite, which has no statistics, might take the state "accepted" for the narrower of two.
+    """
+    return _EXACT[name] + "" == value
+
+
+def _furthest(connection: Connection, ways: Mapping[str, Way], window: int) -> tuple[str, Way] | None:
+    """The way on which a window reaches furthest back, with its end if there was a choice.
 
     It has the fewest calls for the time, and leads past the fewest that are not wanted.
     """
-    if len(paths) < 2:
-        return next(iter(paths), None), None
+    if len(ways) < 2:
+        return next(iter(ways.items()), None)
     ends: dict[str, Position] = {}
-    for name, path in paths.items():
-        end = end_of_window(connection, path, window)
-        if end is None:
-            return name, None
-        ends[name] = end
+    for name, way in ways.items():
+        bounded = way.as_far_as(connection, window)
+        if bounded.end is None:
+            return name, bounded
+        ends[name] = bounded.end
     chosen = min(ends, key=lambda name: ends[name])
-    return chosen, ends[chosen]
+    return chosen, replace(ways[chosen], end=ends[chosen])
 
 
 def texts_of(wanted: Wanted) -> dict[str, Pattern]:
@@ -152,14 +183,3 @@ def beginning_with(connection: Connection, column: ColumnElement[str], text: str
     # Code points compare as bytes do, on SQLite by nature; on PostgreSQL languages have orders of their own.
     ordered = column if connection.dialect.name == "sqlite" else column.collate("C")
     return select(calls.c.id).where(ordered >= text, ordered < text + "\U0010ffff")
-
-
-def end_of_window(connection: Connection, way: Sequence[Condition], window: int) -> Position | None:
-    """Where the stretch ends that may be looked at for one page, `window` calls; None if all that are left may be.
-
-    Its offset is bounded and walks along an index only: by times, since PostgreSQL's indexes have no row ids. Calls of
-    the same microsecond are looked at together.
-    """
-    times = select(calls.c.received_at).where(*way).order_by(calls.c.received_at.desc())
-    at = connection.execute(times.offset(window - 1).limit(1)).scalar_one_or_none()
-    return None if at is None else Position(at, 0)

@@ -12,7 +12,10 @@ import click
 
 from gateway.errors import ConfigurationError, DatabaseUnavailable, GatewayError
 
-DATABASE_HINT = "GATEWAY_DATABASE_URL names it: is it running, and are the host, port, user and password right?"
+DATABASE_HINT = (
+    "GATEWAY_DATABASE_URL names it. PostgreSQL: is it running, and are host, port, user and password right? "
+    "SQLite: is it a file of this gateway's, which this user may write to?"
+)
 
 # Command → (module, what it is for). The order is that of the help page.
 COMMANDS = {

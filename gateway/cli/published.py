@@ -5,17 +5,15 @@ async with published(settings, url, key) as rulebook:
 """
 
 import json
-import logging
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 
 import click
 
 from gateway.cli.configured import author_of_command, database_of
-from gateway.cli.output import progress
+from gateway.cli.output import progress, quiet
 from gateway.errors import GatewayError
 
 if TYPE_CHECKING:
@@ -120,7 +118,7 @@ async def _in_database(settings: "Settings") -> AsyncIterator[Published]:
     from gateway.rulebook.refer_guard import ReferGuard
     from gateway.rulebook.store import pin_starter
 
-    with database_of(settings) as database, _quiet():
+    with database_of(settings) as database, quiet():
         with database.transaction() as connection:
             pin_starter(connection)  # as `serve` does: what follows it is written as a change of it
         written = _Written()
@@ -138,25 +136,6 @@ async def _in_database(settings: "Settings") -> AsyncIterator[Published]:
             yield _InDatabase(settings, database, publisher, written)
         finally:
             await journal.stop()
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Log what goes wrong, on stderr, and nothing else: stdout is for data."""
-    import structlog
-
-    before = structlog.get_config()
-    structlog.configure(
-        **before
-        | {
-            "wrapper_class": structlog.make_filtering_bound_logger(logging.WARNING),
-            "logger_factory": structlog.PrintLoggerFactory(sys.stderr),
-        }
-    )
-    try:
-        yield
-    finally:
-        structlog.configure(**before)
 
 
 class _Written:

@@ -65,11 +65,6 @@ class Today:
     answer_p95: float | None  # s
     hours: tuple[Hour, ...]
 
-    @property
-    def highest(self) -> int:
-        """The calls of the busiest hour, at least one."""
-        return max([1, *(hour.total for hour in self.hours)])
-
 
 def day_of(now: int, zone: ZoneInfo) -> Span:
     """The viewer's day, in whole hours of UTC; of 23 or 25 hours when the clocks change."""

@@ -52,7 +52,9 @@ class Upstream:
 
     async def make_client_secret(self, endpoint: str, body: bytes) -> tuple[Outcome, bytes]:
         """Ask for an ephemeral key, once; the reply's body is as the upstream wrote it, and holds the key."""
-        return await self._post(endpoint, wire.CLIENT_SECRETS, body, self.timeout(endpoint, MINTING_TIMEOUT))
+        timeout = self.timeout(endpoint, MINTING_TIMEOUT)
+        outcome, reply = await self._post(endpoint, wire.CLIENT_SECRETS, body, timeout)
+        return outcome, b"" if reply is None else _body(reply)
 
     def timeout(self, endpoint: str, usual: float) -> float:
         """Seconds for one attempt: the endpoint's own, or else the usual."""
@@ -75,13 +77,15 @@ class Upstream:
         """Eight hex digits by which people tell the endpoint's API key from another; None where it has none."""
         return self._lines[endpoint].fingerprint
 
-    async def _post(self, endpoint: str, path: str, body: bytes, timeout: float) -> tuple[Outcome, bytes]:
-        """Send one request and say what became of it; and the body of a reply that was no error."""
+    async def _post(
+        self, endpoint: str, path: str, body: bytes, timeout: float
+    ) -> tuple[Outcome, httpx.Response | None]:
+        """Send one request and say what became of it; and the reply, unread, if it was no error."""
         line = self._lines[endpoint]
         started = time.monotonic()
         if not await line.enter(timeout):
             detail = f"{line.in_flight} requests to this endpoint are in flight, its max_in_flight"
-            return Outcome(result=Result.NOT_SENT, detail=detail, seconds=time.monotonic() - started), b""
+            return Outcome(result=Result.NOT_SENT, detail=detail, seconds=time.monotonic() - started), None
         try:
             left = max(SHORTEST, timeout - (time.monotonic() - started)) if line.is_limited else timeout
             return await self._exchange(line, path, body, left, started)
@@ -90,12 +94,12 @@ class Upstream:
 
     async def _exchange(
         self, line: "_Line", path: str, body: bytes, timeout: float, started: float
-    ) -> tuple[Outcome, bytes]:
+    ) -> tuple[Outcome, httpx.Response | None]:
         request = httpx.Request(
             "POST",
             line.url,
-            headers=line.headers,
-            content=body,
+            headers=line.headers(len(body)),
+            stream=httpx.ByteStream(body),  # given as `content`, httpx would work out all headers anew
             extensions={
                 "target": line.path + path.encode("ascii"),  # to parse a URL for each request takes 20 µs
                 "timeout": {"connect": min(CONNECT_TIMEOUT, timeout), "read": timeout},
@@ -106,16 +110,18 @@ class Upstream:
         except httpx.TransportError as error:
             result = Result.NOT_SENT if isinstance(error, _NOT_SENT) else Result.AMBIGUOUS
             detail = f"{type(error).__name__}: {error}"
-            return Outcome(result=result, detail=detail, seconds=time.monotonic() - started), b""
+            return Outcome(result=result, detail=detail, seconds=time.monotonic() - started), None
         result = classify(reply.status_code)
+        if result is Result.DONE:
+            return Outcome(result=result, status=reply.status_code, seconds=time.monotonic() - started), reply
         outcome = Outcome(
             result=result,
             status=reply.status_code,
-            detail="" if result is Result.DONE else wire.read_error(reply.content),
+            detail=wire.read_error(_body(reply)),
             retry_after=_retry_after(reply.headers.get("retry-after"), time.time()),
             seconds=time.monotonic() - started,
         )
-        return outcome, reply.content if result is Result.DONE else b""
+        return outcome, None
 
     async def close(self) -> None:
         await self._transport.aclose()
@@ -137,9 +143,17 @@ class _Line:
     def use_key(self, endpoint: Endpoint) -> None:
         """Send this endpoint's key from now on."""
         self.authorization = _authorization(endpoint)
-        self.headers = httpx.Headers({**_HEADERS, **self.authorization})
+        self._headers: dict[int, httpx.Headers] = {}
         key = endpoint.api_key.get_secret_value() if endpoint.api_key else None
         self.fingerprint = None if key is None else sha256(key.encode()).hexdigest()[:8]
+
+    def headers(self, size: int) -> httpx.Headers:
+        """All headers of a request with so many bytes; kept, since the bodies of plans come again and again."""
+        known = self._headers.get(size)
+        if known is None:
+            own = {"host": self.url.netloc.decode("ascii"), "content-length": str(size)}
+            known = self._headers[size] = httpx.Headers({**own, **_HEADERS, **self.authorization})
+        return known
 
     async def enter(self, timeout: float) -> bool:
         """Wait for a place among the requests in flight; False if there is none within `timeout` seconds."""
@@ -170,6 +184,14 @@ def _authorization(endpoint: Endpoint) -> dict[str, str]:
     if not key.isascii() or not key.isprintable():
         raise ConfigurationError(f"the API key of the endpoint {endpoint.name!r} holds characters no header may hold")
     return {"api-key": key} if endpoint.auth == "api-key" else {"authorization": f"Bearer {key}"}
+
+
+def _body(reply: httpx.Response) -> bytes:
+    """What a reply says; nothing where it is packed otherwise than it claims (we ask for no packing)."""
+    try:
+        return reply.read()
+    except httpx.DecodingError:
+        return b""
 
 
 def _retry_after(value: str | None, now: float) -> float | None:

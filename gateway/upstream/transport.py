@@ -184,7 +184,8 @@ class _Connection(asyncio.Protocol):
         self.is_reusable = self.is_reusable and reusable
         if self._reply is not None and not self._reply.done():
             status = self._parser.get_status_code()
-            self._reply.set_result(httpx.Response(status, headers=self._headers, content=b"".join(self._body)))
+            body = httpx.ByteStream(b"".join(self._body))
+            self._reply.set_result(httpx.Response(status, headers=self._headers, stream=body))
 
     # --- what llhttp calls --------------------------------------------------------------------------------------------
 
@@ -217,5 +218,5 @@ def _serialize(request: httpx.Request) -> bytes:
         request.method.encode("ascii"),
         request.extensions.get("target", request.url.raw_path),
         b"".join(lines),
-        request.content,
+        request.read(),
     )

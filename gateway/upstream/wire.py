@@ -123,7 +123,7 @@ def read_event(body: bytes, surface: Surface | None = None) -> IncomingCall | Ot
         surface=announced,
         call_id=call.call_id,
         created_at=created_at,
-        headers=tuple((header.name, header.value) for header in call.sip_headers or ()),
+        headers=tuple([(header.name, header.value) for header in call.sip_headers or ()]),
         media=call.sip_media_security,
     )
 

@@ -4,6 +4,7 @@ Pure: everything here follows from the event, the decision and the moment.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from gateway.actions.action import Job, Lease, NewAction
 from gateway.actions.plan import Plan
@@ -54,11 +55,7 @@ class Ringing:
     @property
     def under_way(self) -> State:
         """The call's state once its first action is leased."""
-        return advance(State.DECIDED, self._started)
-
-    @property
-    def _started(self) -> Event:
-        return Event.REJECT_STARTED if self.command is Command.REJECT else Event.ACCEPT_STARTED
+        return _STARTS[self.command][1]
 
     def rows(self, lease: Lease | None, *, with_plan: bool) -> NewCallRows:
         """All rows of the call; `with_plan` where the database may not have its plan yet."""
@@ -93,13 +90,14 @@ class Ringing:
         )
 
     def _call(self, lease: Lease | None) -> NewCall:
+        birth = self.birth
         step = self.planned.plan.steps[0]
         facts = self.read.facts
         at = self.delivery["received_at"]
         return {
             "call_id": self.event.call_id,
             "endpoint": self.delivery["endpoint"],
-            "state": self.under_way if lease else BIRTHS[self.birth],
+            "state": self.under_way if lease else BIRTHS[birth],
             "confirmed": False,
             "kind": self.verdict.decision.kind,
             "rule": self.verdict.rule,
@@ -115,7 +113,7 @@ class Ringing:
             "media": facts.media,
             "received_at": at,
             "decided_at": at,
-            "ended_at": None if self.birth is Event.ARRIVED else at,
+            "ended_at": None if birth is Event.ARRIVED else at,
             "plan": self.planned.digest,
             "overrides": self.overrides,
         }
@@ -134,9 +132,11 @@ class Ringing:
 
     def _timeline(self, lease: Lease | None) -> list[Happened]:
         at = self.delivery["received_at"]
-        lines = [Happened(call=0, at=at, kind=self.birth, state=BIRTHS[self.birth], detail=None)]
+        birth = self.birth
+        lines: list[Happened] = [{"call": 0, "at": at, "kind": birth, "state": BIRTHS[birth], "detail": None}]
         if lease:
-            lines.append(Happened(call=0, at=at, kind=self._started, state=self.under_way, detail=None))
+            started, state = _STARTS[self.command]
+            lines.append({"call": 0, "at": at, "kind": started, "state": state, "detail": None})
         return lines
 
     def _action(self, lease: Lease | None) -> NewAction:
@@ -156,3 +156,10 @@ class Ringing:
             "lease_until": lease.until if lease else 0,
             "orders": None,
         }
+
+
+# What the lease of a call's first command does to it.
+_STARTS: Final = {
+    command: (event, advance(State.DECIDED, event))
+    for command, event in ((Command.ACCEPT, Event.ACCEPT_STARTED), (Command.REJECT, Event.REJECT_STARTED))
+}

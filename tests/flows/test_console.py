@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
@@ -179,7 +179,8 @@ async def revision(running: Running) -> int:
 
 async def order(page: Page) -> list[str]:
     """The rules as the page has them in order."""
-    return await page.locator("tr[data-rule]").evaluate_all("rows => rows.map(row => row.dataset.rule)")
+    names: list[str] = await page.locator("tr[data-rule]").evaluate_all("rows => rows.map(row => row.dataset.rule)")
+    return names
 
 
 async def test_an_admin_adds_a_rule_tests_it_replays_publishes_and_restores(running: Running, page: Page) -> None:
@@ -305,6 +306,87 @@ async def test_the_first_page_goes_on_by_itself_and_can_be_paused(running: Runni
     assert await reports(page) == []
 
 
+async def test_todays_chart_is_its_table_drawn_and_opens_the_calls_of_an_hour(
+    running: Running, page: Page, browser: Browser
+) -> None:
+    await ring(running)
+    await ring(running, called="+15559990000")
+    await page.reload()
+    chart = page.locator("#today-chart")
+    await expect(chart.locator("canvas")).to_be_visible()
+    assert await page.evaluate(_DRAWN) == await page.evaluate(_TOLD)
+    assert (await page.evaluate(_DRAWN))[-1] == 2
+    by_day, by_night = [await colour_of_a_column(page, theme) for theme in ("light", "dark")]
+    assert by_day[0] == by_day[1] != by_night[0] == by_night[1]  # as the legend, that is the style sheet, has it
+
+    await page.get_by_text("The same numbers as a table").click()
+    await ring(running)
+    hour = page.locator("#today-hours tbody tr:visible").last
+    await expect(hour.locator("td").last).to_have_text(re.compile("[23]"))  # it goes on by itself, and stays open
+    await page.wait_for_function(f"{_DRAWN.strip()}.at(-1) === 3")
+    assert await page.evaluate(_DRAWN) == await page.evaluate(_TOLD)
+
+    place = await hour.evaluate("row => [...row.parentElement.rows].indexOf(row)")
+    over = await chart.locator(".u-over").bounding_box()
+    assert over is not None
+    wide, y = over["width"] / await page.locator("#today-hours tbody tr").count(), over["y"] + 20
+    x = over["x"] + (place + 0.5) * wide
+    away = x - 2 * wide if place > 1 else x + 2 * wide
+    await page.mouse.move(away, y)
+    await page.mouse.down()
+    await page.mouse.move(x, y, steps=4)
+    await page.mouse.up()
+    calls = chart.get_by_role("link", name="The calls from")
+    await expect(calls).to_have_attribute("href", re.compile(r"^/calls\?since=.+&until=.+"))
+    assert await page.evaluate("document.querySelector('#today-chart').plot.scales.x.max < 24")
+    await chart.get_by_role("button", name="Whole day").click()
+    await expect(calls).to_be_hidden()
+    address = await hour.get_by_role("link").get_attribute("href")
+    await page.mouse.click(x, y)
+    await page.wait_for_url(f"**{address}")
+    await expect(page.locator("table.calls tbody tr").first).to_be_visible()
+    assert await reports(page) == []
+
+    context = await browser.new_context(java_script_enabled=False)
+    reader = await context.new_page()
+    await sign_in(reader, running.url, ADMIN_KEY)
+    await expect(reader.locator("#today-hours tbody tr:visible")).not_to_have_count(0)
+    await expect(reader.locator("#today-chart")).to_be_hidden()
+    await context.close()
+
+
+async def colour_of_a_column(page: Page, theme: Literal["light", "dark"]) -> list[str]:
+    """The colour at the foot of the last column, whose calls were answered, and that of the legend for them."""
+    await page.emulate_media(color_scheme=theme)
+    await page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    found: list[str] = await page.evaluate(_COLOURS)
+    return found
+
+
+# Calls of the day up to each outcome, as the chart is told them, and as its table adds up.
+_DRAWN = """
+document.querySelector("#today-chart").plot.data.slice(1).map(tops => tops.reduce((sum, one) => sum + one, 0)).reverse()
+"""
+_TOLD = """
+(() => {
+  const rows = [...document.querySelectorAll("#today-hours tbody tr")];
+  const counts = rows.map(row => [...row.cells].slice(1, -1).map(cell => Number(cell.textContent)));
+  const sums = counts[0].map((_, at) => counts.reduce((sum, of) => sum + of[at], 0));
+  return sums.map((_, at) => sums.slice(0, at + 1).reduce((sum, of) => sum + of, 0));
+})()
+"""
+_COLOURS = """
+(() => {
+  const plot = document.querySelector("#today-chart").plot;
+  const hour = plot.data.at(-1).findLastIndex(count => count > 0);
+  const [x, y] = [plot.valToPos(hour, "x", true), plot.valToPos(0.1, "y", true)];
+  const [red, green, blue] = plot.ctx.getImageData(Math.round(x), Math.round(y) - 2, 1, 1).data;
+  const legend = getComputedStyle(plot.root.querySelector(".good .u-marker"));
+  return [`rgb(${red}, ${green}, ${blue})`, legend.backgroundColor];
+})()
+"""
+
+
 async def test_an_admin_edits_a_row_a_profile_a_calendar_and_imports_a_list(
     running: Running, page: Page, tmp_path: Path
 ) -> None:
@@ -339,7 +421,7 @@ async def test_an_admin_edits_a_row_a_profile_a_calendar_and_imports_a_list(
     await page.get_by_label("File").set_input_files(file)
     await page.get_by_role("button", name="Read the file").click()
     await page.get_by_role("button", name=re.compile("^Add ")).click()
-    await expect(page.get_by_role("status").first).to_contain_text("List blocked is in your draft.")
+    await expect(page.get_by_role("status").first).to_contain_text("List blocked is in your draft: 4 entries.")
 
     await page.goto(f"{running.url}/draft")
     await page.get_by_role("button", name="Publish revision 2").click()

@@ -92,6 +92,28 @@ async def test_what_queues_up_is_written_as_one_transaction(open_database: Datab
     open_database.close()
 
 
+async def test_what_can_wait_shares_a_commit_and_keeps_nothing_else_waiting(open_database: Database) -> None:
+    batches: list[int] = []
+
+    def gauge(*, entries: int, seconds: float, waiting: int) -> None:
+        batches.append(entries)
+
+    journal = Journal(open_database.writer, on_death=lambda: None, gauge=gauge, moment=3600)
+    journal.start()
+    patient = [journal.write(add, 1, can_wait=True)]
+    assert await journal.write(add, 2) == 20
+    patient.append(journal.write(add, 3, can_wait=True))
+    assert not any(one.done() for one in patient)
+    await journal.stop()
+    assert await asyncio.gather(*patient) == [10, 30]
+    assert batches == [1, 2]
+    open_database.close()
+
+
+async def test_what_can_wait_is_written_after_a_moment(journal: Journal) -> None:
+    assert await journal.write(add, 1, can_wait=True) == 10
+
+
 async def test_an_entry_that_fails_does_not_fail_its_neighbours(journal: Journal, open_database: Database) -> None:
     gate = Gate()
     busy = journal.write(gate.unit, None)
@@ -136,7 +158,7 @@ async def test_a_full_queue_is_refused_at_once(open_database: Database) -> None:
 async def test_stopping_writes_what_is_queued_and_refuses_the_rest(open_database: Database) -> None:
     journal = open_database.journal(on_death=lambda: None)
     journal.start()
-    waiting = [journal.write(add, number) for number in range(50)]
+    waiting = [journal.write(add, number, can_wait=number % 2 == 0) for number in range(50)]
     await journal.stop()
     assert await asyncio.gather(*waiting) == [number * 10 for number in range(50)]
     with pytest.raises(DatabaseUnavailable):
@@ -167,10 +189,12 @@ async def test_the_death_of_the_writer_is_reported_and_nothing_is_acknowledged_a
     def die(connection: Connection, items: Sequence[None]) -> list[None]:
         raise SystemExit("as if the interpreter were out of memory")
 
+    kept_back = journal.write(add, 0, can_wait=True)
     lost = journal.write(die, None)
     await asyncio.wait_for(deaths.heard.wait(), 5)
-    with pytest.raises(DatabaseUnavailable):
-        await lost
+    for one in (lost, kept_back):
+        with pytest.raises(DatabaseUnavailable):
+            await one
     await journal.stop()
     assert not journal.alive
     with pytest.raises(DatabaseUnavailable):

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from sqlalchemy import event
 
 from gateway.actions.plan import digest
 from gateway.calls import transcripts
@@ -20,8 +21,10 @@ from gateway.calls.search import read_unindexed, store_grams
 from gateway.calls.transcripts import read_unindexed_lines
 from gateway.calls.wanted import Header, Position, Wanted, has_header, passes
 from gateway.database import Database
+from gateway.tables import calls
 from tests.gateway.api_fixtures import NOW, PLAN, a_call, given_calls, given_events
 from tests.gateway.calls.histories import a_history, all_pages, given_words, wishes
+from tests.postgresql import PostgreSQL
 
 
 def matches(call: RecordedCall, wanted: Wanted) -> bool:
@@ -179,11 +182,38 @@ def test_every_way_through_history_is_an_index_that_needs_no_sorting(
         raw.set_trace_callback(statements.append)
         find_calls(connection, wanted, limit=5, after=Position(NOW + 15, 40), window=10)
         raw.set_trace_callback(None)
-        plan: list[str] = []
         for statement in statements[1:]:  # the first is BEGIN
             if "FROM calls" not in statement:
                 continue
             plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}")]
             assert any("ix_calls_" in line for line in plan), plan
             assert not any("TEMP B-TREE" in line or line.startswith("SCAN calls ") for line in plan), plan
-        assert any(index in line for line in plan), plan  # the last is the page itself
+            assert "call_facts" not in statement or any(index in line for line in plan), plan  # the page itself
+
+
+def test_postgresql_walks_the_index_of_the_way_and_finds_its_ends_there_alone(postgresql: PostgreSQL) -> None:
+    with postgresql.database() as url:
+        database = Database(url)
+        given_calls(database, a_call("rtc_0"))
+        columns = [name for name in calls.c.keys() if name not in ("id", "call_id", "received_at")]  # noqa: SIM118
+        many = f"""
+            INSERT INTO calls (call_id, received_at, {", ".join(columns)})
+            SELECT 'rtc_' || n, received_at + n, {", ".join(columns)} FROM calls, generate_series(1, 20000) AS n
+        """
+        with database.transaction() as connection:
+            connection.exec_driver_sql(many)
+            connection.exec_driver_sql("ANALYZE calls")
+        plans: list[str] = []
+        with database.reader.connect() as connection:
+
+            @event.listens_for(connection, "before_cursor_execute")
+            def explain(_: object, cursor: Any, statement: str, parameters: Any, *__: object) -> None:
+                cursor.execute(f"EXPLAIN {statement}", parameters)
+                plans.append("\n".join(line for (line,) in cursor.fetchall()))
+
+            find_calls(connection, Wanted(endpoint="x", profile="y"), limit=50, after=Position(NOW + 10_000, 5_000))
+        database.close()
+    ends, pages = plans[::2], plans[1::2]
+    assert len(ends) == len(pages) == 2
+    assert all("Index Only Scan" in plan and "Filter" not in plan for plan in ends), ends
+    assert all("ix_calls_received_at" in plan for plan in pages), pages

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
 
@@ -87,8 +88,32 @@ def test_an_export_that_cannot_be_written_leaves_nothing_behind(url: str, tmp_pa
     result = CliRunner().invoke(
         cli, ["calls", "export", "-o", str(tmp_path / "taken")], env={"GATEWAY_DATABASE_URL": url}
     )
-    assert result.exit_code == 1
+    assert (result.exit_code, result.stderr) == (2, f"gateway: {tmp_path}/taken cannot be written: Is a directory\n")
     assert not (tmp_path / "taken.part").exists()
+    assert "No such file" in run(url, "export", "-o", str(tmp_path / "no" / "where"), code=2).stderr
+
+
+def test_times_are_told_with_their_offset_or_in_utc(url: str) -> None:
+    (call,) = [json.loads(line) for line in run(url, "list", "--json", "--limit", "1").stdout.splitlines()]
+    moment = datetime.fromisoformat(call["received_at"])
+    there = moment.astimezone(timezone(timedelta(hours=5)))
+    later = (moment + timedelta(seconds=1)).astimezone(timezone(timedelta(hours=-8)))
+    assert "rtc_3" in listed(url, "--since", there.isoformat())
+    assert "rtc_3" in listed(url, "--since", call["received_at"])
+    assert "rtc_3" in listed(url, "--since", moment.replace(tzinfo=None).isoformat(" "))
+    assert "rtc_3" not in listed(url, "--since", later.isoformat())
+    assert "rtc_3" in listed(url, "--since", moment.date().isoformat(), "--until", later.isoformat())
+    assert "is no time; write 2026-12-01 or" in run(url, "list", "--since", "yesterday", code=2).stderr
+
+
+def test_away_from_a_terminal_a_call_is_one_line(url: str) -> None:
+    result = CliRunner().invoke(cli, ["calls", "list"], env={"GATEWAY_DATABASE_URL": url, "COLUMNS": "20"})
+    lines = result.stdout.splitlines()
+    assert (len(lines), [line.split()[1] for line in lines[1:]]) == (4, ["rtc_3", "rtc_2", "rtc_1"])
+
+
+def test_an_export_as_json_is_one_of_json_lines(url: str) -> None:
+    assert len([json.loads(line) for line in run(url, "export", "--json").stdout.splitlines()]) == 3
 
 
 def test_what_happens_to_calls_is_shown_as_it_happens(url: str) -> None:

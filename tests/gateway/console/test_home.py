@@ -38,3 +38,9 @@ async def test_a_zone_that_nobody_knows_is_utc(console: Console) -> None:
     await console.sign_in()
     console.client.cookies.set("zone", "../../etc/passwd")
     assert 'data-zone="UTC"' in (await console.client.get("/")).text
+
+
+async def test_only_a_page_with_a_chart_loads_what_draws_it(console: Console) -> None:
+    await console.sign_in()
+    assert "uPlot" in (await console.client.get("/")).text
+    assert "uPlot" not in (await console.client.get("/calls")).text

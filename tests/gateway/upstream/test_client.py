@@ -218,6 +218,12 @@ async def test_an_error_reply_is_told_with_its_code() -> None:
     assert (outcome.result, outcome.detail) == (Result.GONE, "call_id_not_found: No session found")
 
 
+async def test_a_refusal_that_is_not_packed_as_it_claims_is_a_refusal_all_the_same() -> None:
+    reply = b"HTTP/1.1 404 Not Found\r\ncontent-encoding: gzip\r\ncontent-length: 4\r\n\r\nlost"
+    async with serving(answering(reply)) as url:
+        assert (await send(url)).result is Result.GONE
+
+
 @pytest.mark.parametrize(
     ("value", "low", "high"),
     [

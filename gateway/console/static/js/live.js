@@ -17,9 +17,10 @@ export function livePage() {
     const answer = await fetch(location.href, {headers: {accept: "text/html"}});
     if (!answer.ok || answer.redirected) return stop("Reload the page");
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("[data-live]");
-    // Not under somebody's hands: an open table, the keyboard's focus and a selection stay as they are.
-    const busy = part.contains(document.activeElement) || part.querySelector("details[open]") || !getSelection().isCollapsed;
-    if (fresh && !busy && !paused) part.replaceChildren(...fresh.childNodes);
+    // Not under somebody's hands: what is open, the keyboard's focus and a selection stay as they are.
+    const hands = part.querySelector(":focus:not([id]), details[open]:not([id])");
+    const busy = hands || !getSelection().isCollapsed;
+    if (fresh && !busy && !paused) replace(part, fresh);
   };
 
   const start = () => {
@@ -56,4 +57,14 @@ export function livePage() {
   });
   tell("waiting", "Connecting");
   start();
+}
+
+// What has an id stays open, and keeps the focus; what scripts drew ([data-keep]) stays itself. "refreshed" tells them.
+function replace(part, fresh) {
+  const focused = part.querySelector(":focus")?.id;
+  for (const {id} of part.querySelectorAll("details[open][id]")) fresh.querySelector(`#${id}`)?.setAttribute("open", "");
+  for (const kept of part.querySelectorAll("[data-keep]")) fresh.querySelector(`#${kept.id}`)?.replaceWith(kept);
+  part.replaceChildren(...fresh.childNodes);
+  if (focused) document.getElementById(focused)?.focus({preventScroll: true});
+  part.dispatchEvent(new Event("refreshed", {bubbles: true}));
 }
