@@ -101,7 +101,8 @@ async def test_a_live_call_is_watched_to_its_end(sqlite_url: str, tmp_path: Path
     rules = [{"id": "desk", "when": {"called": SALES_CALL.called}, "then": {"accept": "desk"}}]
     async with running_gateway(sqlite_url, tmp_path) as running:
         await running.publish({**DEMO, "profiles": profiles, "rules": rules, "expect": []})
-        scenario = replace(CATALOGUE["twin"], talk=Talk(moments=(Says(text="Hello?"), Presses(keys="9", after=1.0)), patient=True))
+        moments = (Says(text="Hello?"), Presses(keys="9", after=1.0))
+        scenario = replace(CATALOGUE["twin"], talk=Talk(moments=moments, patient=True))
         call_id = new_call_id(Random())
         await running.dialer.ring(call_id, SALES_CALL, scenario)
         call = await running.settled(live_id(call_id), ended=True)
