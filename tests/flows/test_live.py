@@ -1,5 +1,6 @@
 """Calls on the Live surface: the same rulebook decides them, by other paths, bodies and ids."""
 
+import asyncio
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -105,11 +106,14 @@ async def test_a_live_call_is_watched_to_its_end(sqlite_url: str, tmp_path: Path
         scenario = replace(CATALOGUE["twin"], talk=Talk(moments=moments, patient=True))
         call_id = new_call_id(Random())
         await running.dialer.ring(call_id, SALES_CALL, scenario)
+        await running.settled(live_id(call_id), ended=True)
+        async with asyncio.timeout(10):  # the hangup ends the call; what its watcher heard last is written just after
+            while "pressed" not in (timeline := await running.timeline(live_id(call_id))):
+                await asyncio.sleep(0.02)
+        assert set(timeline) >= {"confirmed", "greeted", "pressed", "hangup_started"}
         call = await running.settled(live_id(call_id), ended=True)
         assert (call["state"], call["confirmed"], call["end_reason"]) == ("ended", True, "by_key")
         assert call["usage"]["audio_seconds"] == 5.0  # of the greeting, and of what was said
-        timeline = await running.timeline(live_id(call_id))
-        assert set(timeline) >= {"confirmed", "greeted", "pressed", "hangup_started"}
         assert [one.command for one in running.upstream.record.of(call_id)] == ["accept", "hangup"]
 
 
