@@ -32,6 +32,18 @@ class LiveCall:
     step: int  # of the plan, that answered it
 
 
+def live_call_of(row: Any) -> LiveCall:
+    """The call of a row with its columns, its plan's document, and the step of its watch, if it has one."""
+    return LiveCall(
+        call=row.id,
+        call_id=row.call_id,
+        endpoint=row.endpoint,
+        rule=row.rule,
+        plan=decode_plan(row.document),
+        step=row.step or 0,
+    )
+
+
 def following(job: Job, follow: Follow, *, monotonic: float) -> Job:
     """The job of the action that follows `job`; its row does not exist yet."""
     useless_at = job.useless_at

@@ -13,9 +13,8 @@ import msgspec
 import structlog
 
 from gateway.actions.action import Job
-from gateway.actions.jobs import LiveCall
+from gateway.actions.jobs import LiveCall, live_call_of
 from gateway.actions.leases import LEASE, LOOK, ORPHANED_AFTER, RENEWAL, LeaseClock
-from gateway.actions.plan import decode_plan
 from gateway.calls.lifecycle import State
 from gateway.calls.watches import WatchClaim, claim_watches, find_moved, release_watches_of, renew_watches
 from gateway.clock import Clock
@@ -218,14 +217,7 @@ class Watcher:
 
     def _taken_over(self, row: Any) -> Watch:
         monotonic, now = self._clock.monotonic(), self._clock.now()
-        live = LiveCall(
-            call=row.id,
-            call_id=row.call_id,
-            endpoint=row.endpoint,
-            rule=row.rule,
-            plan=decode_plan(row.document),
-            step=row.step,
-        )
+        live = live_call_of(row)
         sums = msgspec.json.decode(row.usage) if row.usage else None
         return Watch(
             live=live,

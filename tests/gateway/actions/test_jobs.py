@@ -1,5 +1,6 @@
 """Jobs: what follows, what was taken over, what is ordered, and the rows that they leave."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -108,3 +109,9 @@ def test_a_row_without_a_lease_was_certainly_never_sent() -> None:
     assert row["useless_after"] == NOW + 30_000_000
     leased = jobs.row_of(job, Lease(node="a", until=5), now=NOW, monotonic=100.0)
     assert (leased["attempts"], leased["epoch"], leased["node"], leased["lease_until"]) == (1, 1, "a", 5)
+
+
+@pytest.mark.parametrize("step", [None, 0, 1])
+def test_a_live_call_is_read_from_its_row_whether_it_is_watched_or_not(step: int | None) -> None:
+    row = {"id": 7, "call_id": "rtc_1", "endpoint": "openai", "rule": "it", "document": PLAN.encode(), "step": step}
+    assert jobs.live_call_of(SimpleNamespace(**row)) == replace(LIVE, step=step or 0)
