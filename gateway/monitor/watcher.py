@@ -150,6 +150,7 @@ class Watcher:
             at, now = self._clock.monotonic(), self._clock.now()
             for watch in list(self._held.values()):
                 watch.lines += watch.activity.settle(at, now)
+                watch.said += watch.fragments.settle(at)
                 if watch.acting:
                     continue
                 if (due := watch.due(at, self._patience)) is not None:
@@ -176,6 +177,7 @@ class Watcher:
             watch.acting = False
 
     async def _store(self, watch: Watch) -> None:
+        watch.said += watch.fragments.finish()
         if watch.lines or watch.said or watch.activity.usage() != watch.stored:
             await self._listening.store(watch)
 

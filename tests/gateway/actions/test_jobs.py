@@ -76,6 +76,13 @@ def test_an_action_that_was_taken_over_knows_its_time() -> None:
     assert (late.state, late.useless_at) == (State.DECIDED, 99.0)
 
 
+def test_a_reject_that_may_have_been_sent_is_sent_again_however_late_so_that_its_end_is_true() -> None:
+    late = {"command": "reject", "state": "rejecting", "useless_after": NOW - 9_000_000}
+    assert take_over(**late, in_doubt=True).deadline == 100.0 + LAST_WORD
+    assert take_over(**late, in_doubt=False).useless_at == 91.0
+    assert take_over(**late | {"command": "accept"}, in_doubt=True).useless_at == 91.0
+
+
 @pytest.mark.parametrize(
     ("command", "useless_at", "deadline"),
     [
