@@ -275,8 +275,10 @@ def _detail(found: Mapping[str, Any], form: type[BaseModel]) -> str:
     if plain := _PLAIN.get(found["type"]):
         return plain
     text: str = found["msg"]
-    return text.replace("Input should be", "must be").replace("String should", "must").replace("Value should", "must")
+    return _SHOULD.sub("must", text)
 
+
+_SHOULD: Final = re.compile("^(?:Input|String|Value|List|Dictionary) should")
 
 # What pydantic says in Python's words, in those of JSON and of a query.
 _PLAIN: Final = {

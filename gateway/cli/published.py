@@ -14,7 +14,7 @@ import click
 
 from gateway.cli.configured import author_of_command, database_of
 from gateway.cli.output import progress, quiet
-from gateway.errors import GatewayError
+from gateway.errors import ConfigurationError, GatewayError
 
 if TYPE_CHECKING:
     import httpx
@@ -100,11 +100,28 @@ async def published(settings: "Settings", url: str | None, key: str | None) -> A
         async with _in_database(settings) as rulebook:
             yield rulebook
     else:
-        import httpx
-
-        headers = {"authorization": f"Bearer {key}"} if key else {}
-        async with httpx.AsyncClient(base_url=f"{url.rstrip('/')}/api/v1", headers=headers, timeout=PATIENCE) as client:
+        async with _client(url, key) as client:
             yield _AtServer(client)
+
+
+def _client(url: str, key: str | None) -> "httpx.AsyncClient":
+    """Speaks to the gateway there, by the proxy of the environment unless it runs on this machine."""
+    import httpx
+
+    from gateway.settings_syntax import is_loopback
+
+    try:
+        here = is_loopback(httpx.URL(url).host)
+        return httpx.AsyncClient(
+            base_url=f"{url.rstrip('/')}/api/v1",
+            headers={"authorization": f"Bearer {key}"} if key else {},
+            timeout=PATIENCE,
+            trust_env=not here,
+        )
+    except httpx.InvalidURL as error:
+        raise ConfigurationError(f"--url: {url!r} is no web address; write http://127.0.0.1:8080") from error
+    except (ImportError, ValueError) as error:  # a SOCKS proxy, or none at all
+        raise ConfigurationError(f"HTTP_PROXY, HTTPS_PROXY or ALL_PROXY cannot be used: {error}") from error
 
 
 # ---- in the database
@@ -333,5 +350,5 @@ def _refusal(answer: "httpx.Response") -> Exception:
     if errors:
         return DocumentError(errors)
     if answer.status_code == 401:
-        return GatewayError("the gateway wants a key: --key, or GATEWAY_API_KEY")
+        return GatewayError(f"the gateway wants a key by --key or GATEWAY_API_KEY: {detail}")
     return GatewayError(f"the gateway refuses: {detail}")

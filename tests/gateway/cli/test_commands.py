@@ -25,6 +25,7 @@ from gateway.tables import SCHEMA
 from gateway.webhooks.keyring import Use
 from gateway.webhooks.secret_uses import note_uses
 from gateway.webhooks.signature import fingerprint
+from tests.encrypted_run import ENVIRONMENT
 from tests.flows.harness import SECRET, running_gateway
 from tests.flows.test_calls import DEMO, RECEPTION_CALL, SALES_CALL, ring
 
@@ -37,7 +38,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.chdir(tmp_path)
 
     def invoke(*arguments: str, code: int = 0, stdin: str | None = None, **environment: str) -> Result:
-        kept = {"PATH": os.environ["PATH"], "COLUMNS": "200"}
+        kept = {"PATH": os.environ["PATH"], "COLUMNS": "200", **ENVIRONMENT}
         with monkeypatch.context() as patched:
             for name in set(os.environ) - kept.keys():
                 patched.delenv(name)
