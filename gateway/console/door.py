@@ -119,7 +119,7 @@ class PageDoor:
         if not all(value.isprintable() for value in request.path_params.values()):
             raise HTTPException(404)  # control characters are in no name, and PostgreSQL refuses NUL
         if page is None:
-            known = ", ".join(sorted(self._pages))
+            known = ", ".join(sorted({"HEAD", *self._pages} if "GET" in self._pages else self._pages))
             raise Kind.METHOD.error(f"this page knows {known}", headers={"allow": known})
         if page.method != "GET":
             check_origin(request)
