@@ -201,11 +201,6 @@ MISTAKES = {
     "a call with an unknown field": (expectation(call={"from": "x"}), "/expect/0/call/from", "unknown field"),
     "a call without an offset": (expectation(call={"at": "2026-12-01T22:00"}), "/expect/0/call/at", "with its offset"),
     "a mistake in what is expected": (expectation(then={"reject": 1}), "/expect/0/then/reject", "from 400"),
-    "a fallback within what it stands beside": (
-        {"default": {"reject": {"status": 486, "fallback": {"reject": 480}}}},
-        "/default/reject/fallback",
-        "a fallback stands beside the decision, not in it",
-    ),
     "a header of a list without its value": (
         expectation(call={"headers": [{"name": "X"}]}),
         "/expect/0/call/headers/0",
