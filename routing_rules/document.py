@@ -22,6 +22,7 @@ from routing_rules.rulebook import Expectation, ExpectedCall, Rulebook
 
 _FIELDS = ("profiles", "calendars", "lists", "rules", "default", "expect", "managed_by")
 _CALENDAR_FIELDS = ("zone", "open", "closed_on", "holidays", "overrides")
+_HEADER_FIELDS = ("name", "value")
 _CALL_FIELDS = ("called", "caller", "headers", "at", "endpoint", "media", "attestation")
 _NO_HOURS = Hours(days=(), start=0, end=0)
 _HOLIDAYS = re.compile(r"[A-Z]{2}(?:-[A-Z0-9]{1,8})?")
@@ -189,7 +190,10 @@ def _call(place: Place) -> ExpectedCall:
 
 
 def _headers(place: Place) -> tuple[tuple[str, str], ...]:
-    """Headers as a table of texts or lists of texts, repeats side by side."""
+    """Headers as a table of texts or lists of texts, repeats side by side; or as a list of names and values."""
+    if isinstance(place.value, list):
+        tables = [header.table(_HEADER_FIELDS, required=_HEADER_FIELDS) for header in place.items()]
+        return tuple((header["name"].text(), header["value"].text()) for header in tables if len(header) == 2)
     pairs: list[tuple[str, str]] = []
     for name, value in place.members().items():
         pairs.extend((name, item.text()) for item in value.one_or_many())

@@ -11,6 +11,7 @@ import gzip
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlsplit
 from uuid import uuid4
@@ -52,11 +53,12 @@ log = structlog.get_logger(__name__)
 
 
 class View(NamedTuple):
-    """A page to be shown: its template, what the template wants to know, and the status."""
+    """A page to be shown: its template, what the template wants to know, status and headers."""
 
     template: str
     context: Mapping[str, Any]
     status: int = 200
+    headers: Mapping[str, str] = MappingProxyType({})  # beside those of every page
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ class PageDoor:
         if not all(value.isprintable() for value in request.path_params.values()):
             raise HTTPException(404)  # control characters are in no name, and PostgreSQL refuses NUL
         if page is None:
-            known = ", ".join(sorted(self._pages))
+            known = ", ".join(sorted({"HEAD", *self._pages} if "GET" in self._pages else self._pages))
             raise Kind.METHOD.error(f"this page knows {known}", headers={"allow": known})
         if page.method != "GET":
             check_origin(request)
@@ -159,7 +161,7 @@ class PageDoor:
         if isinstance(view, Response):
             return view
         content = self._renderer.render(view.template, visit, view.context, pending)
-        headers = dict(HEADERS)
+        headers = {**view.headers, **HEADERS}
         if len(content) > COMPRESSED_FROM and "gzip" in visit.request.headers.get("accept-encoding", ""):
             content = gzip.compress(content, 5, mtime=0)
             headers["content-encoding"] = "gzip"
@@ -198,7 +200,7 @@ def _refusal(visit: Visit, error: Exception, request_id: str) -> View | Response
     if error.status == Kind.UNAUTHENTICATED.status:
         return _to_sign_in(visit)
     context = {"problem": error, "request_id": request_id}
-    return View("error.html", context, error.status)
+    return View("error.html", context, error.status, error.headers)
 
 
 def _to_sign_in(visit: Visit) -> Response:
