@@ -89,4 +89,6 @@ def printable(value: object) -> str:
     """The value on one line, its control characters shown and not obeyed."""
     if value is None:
         return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return "".join(sign if sign.isprintable() else f"\\u{ord(sign):04x}" for sign in str(value))

@@ -44,6 +44,7 @@ from gateway.emulator.scenarios import CATALOGUE, PLAIN
 from gateway.emulator.server import EmulatorServer
 from gateway.emulator.upstream import EmulatedUpstream
 from gateway.tables import calls
+from tests.encrypted_run import ENVIRONMENT
 from tests.flows.given_up import tell_given_up
 from tests.flows.truth import lie
 
@@ -100,6 +101,7 @@ class Victim:
         self._log = directory / "gateway.log"
         self._environment = {
             **os.environ,
+            **ENVIRONMENT,
             "GATEWAY_DATABASE_URL": database_url,
             "GATEWAY_PORT": str(self.port),
             "GATEWAY_ADMIN_KEY": self.key,

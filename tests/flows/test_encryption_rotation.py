@@ -16,10 +16,13 @@ from gateway.database import Database
 from gateway.emulator.invite import Invite, new_call_id
 from gateway.emulator.scenarios import PLAIN
 from gateway.encryption_keys import write_encryption_key
+from tests.encrypted_run import needs_plain
 from tests.flows.harness import Running, running_gateway
 from tests.flows.test_calls import DEMO, SALES_CALL
 from tests.gateway.api_fixtures import a_call, given_calls
 from tests.gateway.sealing import NEW, OLD, opened
+
+pytestmark = needs_plain
 
 KEYS = " ".join(write_encryption_key(key.name, key.bits) for key in (NEW, OLD))
 EARLIER = 2_000  # calls that were there before

@@ -52,13 +52,20 @@ def ask_everything(database: Database, built: Built, on_question: Callable[[str]
     for filters in [(), *names]:
         on_question(" and ".join(filters) or "everything")
         found.append(_pages(database, " and ".join(filters) or "everything", 10, rows, _wanted(filters)))
+    found += ask_searches(database, built, on_question)
+    for question, target, sums in _sums(built):
+        on_question(question)
+        found.append(_timed(database, question, target, sums))
+    return found
+
+
+def ask_searches(database: Database, built: Built, on_question: Callable[[str], None]) -> list[Cost]:
+    """Search for parts of numbers, names and headers."""
+    rows, found = [row for row in built.rows if row.called and row.caller], []
     for question, make in _SEARCHES.items():
         on_question(question)
         most = 10 if question.startswith("header") else 100
         found.append(_pages(database, question, most, rows, make))
-    for question, target, sums in _sums(built):
-        on_question(question)
-        found.append(_timed(database, question, target, sums))
     return found
 
 

@@ -22,6 +22,7 @@ from gateway.calls.transcripts import read_unindexed_lines
 from gateway.calls.wanted import Header, Position, Wanted, has_header, passes
 from gateway.database import Database
 from gateway.tables import calls
+from tests.encrypted_run import needs_plain
 from tests.gateway.api_fixtures import NOW, PLAN, a_call, given_calls, given_events
 from tests.gateway.calls.histories import a_history, all_pages, given_words, wishes
 from tests.postgresql import PostgreSQL
@@ -63,6 +64,7 @@ def newest_first(calls: list[RecordedCall]) -> list[RecordedCall]:
 @pytest.mark.parametrize(
     ("limit", "window", "few"), [(7, 50_000, 10_000), (7, 5, 0), (1, 3, 10), (100, 50_000, 15), (20, 60, 0)]
 )
+@needs_plain
 def test_pages_together_are_exactly_the_calls_wanted(history: Database, limit: int, window: int, few: int) -> None:
     everything = all_pages(history, Wanted(), limit=500)
     assert len(everything) == 60
@@ -171,6 +173,7 @@ def test_a_timeline_is_paged_the_oldest_first(database: Database) -> None:
         (Wanted(country="DE"), "ix_calls_country_received_at"),
     ],
 )
+@needs_plain
 def test_every_way_through_history_is_an_index_that_needs_no_sorting(
     sqlite: Database, wanted: Wanted, index: str
 ) -> None:

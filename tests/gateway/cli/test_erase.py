@@ -15,10 +15,12 @@ from gateway.calls.pseudonyms import Pseudonyms
 from gateway.cli.main import cli
 from gateway.database import Database
 from gateway.emulator.invite import Invite, Trunk, new_call_id
-from tests.encrypted_run import ENVIRONMENT
+from tests.encrypted_run import needs_plain
 from tests.flows.harness import running_gateway
 from tests.gateway.api_fixtures import a_call, given_calls
 from tests.gateway.calls.test_retention import a_delivery, given_deliveries
+
+pytestmark = needs_plain
 
 NUMBER = "+14155550177"
 KEY = "a-key-of-sixteen-or-more"
@@ -35,7 +37,6 @@ def run(tmp_path: Path) -> Run:
             "GATEWAY_DATABASE_URL": f"sqlite:///{tmp_path}/gateway.db",
             "GATEWAY_PRIVACY_KEY": KEY,
             "GATEWAY_DEFAULT_REGION": "US",
-            **ENVIRONMENT,
         }
         result = CliRunner().invoke(cli, arguments, input=stdin, env=environment)
         assert result.exit_code == code, result.output
