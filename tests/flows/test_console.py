@@ -16,7 +16,7 @@ from gateway.emulator.callers import DEMO_RULEBOOK, SALES
 from gateway.emulator.invite import Invite, Trunk, new_call_id
 from gateway.emulator.scenarios import CATALOGUE
 from tests.browser import sign_in
-from tests.flows.console_screenshots import PAGES
+from tests.flows.console_screenshots import DONE, PAGES, find_known, visit
 from tests.flows.harness import ADMIN_KEY, Running, running_gateway
 
 DEMO = tomllib.loads(DEMO_RULEBOOK.read_text("utf-8"))
@@ -67,8 +67,9 @@ async def reports(page: Page) -> list[Any]:
 
 async def visit_all(page: Page, running: Running, call_id: str) -> AsyncIterator[str]:
     """Go to every page in turn."""
-    for name, path in PAGES.items():
-        await page.goto(running.url + path.format(call=call_id))
+    known = await find_known(page, running, call_id)
+    for name in (*PAGES, *DONE):
+        await visit(page, running.url, name, known)
         yield name
 
 
