@@ -5,7 +5,6 @@ clients or clocks anywhere else.
 """
 
 import asyncio
-import gc
 import os
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -32,6 +31,7 @@ from gateway.calls.retention import Retention
 from gateway.calls.usage import LONGEST_SESSION, LiveUsage
 from gateway.calls.watches import release_watches, watch_the_unwatched
 from gateway.clock import Clock, to_datetime
+from gateway.collector import settle
 from gateway.console.context import ConsoleContext
 from gateway.console.routes import console_routes
 from gateway.database import Database
@@ -243,10 +243,7 @@ class Gateway:
             asyncio.create_task(indexer.run()),
             asyncio.create_task(self.feed.run()),
         ]
-        gc.collect()
-        # A call leaves no cycles behind, so there is little to find, and looking every 700 objects costs a tenth.
-        gc.set_threshold(10_000, 10, 10)
-        gc.freeze()  # what lives until the end need not be looked at again, which halves the slowest answers
+        settle()
         self.started = True
 
     def reload(self) -> None:

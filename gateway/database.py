@@ -41,7 +41,8 @@ SHREDDING_ATTEMPTS: Final = 10
 SQLITE_WITHOUT_WAL_RACE: Final = (3, 51, 3)
 
 # libpq notices a silent network within three seconds; the server gives up a statement after two. No page of history is
-# worth parallel workers: they take longer to start than it takes, and processors from ringing calls.
+# worth parallel workers or compiled statements: both take longer to start than it takes, and processors from ringing
+# calls. A month's statistics by rule are added up in memory, not sorted on the disk.
 POSTGRESQL_OPTIONS: Final = {
     "connect_timeout": 2,
     "keepalives_idle": 1,
@@ -50,7 +51,7 @@ POSTGRESQL_OPTIONS: Final = {
     "tcp_user_timeout": 3_000,
     "application_name": "sip-call-gateway",
     "options": "-c statement_timeout=2000 -c lock_timeout=2000 -c timezone=UTC -c synchronous_commit=on "
-    "-c max_parallel_workers_per_gather=0",
+    "-c max_parallel_workers_per_gather=0 -c jit=off -c work_mem=16MB",
 }
 
 

@@ -272,8 +272,26 @@ def _detail(found: Mapping[str, Any], form: type[BaseModel]) -> str:
     if found["type"] == "extra_forbidden":
         known = form.model_fields if len(found["loc"]) == 1 else ()
         return f"is unknown here{_near(str(found['loc'][-1]), known)}"
+    if plain := _PLAIN.get(found["type"]):
+        return plain
     text: str = found["msg"]
-    return text.replace("Input should be", "must be").replace("String should", "must").replace("Value should", "must")
+    return _SHOULD.sub("must", text)
+
+
+_SHOULD: Final = re.compile("^(?:Input|String|Value|List|Dictionary) should")
+
+# What pydantic says in Python's words, in those of JSON and of a query.
+_PLAIN: Final = {
+    "bool_parsing": "must be true or false",
+    "bool_type": "must be true or false",
+    "dict_type": "must be an object",
+    "float_parsing": "must be a number",
+    "int_parsing": "must be a whole number",
+    "int_type": "must be a whole number",
+    "list_type": "must be an array",
+    "model_type": "must be an object",
+    "string_type": "must be a text",
+}
 
 
 def _near(name: str, known: Collection[str]) -> str:
@@ -282,7 +300,12 @@ def _near(name: str, known: Collection[str]) -> str:
     return f"; known here: {', '.join(known)}" if known else ""
 
 
+# With these a detail goes on from the name of what it is about.
+_VERBS: Final = ("must ", "is ", "are ", "says ")
+
+
 def _summary(errors: Sequence[Mapping[str, str]]) -> str:
     first = errors[0]
-    one = f"{first['pointer'].removeprefix('/') or 'the body'} {first['detail']}"
+    where, detail = first["pointer"].removeprefix("/") or "the body", first["detail"]
+    one = f"{where} {detail}" if detail.startswith(_VERBS) else f"{where}: {detail}"
     return one if len(errors) == 1 else f"{one}; and {len(errors) - 1} more"

@@ -42,6 +42,11 @@ def _nothing(*_: object) -> None:
     """The listener for those who do not care."""
 
 
+def origin(host: str, port: int) -> str:
+    """Where a server is found, as the beginning of a URL; an IPv6 address stands in brackets (RFC 3986)."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 class GatewayServer(uvicorn.Server):
     """uvicorn's server as this program needs it.
 

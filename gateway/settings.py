@@ -119,6 +119,9 @@ _VARIABLES: Final = (
     _Variable("GATEWAY_LOG_FORMAT", "log_format", syntax.read_choice("console", "json")),
 )
 
+# What the endpoint `openai` would be called in gateway.toml; two of them are secrets, which are refused there.
+_OPENAI: Final = ("openai_base_url", "openai_api_key", "openai_webhook_secret")
+
 _UNSET: Final = {"refer_allow": "guarded", "log_format": "console on a terminal, else json"}
 
 
@@ -147,7 +150,7 @@ class _Loading:
             self._origins["GATEWAY_REFER_ALLOW"] = "environment"
         endpoints = self._endpoints()
         subscribers = self._subscribers()
-        known = {variable.field for variable in _VARIABLES} | {"endpoints", "subscribers"}
+        known = {variable.field for variable in _VARIABLES} | {"endpoints", "subscribers", *_OPENAI}
         self._sources.check_keys(self._sources.file, known, f"{self._sources.file_name}: ")
         if self._mistakes:
             raise ConfigurationError(_listed(self._mistakes))
@@ -155,12 +158,14 @@ class _Loading:
         return replace(settings, warnings=(*_doubts(settings), *self._sources.unknown_variables()))
 
     def _variable(self, variable: _Variable) -> Any:
-        if variable.secret and variable.field in self._sources.file:
-            self._mistakes.add(
-                f"{self._sources.file_name}: {variable.field}",
-                f"secrets do not belong into this file; set {variable.name} or {variable.name}_FILE",
-            )
+        if variable.secret:
+            self._refuse_secret(variable.name, variable.field)
         return self._value(variable.name, None if variable.secret else variable.field, variable.read)
+
+    def _refuse_secret(self, name: str, key: str) -> None:
+        if key in self._sources.file:
+            remedy = f"secrets do not belong into this file; set {name} or {name}_FILE"
+            self._mistakes.add(f"{self._sources.file_name}: {key}", remedy)
 
     def _value(self, name: str, key: str | None, read: Callable[[str], Any]) -> Any:
         found = self._sources.find(name, key)
@@ -257,9 +262,11 @@ class _Loading:
 
     def _openai(self, values: dict[str, Any]) -> Endpoint:
         """The endpoint that needs no file: its variables are those of OpenAI's own SDKs."""
-        if base_url := self._value("OPENAI_BASE_URL", None, syntax.read_base_url):
+        if base_url := self._value("OPENAI_BASE_URL", "openai_base_url", syntax.read_base_url):
             values = {**values, "base_url": base_url}
         named = {"api_key_env": "OPENAI_API_KEY", "webhook_secret_env": "OPENAI_WEBHOOK_SECRET"}
+        for variable in named.values():
+            self._refuse_secret(variable, variable.lower())
         return self._with_secrets({"name": OPENAI, **named, **values})
 
     def _with_secrets(self, values: dict[str, Any]) -> Endpoint:

@@ -134,6 +134,9 @@ def open_sources(flags: Mapping[str, object], environ: Mapping[str, str], direct
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             mistakes.add(str(path), f"is not TOML ({_reason(error)})")
     sources = Sources(flags, environ, content, path.name, mistakes)
+    secrets = environ.get("GATEWAY_SECRETS_DIRECTORY")
+    if secrets and not Path(secrets).is_dir():
+        mistakes.add("GATEWAY_SECRETS_DIRECTORY", f"there is no directory {secrets}; mount it, or unset the variable")
     sources.asked.update(("GATEWAY_CONFIG", "GATEWAY_CONFIG_FILE", "GATEWAY_SECRETS_DIRECTORY"))
     return sources
 

@@ -135,7 +135,12 @@ def read_database_url(text: str) -> str:
         raise ValueError(
             "names no file; write sqlite:///var/gateway.db, or sqlite:////var/lib/gateway.db from the root"
         )
-    raise ValueError(f"{scheme or 'this'} is not supported; write sqlite:///path or postgresql://user@host/name")
+    if not scheme:
+        raise ValueError(
+            "is no database's URL; write sqlite:///path or postgresql://user@host/name, and in a password %40 for @, "
+            "%3A for : and %2F for /"
+        )
+    raise ValueError(f"{scheme} is not supported; write sqlite:///path or postgresql://user@host/name")
 
 
 def read_region(text: str) -> str:
@@ -176,7 +181,9 @@ def read_refer_pattern(text: str) -> str:
     user, at, host = text.rpartition("@")
     if re.fullmatch(r"\+[0-9]{1,15}|\+[0-9]{0,15}\*", text):
         return text
-    if text.startswith("country:") and _is_region(text.removeprefix("country:")):
+    if text.startswith("country:"):
+        if not _is_region(text.removeprefix("country:")):
+            raise ValueError(f"{text!r} names no country; write two capital letters (ISO 3166), such as country:DE")
         return text
     if at and (user == "*" or re.fullmatch(r"[^\s@*<>\",]+", user)) and _HOST.fullmatch(host):
         return text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -21,6 +22,7 @@ from routing_rules.rulebook import Expectation, ExpectedCall, Rulebook
 
 _FIELDS = ("profiles", "calendars", "lists", "rules", "default", "expect", "managed_by")
 _CALENDAR_FIELDS = ("zone", "open", "closed_on", "holidays", "overrides")
+_HEADER_FIELDS = ("name", "value")
 _CALL_FIELDS = ("called", "caller", "headers", "at", "endpoint", "media", "attestation")
 _NO_HOURS = Hours(days=(), start=0, end=0)
 _HOLIDAYS = re.compile(r"[A-Z]{2}(?:-[A-Z0-9]{1,8})?")
@@ -92,8 +94,16 @@ def _profiles(place: Place) -> dict[str, dict[str, Any]]:
 def _lists(place: Place) -> dict[str, tuple[str, ...]]:
     lists = {}
     for name, member in _named(place).items():
-        lists[name] = tuple(dict.fromkeys(item.read(_entry, "") for item in member.items()))
+        lists[name] = tuple(dict.fromkeys(_entries(member)))
     return lists
+
+
+def _entries(place: Place) -> list[str]:
+    """The entries of a list. Lists are long: places are made only where a mistake must be told."""
+    if isinstance(place.value, (list, tuple)) and all(isinstance(text, str) for text in place.value):
+        with suppress(ReadingError):
+            return [_entry(text) for text in place.value]
+    return [item.read(_entry, "") for item in place.items()]
 
 
 def _entry(text: str) -> str:
@@ -180,7 +190,10 @@ def _call(place: Place) -> ExpectedCall:
 
 
 def _headers(place: Place) -> tuple[tuple[str, str], ...]:
-    """Headers as a table of texts or lists of texts, repeats side by side."""
+    """Headers as a table of texts or lists of texts, repeats side by side; or as a list of names and values."""
+    if isinstance(place.value, list):
+        tables = [header.table(_HEADER_FIELDS, required=_HEADER_FIELDS) for header in place.items()]
+        return tuple((header["name"].text(), header["value"].text()) for header in tables if len(header) == 2)
     pairs: list[tuple[str, str]] = []
     for name, value in place.members().items():
         pairs.extend((name, item.text()) for item in value.one_or_many())

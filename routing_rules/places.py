@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, TypeVar
 
@@ -46,8 +46,10 @@ class Place:
         """Report a mistake here."""
         self.problems.append(Problem(severity=Severity.ERROR, code=code, pointer=self.pointer(), detail=detail))
 
-    def table(self, known: Collection[str], required: Collection[str] = ()) -> dict[str, Place]:
-        """The members of a table with a fixed set of fields."""
+    def table(
+        self, known: Collection[str], required: Collection[str] = (), advice: Mapping[str, str] | None = None
+    ) -> dict[str, Place]:
+        """The members of a table with a fixed set of fields; `advice` says where others, by name, belong."""
         value = self.value
         if not isinstance(value, dict):
             self._not_a("a table")
@@ -60,7 +62,8 @@ class Place:
             if key in known:
                 members[key] = Place(member, self.problems, self, key)
             else:
-                Place(member, self.problems, self, key).wrong("unknown_field", _unknown(key, known))
+                detail = (advice or {}).get(key) or _unknown(key, known)
+                Place(member, self.problems, self, key).wrong("unknown_field", detail)
         return members
 
     def members(self) -> dict[str, Place]:

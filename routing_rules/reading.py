@@ -40,6 +40,9 @@ MAX_FALLBACKS = 3
 
 _RULE_FIELDS = ("id", "note", "enabled", "when", "unless", "then")
 _DECISIONS = ("accept", "reject", "refer", "ignore")
+_BESIDE = {
+    "fallback": "a fallback stands beside the decision, not in it: { refer = { … }, fallback = { reject = 480 } }"
+}
 _ACCEPT_FIELDS = ("profile", "instructions", "greeting", "max_seconds", "metadata")
 
 
@@ -201,7 +204,7 @@ def read_decision(place: Place, depth: int = 0) -> Decision:
 def _accept(place: Place, fallback: Decision | None) -> Accept:
     if isinstance(place.value, str):
         return Accept(profile=place.read(slug, ""), fallback=fallback)
-    fields = place.table(_ACCEPT_FIELDS, required=("profile",))
+    fields = place.table(_ACCEPT_FIELDS, required=("profile",), advice=_BESIDE)
     return Accept(
         profile=fields["profile"].read(slug, "") if "profile" in fields else "",
         instructions=fields["instructions"].text() if "instructions" in fields else None,
@@ -218,7 +221,7 @@ def _metadata(place: Place) -> dict[str, str]:
 
 def _reject(place: Place, fallback: Decision | None) -> Reject:
     if isinstance(place.value, dict):
-        fields = place.table(("status",))
+        fields = place.table(("status",), advice=_BESIDE)
         if "status" not in fields:
             return Reject(fallback=fallback)
         place = fields["status"]
@@ -231,7 +234,7 @@ def _reject(place: Place, fallback: Decision | None) -> Reject:
 def _refer(place: Place, fallback: Decision | None) -> Refer:
     profile = None
     if isinstance(place.value, dict):
-        fields = place.table(("to", "profile"), required=("to",))
+        fields = place.table(("to", "profile"), required=("to",), advice=_BESIDE)
         profile = fields["profile"].read(slug, "") if "profile" in fields else None
         if "to" not in fields:
             return Refer(to=(), fallback=fallback)

@@ -2,7 +2,7 @@
 
 What is plainly malformed is refused when the document is read ("030 901820" is no E.164). Here is what may be written
 and rarely means what it seems to: an entry that another one covers, a regex that stands for one number, a regex that
-begins with a digit where every number begins with +, a number as the user of an address.
+begins with a digit where every number begins with +, a number with letters, a number as the user of an address.
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ _ONE_PREFIX = re.compile(r"(?:\\\+|\[\+\])([1-9][0-9]{0,14})\.\*")
 # Only these can begin with a digit; asking RE2 takes longer.
 _MAY_BEGIN_WITH_A_DIGIT = re.compile(r"[(?:^]*(?:[0-9]|\\d|\[0-9)")
 _PLUS = re.compile(r"\\\+|\[\+")
+# +1-800-FLOWERS, 1-800-FLOWERS, +1555x: no text that anybody is called by begins with a plus.
+_WITH_LETTERS = re.compile(r"\+.*|[0-9]+(?:[-.][0-9]+)*[-.][A-Z0-9]*[A-Z]{2}[A-Z0-9.-]*")
 _DIGITS = re.compile(r"[0-9]+")
 _USER_NUMBER = re.compile(r"\+?[0-9]{7,15}")
 # The kinds of pattern that a list may hold, too.
 _COMPARED = frozenset({Kind.EXACT, Kind.PREFIX, Kind.ADDRESS, Kind.USER, Kind.HOST})
-_DOUBTFUL = frozenset({Kind.REGEX, Kind.USER})
+_DOUBTFUL = frozenset({Kind.EXACT, Kind.REGEX, Kind.USER})
 _WIDE = frozenset({Kind.PREFIX, Kind.USER, Kind.HOST})
 # Lengths of telephone numbers without their +; the shortest is that of `patterns`, the longest that of E.164.
 _LENGTHS = range(7, 16)
@@ -50,8 +52,11 @@ def odd_numbers(rules: Iterable[tuple[int, Rule]], lists: Mapping[str, Sequence[
                     yield from _odd(condition.patterns, f"/rules/{index}/{field}/{condition.name}")
     for name, entries in lists.items():
         for entry in entries:
-            if "@" in entry and entry.endswith("@*"):
-                yield from _odd_pattern(Pattern(Kind.USER, entry[:-2]), pointer_to("lists", name))
+            if "@" in entry:
+                if entry.endswith("@*"):
+                    yield from _odd_pattern(Pattern(Kind.USER, entry[:-2]), pointer_to("lists", name))
+            elif not entry.endswith("*"):
+                yield from _odd_pattern(Pattern(Kind.EXACT, entry), pointer_to("lists", name))
 
 
 def _odd(patterns: Sequence[Pattern], here: str) -> Iterator[Problem]:
@@ -64,7 +69,14 @@ def _odd(patterns: Sequence[Pattern], here: str) -> Iterator[Problem]:
 
 
 def _odd_pattern(pattern: Pattern, here: str) -> Iterator[Problem]:
-    if pattern.kind is Kind.REGEX:
+    if pattern.kind is Kind.EXACT:
+        if not pattern.text[1:].isdigit() and _WITH_LETTERS.fullmatch(pattern.text):
+            detail = (
+                f"{pattern.text!r} looks like a number and is compared as a text, which no telephone number equals: "
+                "write + and digits only, as +15551230000"
+            )
+            yield warning("not_e164", here, detail)
+    elif pattern.kind is Kind.REGEX:
         yield from _odd_regex(pattern.text, here)
     elif _USER_NUMBER.fullmatch(pattern.text):
         detail = (

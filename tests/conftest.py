@@ -9,6 +9,7 @@ import pytest
 from playwright.async_api import Browser
 
 from gateway.database import Database
+from tests import encrypted_run
 from tests.browser import HINT, find_chromium, running_browser
 from tests.new_databases import provide_tables
 from tests.postgresql import PostgreSQL, start_postgresql
@@ -20,6 +21,9 @@ Need = Callable[[str, str], None]
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
 hypothesis.settings.register_profile("searching", deadline=None)
 hypothesis.settings.load_profile("repeatable")
+
+if encrypted_run.IS_ON:
+    encrypted_run.encrypt_by_default()
 
 
 @pytest.fixture(scope="session")

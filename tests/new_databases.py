@@ -4,6 +4,8 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+from gateway.calls.encryption import put_first
+from gateway.clock import SystemClock
 from gateway.database import Database
 
 
@@ -27,5 +29,8 @@ def migrate(database_url: str) -> None:
     database = Database(database_url)
     try:
         database.upgrade()
+        if database.cipher is not None:  # in a run of the suite with encryption
+            with database.transaction() as connection:
+                put_first(connection, SystemClock().now())
     finally:
         database.close()

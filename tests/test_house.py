@@ -83,6 +83,7 @@ PURE = [
     "gateway/actions/plan.py",
     "gateway/actions/retry.py",
     "gateway/monitor/activity.py",
+    "gateway/monitor/fragments.py",
     "gateway/monitor/sighting.py",
     "gateway/monitor/watch.py",
     "gateway/webhooks/keyring.py",

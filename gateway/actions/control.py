@@ -14,7 +14,6 @@ from gateway.actions.action import Job, Lease, Orders, decode_orders
 from gateway.actions.conclusion import Conclusion, ReferGuard, transfer
 from gateway.actions.jobs import LiveCall
 from gateway.actions.moves import Move, Moved, move
-from gateway.actions.plan import decode_plan
 from gateway.calls.lifecycle import Event, State
 from gateway.clock import Clock
 from gateway.database import Database
@@ -160,20 +159,11 @@ def opening(
 def find_live_call(connection: Connection, call_id: str) -> LiveCall | None:
     """The call with this id, as a command needs it."""
     row = connection.execute(_LIVE_CALL.where(calls.c.call_id == call_id)).one_or_none()
-    if row is None:
-        return None
-    return LiveCall(
-        call=row.id,
-        call_id=call_id,
-        endpoint=row.endpoint,
-        rule=row.rule,
-        plan=decode_plan(row.document),
-        step=row.step or 0,
-    )
+    return None if row is None else jobs.live_call_of(row)
 
 
 _LIVE_CALL: Final = (
-    select(calls.c.id, calls.c.endpoint, calls.c.rule, plans.c.document, watches.c.step)
+    select(calls.c.id, calls.c.call_id, calls.c.endpoint, calls.c.rule, plans.c.document, watches.c.step)
     .join(plans, plans.c.digest == calls.c.plan)
     .outerjoin(watches, watches.c.call == calls.c.id)
 )

@@ -15,7 +15,8 @@ from gateway.upstream.wire import Command
 # For how long a command makes sense, in seconds, where it is not the ringing caller's patience that limits it.
 WINDOWS: Final = {Command.REFER: 10.0, Command.HANGUP: 30.0}
 
-# A reject that follows a failed accept has this long even when the decision's deadline is over.
+# A reject that follows a failed accept, or that may have been sent by an owner who died, has this long even when the
+# time for decisions is over.
 LAST_WORD: Final = 2.0
 
 
@@ -29,6 +30,18 @@ class LiveCall:
     rule: str | None
     plan: Plan
     step: int  # of the plan, that answered it
+
+
+def live_call_of(row: Any) -> LiveCall:
+    """The call of a row with its columns, its plan's document, and the step of its watch, if it has one."""
+    return LiveCall(
+        call=row.id,
+        call_id=row.call_id,
+        endpoint=row.endpoint,
+        rule=row.rule,
+        plan=decode_plan(row.document),
+        step=row.step or 0,
+    )
 
 
 def following(job: Job, follow: Follow, *, monotonic: float) -> Job:
@@ -89,9 +102,15 @@ def ordered(
 
 
 def taken_over(row: Any, *, now: int, monotonic: float, decision_deadline: float) -> Job:
-    """The job of an action claimed from the outbox (a row of `outbox.claim`). Raises ValueError for an unknown word."""
+    """The job of an action claimed from the outbox (a row of `outbox.claim`). Raises ValueError for an unknown word.
+
+    A reject that may have been sent is sent again however late it is: to a caller who was rejected, or has left, it
+    does nothing, and the answer tells which end is true. An accept in doubt is asked about by its sideband instead.
+    """
     command = Command(row.command)
     useless_at = monotonic + (row.useless_after - now) / 1e6
+    if command is Command.REJECT and row.in_doubt:
+        useless_at = max(useless_at, monotonic + LAST_WORD)
     state = State(row.state)
     if state is State.DECIDED and row.useless_after > now:
         state = State.REJECTING if command is Command.REJECT else State.ACCEPTING  # as `outbox.claim` wrote

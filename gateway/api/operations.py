@@ -20,7 +20,7 @@ import structlog
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
@@ -106,6 +106,8 @@ class Door:
                 return
             except Exception as error:
                 response = describe(error, request_id)
+            if request.method == "HEAD" and isinstance(response, StreamingResponse):
+                response = _without_stream(response)
             response.headers["x-request-id"] = request_id
             log.info(
                 "api request",
@@ -125,6 +127,15 @@ class Door:
             raise Kind.METHOD.error(f"this address knows {allow}", headers={"allow": allow})
         await self._guard.admit(request, operation.may)
         return await operation.run(request)
+
+
+def _without_stream(response: StreamingResponse) -> Response:
+    """The answer to HEAD. A stream without end would keep the connection from the client's next request for as long."""
+    headers = response.headers
+    empty = Response(None, response.status_code, headers)
+    if "content-length" not in headers:
+        del empty.headers["content-length"]  # of no body; that of the stream is unknown
+    return empty
 
 
 class Nowhere:

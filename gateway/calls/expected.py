@@ -2,13 +2,15 @@
 
 `called` and `caller` are texts that are read exactly as if a header had brought them, so "030 901820", "anonymous" and
 "sip:sales@example.com" mean here what they mean on the wire. Where they are left off, the configured headers are read
-as of any call. A single word, "sales", is a user part: on the wire it would stand before a host, which is unknown here.
+as of any call. What is no address, "sales" or "1-800-FLOWERS", is a user part: on the wire it would stand before a
+host, which is unknown here.
 """
 
 import re
 from dataclasses import replace
 from typing import Final, TypedDict
 
+from gateway.calls.addresses import parse_addresses
 from gateway.calls.facts import ReadCall, read_facts
 from gateway.calls.number_doctor import Diagnosis, Reading, examine_numbers
 from gateway.settings import Settings
@@ -21,7 +23,7 @@ TRIAL: Final = "trial"
 _CALLED: Final = ":called"
 _CALLER: Final = ":caller"
 
-_WORD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.~'-]*")
+_USER: Final = re.compile(r"[^<>@:;?,\"%\x00-\x1f\x7f]+")  # nothing that means something in an address
 _NO_HOST: Final = "unknown.invalid"  # RFC 2606: nobody has it
 
 
@@ -92,7 +94,7 @@ def _endpoint(call: ExpectedCall, settings: Settings) -> str:
 
 def _address(text: str) -> str:
     """What a header would hold."""
-    return f"<sip:{text}@{_NO_HOST}>" if _WORD.fullmatch(text) else text
+    return f"<sip:{text}@{_NO_HOST}>" if _USER.fullmatch(text) and not parse_addresses(text) else text
 
 
 def _known(uri: str) -> str:

@@ -31,14 +31,18 @@ _WORD: Final = re.compile(r"\w+")
 
 def grams_of(field: str, text: str, *, longest: int = LONGEST_TEXT, hashed: Hash | None = None) -> set[int]:
     """The grams of a text's first `longest` signs, in the field of this name: numbers of 31 bits."""
-    folded = text[:longest].lower()
-    pieces = {folded[end - LENGTH : end] for end in range(LENGTH, len(folded) + 1)}
-    if not folded.isascii():
-        pieces = {piece for piece in pieces if piece.isascii()}
+    pieces = pieces_of(text[:longest])
     if hashed is not None:
         return {hashed(f"{field}:{piece}") for piece in pieces}
     begun = crc32(f"{field}:".encode())
     return {crc32(piece.encode(), begun) & 0x7FFFFFFF for piece in pieces}
+
+
+def pieces_of(text: str) -> set[str]:
+    """The pieces of a text that become grams, in small letters."""
+    folded = text.lower()
+    pieces = {folded[end - LENGTH : end] for end in range(LENGTH, len(folded) + 1)}
+    return pieces if folded.isascii() else {piece for piece in pieces if piece.isascii()}
 
 
 def words_of(text: str) -> list[str]:

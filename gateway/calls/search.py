@@ -1,16 +1,21 @@
 """The index of calls by their numbers and names: any part of them is found. See `gateway.calls.gram_index`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, Select, select
 
 from gateway.calls.gram_index import GramIndex, Grams, Indexed, hash_of
-from gateway.calls.grams import grams_of, grams_of_call, word_grams_of
+from gateway.calls.grams import grams_of, grams_of_call, pieces_of, word_grams_of
 from gateway.calls.wanted import Pattern
 from gateway.tables import call_grams, calls
 
 FIELDS: Final = ("called", "caller", "caller_name")
+
+# Of so many of the newest calls so many may have a piece of a text before it is common: that says little, and to walk
+# the index's list of all calls that have it takes longer than all else.
+SAMPLE: Final = 200
+COMMON: Final = 50
 
 INDEX: Final = GramIndex(name="search", of=calls, grams=call_grams)
 
@@ -50,8 +55,20 @@ def having_part(connection: Connection, pattern: Pattern, fields: Sequence[str])
     """
     hashed = hash_of(connection)
     if hashed is None:
-        parts = [sorted(grams_of(field, pattern.text)) for field in fields]
-        return INDEX.having(connection, parts) if all(parts) else None
+        if not pieces_of(pattern.text):
+            return None
+        newest = select(*(calls.c[field] for field in fields)).order_by(calls.c.received_at.desc()).limit(SAMPLE)
+        rows = connection.execute(newest).all()
+        samples = {field: [row[place] for row in rows] for place, field in enumerate(fields)}
+        parts = [sorted(_telling_grams(field, pattern.text, sample)) for field, sample in samples.items()]
+        return INDEX.having(connection, parts)
     numbers = [sorted(grams_of(field, pattern.text, hashed=hashed)) for field in fields if field != "caller_name"]
     words = word_grams_of("caller_name", pattern.text, hashed) if "caller_name" in fields else set()
     return INDEX.having(connection, [*numbers, *([sorted(words)] if words else [])]) if all(numbers) else None
+
+
+def _telling_grams(field: str, text: str, sample: Iterable[str | None]) -> set[int]:
+    """Grams of a text without those that are common in the field; all of them if all are."""
+    others = [other.lower() for other in sample if other]
+    rare = [piece for piece in pieces_of(text) if sum(piece in other for other in others) <= COMMON]
+    return set[int]().union(*(grams_of(field, piece) for piece in rare)) or grams_of(field, text)

@@ -108,11 +108,12 @@ def find_way(connection: Connection, wanted: Wanted, *, window: int, after: Posi
 
 
 def _is_checked(name: str, value: str) -> Condition:
-    """An exact match that chooses no index, since the way is chosen already: appending nothing keeps it out of play.
+    """An exact match that chooses no index, since the way is chosen already.
 
-    SQLite, which has no statistics, might take the state "accepted" for the narrower of two.
+    SQLite, which has no statistics, might take the state "accepted" for the narrower of two, and PostgreSQL might walk
+    both. Put like this, it can still tell how many calls will pass, and so whether to stop when the page is full.
     """
-    return _EXACT[name] + "" == value
+    return (_EXACT[name] == value).is_(True)
 
 
 def _furthest(connection: Connection, ways: Mapping[str, Way], window: int) -> tuple[str, Way] | None:

@@ -1,11 +1,10 @@
 """`gateway audit`: who changed or revealed what."""
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from gateway.cli.call_filters import micros_of
+from gateway.cli.call_filters import moment_option
 from gateway.cli.configured import database_of, settings_of
 from gateway.cli.output import json_option, print_json, print_table, say
 
@@ -19,8 +18,8 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("--since", type=click.DateTime(), help="Done then or later, UTC.")
-@click.option("--until", type=click.DateTime(), help="Done before then, UTC.")
+@moment_option("--since", "Done then or later: 2026-12-01 (UTC) or 2026-12-01T22:00:00+01:00.")
+@moment_option("--until", "Done before then.")
 @click.option("--author", metavar="WHO", help="The id or name of a key; or cli, bootstrap, gateway.")
 @click.option("--action", metavar="WHAT", help="Such as rulebook.publish or key.revoke.")
 @click.option("--object", "object_", metavar="OBJECT", help="What it was done to, such as rulebook or key:key_1f….")
@@ -29,8 +28,8 @@ def command() -> None:
 @click.pass_context
 def list_(
     ctx: click.Context,
-    since: datetime | None,
-    until: datetime | None,
+    since: int | None,
+    until: int | None,
     author: str | None,
     action: str | None,
     object_: str | None,
@@ -44,8 +43,8 @@ def list_(
     if action is not None and action not in set(Action):
         raise click.BadParameter(f"there are {', '.join(Action)}", param_hint="--action")
     wanted = Wanted(
-        since=micros_of(since),
-        until=micros_of(until),
+        since=since,
+        until=until,
         author=author,
         action=Action(action) if action else None,
         object=object_,

@@ -10,7 +10,7 @@ import click
 from gateway.cli.call_filters import call_filters, wanted_of
 from gateway.cli.configured import database_of, settings_of
 from gateway.cli.output import progress, say
-from gateway.errors import GatewayError
+from gateway.errors import ConfigurationError, GatewayError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,12 +20,15 @@ if TYPE_CHECKING:
 @call_filters()
 @click.option("--format", "form", type=click.Choice(["csv", "jsonl", "parquet"]), default="csv", show_default=True)
 @click.option("--output", "-o", metavar="FILE", help="Where to; stdout unless given. Appears when it is whole.")
+@click.option("--json", "as_json", is_flag=True, help="The same as --format jsonl.")
 @click.option("--formulas", is_flag=True, help="Leave cells of CSV as they are, though a spreadsheet may obey them.")
 @click.pass_context
-def export(ctx: click.Context, /, form: Any, output: str | None, formulas: bool, **filters: Any) -> None:
+def export(ctx: click.Context, /, form: Any, output: str | None, as_json: bool, formulas: bool, **filters: Any) -> None:
     """Export calls, the newest first: CSV for spreadsheets, JSON Lines for programs, Parquet for analysis."""
     from gateway.calls.export_run import Order, estimate, pieces
 
+    if as_json:
+        form = "jsonl"
     if form == "parquet" and output is None and sys.stdout.isatty():
         raise click.UsageError("Parquet is not for a terminal: give --output")
     order = Order(wanted=wanted_of(filters), form=form, formulas=formulas)
@@ -56,9 +59,11 @@ def _opened(output: str | None) -> "Iterator[IO[bytes]]":
         with open(part, "wb", opener=_private) as file:
             yield file
         os.replace(part, output)
-    except BaseException:
+    except BaseException as error:
         if os.path.exists(part):
             os.unlink(part)
+        if isinstance(error, OSError):
+            raise ConfigurationError(f"{output} cannot be written: {error.strerror}") from error
         raise
 
 

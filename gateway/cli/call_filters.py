@@ -11,6 +11,23 @@ if TYPE_CHECKING:
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
+
+def read_moment(ctx: click.Context, parameter: click.Parameter, text: str | None) -> int | None:
+    """A time given on the command line, in the stored form; without an offset it is UTC. Raises BadParameter."""
+    from gateway.reading import to_micros
+
+    try:
+        moment = None if text is None else datetime.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is no time; write 2026-12-01 or 2026-12-01T22:00:00+01:00") from None
+    return to_micros(moment.replace(tzinfo=moment.tzinfo or UTC) if moment else None)
+
+
+def moment_option(name: str, meaning: str) -> Callable[[Decorated], Decorated]:
+    """An option whose value is a time; UTC if the time does not say otherwise."""
+    return click.option(name, metavar="TIME", callback=read_moment, help=meaning)
+
+
 _FILTERS = (
     click.option("--state", metavar="STATE", help="Only calls that stand there."),
     click.option("--decision", type=click.Choice(["accept", "reject", "refer", "ignore"])),
@@ -24,8 +41,8 @@ _FILTERS = (
     click.option("-q", "q", metavar="TEXT", help="Part of a number or a name, or the beginning of a call id."),
 )
 _TIMES = (
-    click.option("--since", type=click.DateTime(), help="Received then or later, UTC."),
-    click.option("--until", type=click.DateTime(), help="Received before then, UTC."),
+    moment_option("--since", "Received then or later: 2026-12-01 (UTC) or 2026-12-01T22:00:00+01:00."),
+    moment_option("--until", "Received before then."),
 )
 
 
@@ -49,10 +66,4 @@ def wanted_of(filters: dict[str, Any]) -> "Wanted":
     if filters["state"] is not None and filters["state"] not in set(State):
         raise click.BadParameter(f"there are {', '.join(State)}", param_hint="--state")
     header = filters["header"]
-    times = {name: micros_of(filters.get(name)) for name in ("since", "until")}
-    return Wanted(**{**filters, **times, "header": None if header is None else read_header(header)})
-
-
-def micros_of(moment: datetime | None) -> int | None:
-    """A time given on the command line, which is UTC, in the stored form."""
-    return None if moment is None else int(moment.replace(tzinfo=UTC).timestamp() * 1e6)
+    return Wanted(**{**filters, "header": None if header is None else read_header(header)})

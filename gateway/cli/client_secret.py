@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway.cli.configured import author_of_command, database_of, settings_of
-from gateway.cli.output import json_option, print_json, say
+from gateway.cli.output import json_option, print_json, quiet, say
 from gateway.clock import SystemClock, to_rfc3339
 from gateway.errors import ConfigurationError, GatewayError
 
@@ -40,7 +40,8 @@ def command(ctx: click.Context, profile: str, endpoint: str | None, seconds: int
             known = ", ".join(sorted(compiled.rulebook.profiles)) or "none"
             raise GatewayError(f"there is no profile {profile!r}; there are {known}")
         now = SystemClock().now()
-        made = asyncio.run(_mint(settings, compiled, name, profile, seconds, now))
+        with quiet():
+            made = asyncio.run(_mint(settings, compiled, name, profile, seconds, now))
         with database.transaction() as connection:
             record_minted(connection, [Minted(now, author_of_command(), profile, name, made.expires_at * 1_000_000)])
     if as_json:

@@ -66,6 +66,7 @@ def _ask(settings: "Settings", question: dict[str, Any]) -> "Answered":
     from gateway.api.routes import read_ringing
     from gateway.clock import SystemClock
     from gateway.errors import PayloadError
+    from gateway.reading import mistakes
     from gateway.rulebook.contract import Question, answered_of
     from gateway.rulebook.refer_guard import ReferGuard
     from gateway.rulebook.trial import Trial
@@ -85,8 +86,11 @@ def _ask(settings: "Settings", question: dict[str, Any]) -> "Answered":
             raise ConfigurationError(f"--endpoint: there is no endpoint {call.endpoint!r}")
         return answered_of(asyncio.run(trial.decide(call, asked.rulebook, call_id=call_id)))
     except ValidationError as error:
-        found = "; ".join(f"--{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise ConfigurationError(found) from error
+        found = (
+            f"--{mistake['pointer'][1:].replace('/', '.')}: {mistake['detail']}"
+            for mistake in mistakes(error, Question)
+        )
+        raise ConfigurationError("; ".join(found)) from error
     except PayloadError as error:
         raise ConfigurationError(f"--event: {error}") from error
     except DocumentError as error:

@@ -2,10 +2,16 @@
 
 import asyncio
 import signal
+from typing import TYPE_CHECKING
 
 import click
 
 from gateway.cli.output import say
+from gateway.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from gateway.emulator.dialer import Dialer
+    from gateway.emulator.server import EmulatorServer
 
 
 @click.command("emulate")
@@ -30,35 +36,28 @@ def command(
     With --webhook-url and --webhook-secret it announces calls too: POST {"scenario": "plain"} to /_emulator/calls;
     GET /_emulator/scenarios lists what can happen to a call.
     """
-    if bool(webhook_url) != bool(webhook_secret):
-        raise click.UsageError("--webhook-url and --webhook-secret go together")
-    asyncio.run(_emulate(host, port, api_key, webhook_url, webhook_secret, adopt_unknown, lenient))
-
-
-async def _emulate(
-    host: str,
-    port: int,
-    api_key: str | None,
-    webhook_url: str | None,
-    webhook_secret: str | None,
-    adopt_unknown: bool,
-    lenient: bool,
-) -> None:
     from gateway.emulator.dialer import Dialer
     from gateway.emulator.server import EmulatorServer
     from gateway.emulator.upstream import EmulatedUpstream
-    from gateway.errors import ConfigurationError
 
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    if bool(webhook_url) != bool(webhook_secret):
+        raise click.UsageError("--webhook-url and --webhook-secret go together")
     upstream = EmulatedUpstream(adopt_unknown=adopt_unknown, lenient=lenient)
     dialer = Dialer(upstream, url=webhook_url, secret=webhook_secret) if webhook_url and webhook_secret else None
     server = EmulatorServer(upstream, api_key=api_key, dialer=dialer, host=host, port=port)
+    asyncio.run(_run(server, dialer))
+
+
+async def _run(server: "EmulatorServer", dialer: "Dialer | None") -> None:
+    """Serve until Ctrl-C or SIGTERM."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
         await server.start()
     except OSError as error:
-        raise ConfigurationError(f"cannot listen on {host}:{port} ({error.strerror}); try --port 0") from error
+        where = server.origin.removeprefix("http://")
+        raise ConfigurationError(f"cannot listen on {where} ({error.strerror}); try --port 0") from error
     say(f"OPENAI_BASE_URL={server.base_url}")
     say(f"Place a call: curl -X POST {server.origin}/_emulator/calls" if dialer else "Announces no calls.")
     await stop.wait()

@@ -1,6 +1,7 @@
 """`gateway keys`: create, list and revoke API keys."""
 
 import secrets
+from typing import TYPE_CHECKING
 
 import click
 
@@ -9,6 +10,9 @@ from gateway.cli.configured import author_of_command, database_of, settings_of
 from gateway.cli.output import json_option, print_json, print_table, say
 from gateway.clock import SystemClock, to_rfc3339
 from gateway.errors import GatewayError
+
+if TYPE_CHECKING:
+    from gateway.access.keys import Key
 
 # More than anyone hands out; a longer list is what the API is for.
 MOST_LISTED = 500
@@ -49,18 +53,7 @@ def list_(ctx: click.Context, as_json: bool) -> None:
 
     with database_of(settings_of(ctx)) as database, database.transaction() as connection:
         keys = list_keys(connection, limit=MOST_LISTED)
-    rows = [
-        {
-            "id": key.id,
-            "name": key.name,
-            "role": key.role.value,
-            "prefix": key.prefix,
-            "created_at": to_rfc3339(key.created_at),
-            "last_used_at": to_rfc3339(key.last_used_at),
-            "revoked_at": to_rfc3339(key.revoked_at),
-        }
-        for key in keys
-    ]
+    rows = [_shown(key) for key in keys]
     if as_json:
         for row in rows:
             print_json(row)
@@ -72,8 +65,9 @@ def list_(ctx: click.Context, as_json: bool) -> None:
 
 @command.command()
 @click.argument("key_id")
+@json_option
 @click.pass_context
-def revoke(ctx: click.Context, key_id: str) -> None:
+def revoke(ctx: click.Context, key_id: str, as_json: bool) -> None:
     """Revoke the key KEY_ID. Running gateways refuse it within a second."""
     from gateway.access.store import Revocation, revoke_keys
 
@@ -81,4 +75,19 @@ def revoke(ctx: click.Context, key_id: str) -> None:
         (key,) = revoke_keys(connection, [Revocation(key_id, SystemClock().now(), author_of_command())])
     if key is None:
         raise GatewayError(f"there is no key {key_id!r}; `gateway keys list` shows their ids")
-    say(f"{key.id} ({key.name}) is revoked since {to_rfc3339(key.revoked_at)}.")
+    if as_json:
+        print_json(_shown(key))
+    else:
+        say(f"{key.id} ({key.name}) is revoked since {to_rfc3339(key.revoked_at)}.")
+
+
+def _shown(key: "Key") -> dict[str, str | None]:
+    return {
+        "id": key.id,
+        "name": key.name,
+        "role": key.role.value,
+        "prefix": key.prefix,
+        "created_at": to_rfc3339(key.created_at),
+        "last_used_at": to_rfc3339(key.last_used_at),
+        "revoked_at": to_rfc3339(key.revoked_at),
+    }

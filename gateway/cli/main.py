@@ -12,7 +12,10 @@ import click
 
 from gateway.errors import ConfigurationError, DatabaseUnavailable, GatewayError
 
-DATABASE_HINT = "GATEWAY_DATABASE_URL names it: is it running, and are the host, port, user and password right?"
+DATABASE_HINT = (
+    "GATEWAY_DATABASE_URL names it. PostgreSQL: is it running, and are host, port, user and password right? "
+    "SQLite: is it a file of this gateway's, which this user may write to?"
+)
 
 # Command → (module, what it is for). The order is that of the help page.
 COMMANDS = {
@@ -20,11 +23,11 @@ COMMANDS = {
     "serve": ("serve", "Run the gateway."),
     "check": ("check", "Show the effective configuration and what is missing."),
     "doctor": ("doctor", "Look at everything outside that calls need: network, keys, clock, database, disk."),
-    "rulebook": ("rulebook", "Check, show and export the rules."),
+    "rulebook": ("rulebook", "Check, show, plan, publish and export the rules."),
     "profiles": ("profiles", "Check and upgrade profiles, and print their schema."),
     "decide": ("decide", "Test a call: what would happen to it, and why."),
     "replay": ("replay", "Run past calls through a draft or a revision: which would go elsewhere?"),
-    "calls": ("calls", "Look at calls."),
+    "calls": ("calls", "Look at calls, export them, hang up and transfer."),
     "keys": ("keys", "Create, list and revoke API keys."),
     "overrides": ("overrides", "Put rules above the rules, for a while: closed until 14:00."),
     "audit": ("audit", "Look at who changed or revealed what."),

@@ -1,5 +1,6 @@
 """How commands print: tables for people, JSON for programs; and how they tell how far they are."""
 
+import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +12,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+# Characters; rich folds at 80 where it knows no width. No row is wider, even with a rule's whole condition in it.
+WIDEST = 100_000
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON; JSON Lines for lists.")
 
 
@@ -20,13 +24,16 @@ def print_json(document: Any) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Rows under bold headings, as wide as the terminal allows; control characters in them are shown, not obeyed."""
+    """Rows under bold headings; control characters in them are shown, not obeyed.
+
+    Cells are folded to fit a terminal; elsewhere each row is one line, so that `grep` and `awk` find whole values.
+    """
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*(Text(printable(value)) for value in row))
-    Console(soft_wrap=not sys.stdout.isatty()).print(table)
+    Console(width=None if sys.stdout.isatty() else WIDEST).print(table)
 
 
 def say(text: str) -> None:
@@ -59,8 +66,29 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
         yield advance
 
 
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Log what goes wrong, on stderr, and nothing else: stdout is for data."""
+    import structlog
+
+    before = structlog.get_config()
+    structlog.configure(
+        **before
+        | {
+            "wrapper_class": structlog.make_filtering_bound_logger(logging.WARNING),
+            "logger_factory": structlog.PrintLoggerFactory(sys.stderr),
+        }
+    )
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
+
+
 def printable(value: object) -> str:
     """The value on one line, its control characters shown and not obeyed."""
     if value is None:
         return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return "".join(sign if sign.isprintable() else f"\\u{ord(sign):04x}" for sign in str(value))

@@ -120,8 +120,9 @@ def add(
 
 @command.command()
 @click.argument("override_id", metavar="ID")
+@json_option
 @click.pass_context
-def end(ctx: click.Context, override_id: str) -> None:
+def end(ctx: click.Context, override_id: str, as_json: bool) -> None:
     """End the override ID. Running gateways notice within a second."""
     from gateway.rulebook.overrides import Ending, end_overrides
 
@@ -130,7 +131,11 @@ def end(ctx: click.Context, override_id: str) -> None:
         (ended,) = end_overrides(connection, [Ending(override_id, now, author_of_command())])
     if ended is None:
         raise GatewayError(f"there is no override {override_id!r}; `gateway overrides list` shows their ids")
-    say(f"{ended.id} is over since {to_rfc3339(ended.ended_at or ended.until)}.")
+    over = to_rfc3339(ended.ended_at or ended.until)
+    if as_json:
+        print_json({"id": ended.id, "ended_at": over})
+    else:
+        say(f"{ended.id} is over since {over}.")
 
 
 def _rulebook(connection: "Connection") -> "Rulebook":

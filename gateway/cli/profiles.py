@@ -91,11 +91,15 @@ def upgrade(file: str, as_json: bool) -> None:
 
 
 @command.command()
-def schema() -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print it on one line.")
+def schema(as_json: bool) -> None:
     """Print the JSON Schema of a profile, for editors."""
     from gateway.profiles.session import json_schema
 
-    click.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+    if as_json:
+        print_json(json_schema())
+    else:
+        click.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
 
 
 def _told(problem: "Problem") -> str:

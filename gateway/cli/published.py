@@ -5,18 +5,16 @@ async with published(settings, url, key) as rulebook:
 """
 
 import json
-import logging
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 
 import click
 
 from gateway.cli.configured import author_of_command, database_of
-from gateway.cli.output import progress
-from gateway.errors import GatewayError
+from gateway.cli.output import progress, quiet
+from gateway.errors import ConfigurationError, GatewayError
 
 if TYPE_CHECKING:
     import httpx
@@ -102,11 +100,28 @@ async def published(settings: "Settings", url: str | None, key: str | None) -> A
         async with _in_database(settings) as rulebook:
             yield rulebook
     else:
-        import httpx
-
-        headers = {"authorization": f"Bearer {key}"} if key else {}
-        async with httpx.AsyncClient(base_url=f"{url.rstrip('/')}/api/v1", headers=headers, timeout=PATIENCE) as client:
+        async with _client(url, key) as client:
             yield _AtServer(client)
+
+
+def _client(url: str, key: str | None) -> "httpx.AsyncClient":
+    """Speaks to the gateway there, by the proxy of the environment unless it runs on this machine."""
+    import httpx
+
+    from gateway.settings_syntax import is_loopback
+
+    try:
+        here = is_loopback(httpx.URL(url).host)
+        return httpx.AsyncClient(
+            base_url=f"{url.rstrip('/')}/api/v1",
+            headers={"authorization": f"Bearer {key}"} if key else {},
+            timeout=PATIENCE,
+            trust_env=not here,
+        )
+    except httpx.InvalidURL as error:
+        raise ConfigurationError(f"--url: {url!r} is no web address; write http://127.0.0.1:8080") from error
+    except (ImportError, ValueError) as error:  # a SOCKS proxy, or none at all
+        raise ConfigurationError(f"HTTP_PROXY, HTTPS_PROXY or ALL_PROXY cannot be used: {error}") from error
 
 
 # ---- in the database
@@ -120,7 +135,7 @@ async def _in_database(settings: "Settings") -> AsyncIterator[Published]:
     from gateway.rulebook.refer_guard import ReferGuard
     from gateway.rulebook.store import pin_starter
 
-    with database_of(settings) as database, _quiet():
+    with database_of(settings) as database, quiet():
         with database.transaction() as connection:
             pin_starter(connection)  # as `serve` does: what follows it is written as a change of it
         written = _Written()
@@ -138,25 +153,6 @@ async def _in_database(settings: "Settings") -> AsyncIterator[Published]:
             yield _InDatabase(settings, database, publisher, written)
         finally:
             await journal.stop()
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Log what goes wrong, on stderr, and nothing else: stdout is for data."""
-    import structlog
-
-    before = structlog.get_config()
-    structlog.configure(
-        **before
-        | {
-            "wrapper_class": structlog.make_filtering_bound_logger(logging.WARNING),
-            "logger_factory": structlog.PrintLoggerFactory(sys.stderr),
-        }
-    )
-    try:
-        yield
-    finally:
-        structlog.configure(**before)
 
 
 class _Written:
@@ -354,5 +350,5 @@ def _refusal(answer: "httpx.Response") -> Exception:
     if errors:
         return DocumentError(errors)
     if answer.status_code == 401:
-        return GatewayError("the gateway wants a key: --key, or GATEWAY_API_KEY")
+        return GatewayError(f"the gateway wants a key by --key or GATEWAY_API_KEY: {detail}")
     return GatewayError(f"the gateway refuses: {detail}")

@@ -3,12 +3,11 @@
 import asyncio
 import json
 from contextlib import aclosing
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from gateway.cli.call_filters import micros_of
+from gateway.cli.call_filters import moment_option
 from gateway.cli.configured import database_of, settings_of
 from gateway.cli.output import json_option, print_json, print_table, progress, say
 from gateway.cli.rulebook_file import read_file
@@ -25,8 +24,8 @@ if TYPE_CHECKING:
 @click.command("replay")
 @click.option("--rulebook", metavar="FILE", help="A draft, TOML or JSON; - is TOML on stdin.")
 @click.option("--revision", type=click.IntRange(0, 2**31 - 1), help="A published revision; left out, the current one.")
-@click.option("--since", type=click.DateTime(), help="Only calls received then or later, UTC.")
-@click.option("--until", type=click.DateTime(), help="Only calls received before then, UTC.")
+@moment_option("--since", "Only calls received then or later: 2026-12-01 (UTC) or 2026-12-01T22:00:00+01:00.")
+@moment_option("--until", "Only calls received before then.")
 @click.option("--limit", type=click.IntRange(1, 1_000_000), default=10_000, show_default=True, help="Calls to check.")
 @json_option
 @click.pass_context
@@ -34,8 +33,8 @@ def command(
     ctx: click.Context,
     rulebook: str | None,
     revision: int | None,
-    since: datetime | None,
-    until: datetime | None,
+    since: int | None,
+    until: int | None,
     limit: int,
     as_json: bool,
 ) -> None:
@@ -50,7 +49,7 @@ def command(
         raise click.UsageError("give --rulebook or --revision, not both")
     draft = None if rulebook is None else read_file(rulebook).document
     settings = settings_of(ctx)
-    span = Span(since=micros_of(since), until=micros_of(until), limit=limit)
+    span = Span(since=since, until=until, limit=limit)
     with database_of(settings) as database:
         asyncio.run(_replay(settings, database, draft, revision, span, as_json))
 

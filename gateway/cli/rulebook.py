@@ -90,7 +90,7 @@ def _check(file: RulebookFile, settings: "Settings") -> _Checked:
     """Everything that publishing would say, offline."""
     from gateway.rulebook.current import compile_rulebook
     from gateway.rulebook.examination import examine
-    from gateway.rulebook.expectations import broken_expectations
+    from gateway.rulebook.expectations import broken_expectations, strange_endpoints
     from gateway.rulebook.refer_guard import ReferGuard
     from routing_rules import DocumentError, find_notes
 
@@ -102,7 +102,8 @@ def _check(file: RulebookFile, settings: "Settings") -> _Checked:
     except DocumentError as error:
         return _Checked(None, error.problems)
     broken = broken_expectations(compile_rulebook(examined.rulebook, 0), settings, now)
-    return _Checked(examined.rulebook, (*broken, *examined.warnings, *find_notes(examined.rulebook)))
+    strange = strange_endpoints(examined.rulebook, settings)
+    return _Checked(examined.rulebook, (*broken, *examined.warnings, *strange, *find_notes(examined.rulebook)))
 
 
 def _moves(rulebook: "Rulebook") -> "Sequence[Move]":

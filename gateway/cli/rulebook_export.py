@@ -18,23 +18,27 @@ _Document = dict[str, Any]
 
 
 @click.command("export")
-@click.argument("file")
+@click.argument("file", default="-")
 @click.option("--onto", is_flag=True, help="Change in FILE only what differs, and keep its comments.")
 @click.option("--revision", type=click.IntRange(0), metavar="N", help="An older one; 0 is the starter.")
 @server_options
+@click.option("--json", "as_json", is_flag=True, help="As JSON, whatever FILE is called.")
 @click.pass_context
-def export(ctx: click.Context, file: str, onto: bool, revision: int | None, url: str | None, key: str | None) -> None:
-    """Write the published rulebook to FILE.
+def export(
+    ctx: click.Context, file: str, onto: bool, revision: int | None, url: str | None, key: str | None, as_json: bool
+) -> None:
+    """Write the published rulebook to FILE, or to stdout.
 
-    As TOML, or as JSON if its name ends so; - is TOML on stdout. With --onto the file is there already: comments, order
-    and form of what is published as it says stay, and lists that stand in CSV files are changed there.
+    As TOML, or as JSON if its name ends so. With --onto the file is there already: comments, order and form of what is
+    published as it says stay, and lists that stand in CSV files are changed there.
     """
+    as_json = as_json or file.endswith(".json")
 
     async def run() -> tuple[int, _Document]:
         async with published(settings_of(ctx), url, key) as rulebook:
             return await rulebook.current(revision)
 
-    if onto and (file == "-" or file.endswith(".json")):
+    if onto and (file == "-" or as_json):
         raise click.UsageError("--onto changes a TOML file")
     number, document = asyncio.run(run())
     document = _canonical(document)
@@ -42,8 +46,7 @@ def export(ctx: click.Context, file: str, onto: bool, revision: int | None, url:
         changed = _write_onto(read_file(file), document)
         say(f"Revision {number} is in {file}{'' if changed else ', as it was'}.")
         return
-    is_json = file.endswith(".json")
-    write_text(file, json_text({"revision": number, **document}) if is_json else toml_text(number, document))
+    write_text(file, json_text({"revision": number, **document}) if as_json else toml_text(number, document))
     if file != "-":
         say(f"Revision {number} is in {file}.")
 

@@ -85,8 +85,10 @@ def read_text(name: str) -> str:
     """The text of a file; - is stdin. Raises ConfigurationError."""
     try:
         return sys.stdin.read() if name == "-" else Path(name).read_bytes().decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{name} cannot be read: {error}") from error
+    except OSError as error:
+        raise ConfigurationError(f"{name} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{name} is no text in UTF-8 (byte {error.start}: {error.reason})") from error
 
 
 def write_text(name: str, text: str) -> None:
@@ -97,7 +99,7 @@ def write_text(name: str, text: str) -> None:
     try:
         Path(name).write_bytes(text.encode("utf-8"))
     except OSError as error:
-        raise ConfigurationError(f"{name} cannot be written: {error}") from error
+        raise ConfigurationError(f"{name} cannot be written: {error.strerror}") from error
 
 
 def _parse(text: str, name: str) -> Any:
@@ -110,7 +112,7 @@ def _parse(text: str, name: str) -> Any:
     try:
         return parse_json(text.encode()) if name.endswith(".json") else tomllib.loads(text)
     except RequestError as mistake:  # what the API would answer
-        detail = mistake.detail
+        detail = mistake.detail.replace("the body is", "this is", 1)
     except (ValueError, RecursionError) as mistake:
         detail = f"this is not TOML: {mistake}"
     raise DocumentError([error("malformed_file", "", detail)])

@@ -18,7 +18,7 @@ def command(ctx: click.Context, host: str | None, port: int | None) -> None:
     from gateway.app import Gateway, create_app
     from gateway.clock import SystemClock
     from gateway.logs import configure_logging
-    from gateway.server import run_server
+    from gateway.server import origin, run_server
     from gateway.settings import Settings, missing, secrets_of
 
     configure_logging(settings)
@@ -31,7 +31,7 @@ def command(ctx: click.Context, host: str | None, port: int | None) -> None:
         signal.raise_signal(signal.SIGTERM)
 
     def on_started(port: int) -> None:
-        base = f"http://{settings.host}:{port}"
+        base = origin(settings.host, port)
         say(f"Listening on {base}; webhooks go to {base}/webhooks/{{endpoint}}; the console is {base}/.")
         for sentence in missing(settings):
             say(f"Missing: {sentence}")

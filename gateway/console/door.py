@@ -9,8 +9,9 @@ and the session's cookie is `SameSite=Strict`, so a form on another site neither
 
 import gzip
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlsplit
 from uuid import uuid4
@@ -18,7 +19,7 @@ from uuid import uuid4
 import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from gateway.access.guard import let_in
@@ -26,6 +27,7 @@ from gateway.access.roles import Permission
 from gateway.console.rendering import Renderer
 from gateway.console.sign_in import SignIn
 from gateway.console.visit import NOTICE, Visit, make_visit
+from gateway.console.work import JSON_LINES, Ending, Step, Work, ending, line, wants_steps
 from gateway.database import Database
 from gateway.errors import DatabaseUnavailable, RequestError
 from gateway.problem_details import Kind
@@ -51,11 +53,12 @@ log = structlog.get_logger(__name__)
 
 
 class View(NamedTuple):
-    """A page to be shown: its template, what the template wants to know, and the status."""
+    """A page to be shown: its template, what the template wants to know, status and headers."""
 
     template: str
     context: Mapping[str, Any]
     status: int = 200
+    headers: Mapping[str, str] = MappingProxyType({})  # beside those of every page
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ class Page:
     method: str  # "GET" or "POST"; a page of forms has both
     path: str
     may: Permission | None  # what the person's role must have; None: anybody may, signed in or not
-    handler: Callable[[Visit], Awaitable[View | Response]]
+    handler: Callable[[Visit], Awaitable[View | Response | Work[View | Response]]]
 
     @property
     def name(self) -> str:
@@ -93,7 +96,10 @@ class PageDoor:
                 if page is not None:
                     visit = make_visit(request, await self._sign_in.who(request))
                 view = await self._answer(visit, page)
-                response = self._render(visit, view, await self._pending(visit, view))
+                if isinstance(view, Work):
+                    response = await self._do(visit, view, request_id)
+                else:
+                    response = self._render(visit, view, await self._pending(visit, view))
             except ClientDisconnect:
                 return
             except Exception as error:
@@ -108,12 +114,12 @@ class PageDoor:
             )
         await response(scope, receive, send)
 
-    async def _answer(self, visit: Visit, page: Page | None) -> View | Response:
+    async def _answer(self, visit: Visit, page: Page | None) -> View | Response | Work[View | Response]:
         request = visit.request
         if not all(value.isprintable() for value in request.path_params.values()):
             raise HTTPException(404)  # control characters are in no name, and PostgreSQL refuses NUL
         if page is None:
-            known = ", ".join(sorted(self._pages))
+            known = ", ".join(sorted({"HEAD", *self._pages} if "GET" in self._pages else self._pages))
             raise Kind.METHOD.error(f"this page knows {known}", headers={"allow": known})
         if page.method != "GET":
             check_origin(request)
@@ -122,6 +128,28 @@ class PageDoor:
                 raise Kind.UNAUTHENTICATED.error("sign in with an API key")
             let_in(request, visit.caller, page.may)
         return await page.handler(visit)
+
+    async def _do(self, visit: Visit, work: Work[View | Response], request_id: str) -> Response:
+        """Do what takes a while, and tell how far it is where somebody follows."""
+        if wants_steps(visit.request):
+            lines = self._steps(visit, work, request_id)
+            return StreamingResponse(lines, headers=HEADERS | {"x-accel-buffering": "no"}, media_type=JSON_LINES)
+        view = await work.answer()
+        return self._render(visit, view, await self._pending(visit, view))
+
+    async def _steps(self, visit: Visit, work: Work[View | Response], request_id: str) -> AsyncIterator[bytes]:
+        """The steps of the work and what came of it, also where that is an error: its status was sent long ago."""
+        try:
+            async for told in work.steps:
+                yield line(told if isinstance(told, Step) else await self._ending(visit, told))
+        except Exception as error:
+            yield line(await self._ending(visit, _refusal(visit, error, request_id)))
+
+    async def _ending(self, visit: Visit, view: View | Response) -> Ending:
+        if isinstance(view, Response):
+            return ending(view)
+        pending = await self._pending(visit, view)
+        return Ending(page=self._renderer.render(view.template, visit, view.context, pending).decode())
 
     async def _pending(self, visit: Visit, view: View | Response) -> Pending | None:
         """The revision that waits for confirmation, of which every page tells."""
@@ -133,7 +161,7 @@ class PageDoor:
         if isinstance(view, Response):
             return view
         content = self._renderer.render(view.template, visit, view.context, pending)
-        headers = dict(HEADERS)
+        headers = {**view.headers, **HEADERS}
         if len(content) > COMPRESSED_FROM and "gzip" in visit.request.headers.get("accept-encoding", ""):
             content = gzip.compress(content, 5, mtime=0)
             headers["content-encoding"] = "gzip"
@@ -172,7 +200,7 @@ def _refusal(visit: Visit, error: Exception, request_id: str) -> View | Response
     if error.status == Kind.UNAUTHENTICATED.status:
         return _to_sign_in(visit)
     context = {"problem": error, "request_id": request_id}
-    return View("error.html", context, error.status)
+    return View("error.html", context, error.status, error.headers)
 
 
 def _to_sign_in(visit: Visit) -> Response:

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any, Final
 
 import msgspec
@@ -41,7 +42,7 @@ MOST: Final = 1_000
 REMEMBERED: Final = 8
 
 
-# µs for which a review stands: what is wrong with a rulebook depends on the day, and expectations on the hour.
+# µs for which a review stands: expectations depend on the hour.
 FRESH: Final = 60_000_000
 
 
@@ -54,6 +55,8 @@ class Drafted:
     rulebook: Rulebook
     problems: tuple[Problem, ...] = ()  # why it cannot be made or published
     doubts: tuple[tuple[str, Problem], ...] = ()  # what is wrong or doubtful about its rules, by their ids
+    warnings: tuple[Problem, ...] = ()  # what is doubtful about all that it changes
+    day: date | None = None  # on which it was examined: what is wrong with a rulebook depends on it
 
     @property
     def names(self) -> set[str]:
@@ -120,46 +123,56 @@ class Drafting:
                 draft=Draft(owner=caller.key_id, base=current.number), current=current, rulebook=current.rulebook
             )
         known = self._applied.get(draft.owner)
-        if known is None or known.draft != draft or known.current is not current:
-            if len(self._applied) >= REMEMBERED:
-                self._applied.clear()
-            known = self._applied[draft.owner] = await asyncio.to_thread(self._apply, draft, current)
+        if known is None or known.draft != draft or known.current is not current or known.day != self._today():
+            known = await asyncio.to_thread(self._apply, draft, current)
+            self._remember(known)
         return known
 
+    def _remember(self, applied: Drafted) -> None:
+        if len(self._applied) >= REMEMBERED:
+            self._applied.clear()
+        self._applied[applied.draft.owner] = applied
+
     def _apply(self, draft: Draft, current: Compiled) -> Drafted:
-        edits = draft.edits()
+        edits, today = draft.edits(), self._today()
+        problems, warnings = tuple[Problem, ...](), tuple[Problem, ...]()
         try:
-            rulebook = apply_edits(current.rulebook, edits)
+            examined = examine_edits(current.rulebook, edits, self._refer_guard, today)
+            rulebook, warnings = examined.rulebook, examined.warnings
         except DocumentError as failure:
-            return Drafted(draft=draft, current=current, rulebook=current.rulebook, problems=tuple(failure.problems))
-        today = to_datetime(self._clock.now()).date()
-        problems: Sequence[Problem] = ()
-        try:
-            found: Sequence[Problem] = examine_edits(current.rulebook, edits, self._refer_guard, today).warnings
-        except DocumentError as failure:
-            found = problems = failure.problems
-        doubts = tuple((edit.name, problem) for problem in found if (edit := _edit_of(problem, edits)) is not None)
-        return Drafted(draft=draft, current=current, rulebook=rulebook, problems=tuple(problems), doubts=doubts)
+            problems = tuple(failure.problems)
+            try:
+                rulebook = apply_edits(current.rulebook, edits)
+            except DocumentError:
+                return Drafted(draft=draft, current=current, rulebook=current.rulebook, problems=problems, day=today)
+        found = problems or warnings
+        return Drafted(
+            draft=draft,
+            current=current,
+            rulebook=rulebook,
+            problems=problems,
+            doubts=tuple((edit.name, problem) for problem in found if (edit := _edit_of(problem, edits)) is not None),
+            warnings=warnings,
+            day=today,
+        )
+
+    def _today(self) -> date:
+        return to_datetime(self._clock.now()).date()
 
     async def add(self, caller: Caller, change: Changed) -> None:
         """Add an edit. Raises DocumentError with its mistakes, their pointers those of its value."""
         drafted = await self.read(caller)
-        draft = drafted.draft.with_change(change)
+        draft = self._touched(drafted.draft.with_change(change))
         if len(draft.changes) > MOST:
             raise DocumentError([_too_many()])
+        added = await asyncio.to_thread(self._apply, draft, drafted.current)
         if change["op"] != "move":
-            await asyncio.to_thread(self._check, drafted, draft, change["path"])
-        await self._store(draft)
-
-    def _check(self, drafted: Drafted, draft: Draft, path: str) -> None:
-        """Raise the errors of one item of the draft, if it has any; those of others are told where they are."""
-        today = to_datetime(self._clock.now()).date()
-        places = [f"/changes/{index}" for index, change in enumerate(draft.changes) if change["path"] == path]
-        try:
-            examine_edits(drafted.current.rulebook, draft.edits(), self._refer_guard, today)
-        except DocumentError as error:
-            if own := [told for found in error.problems if (told := _inside(found, places)) is not None]:
-                raise DocumentError(own) from None
+            # The errors of its item; those of others are told where they are.
+            places = [f"/changes/{index}" for index, one in enumerate(draft.changes) if one["path"] == change["path"]]
+            if own := [told for found in added.problems if (told := _inside(found, places)) is not None]:
+                raise DocumentError(own)
+        await self._journal.write(store_drafts, Stored(draft.owner, draft))
+        self._remember(added)
 
     async def undo(self, caller: Caller) -> None:
         """Take the last edit back."""
@@ -186,7 +199,10 @@ class Drafting:
         await self._store(draft)
 
     async def _store(self, draft: Draft) -> None:
-        await self._journal.write(store_drafts, Stored(draft.owner, replace(draft, updated_at=self._clock.now())))
+        await self._journal.write(store_drafts, Stored(draft.owner, self._touched(draft)))
+
+    def _touched(self, draft: Draft) -> Draft:
+        return replace(draft, updated_at=self._clock.now())
 
     async def conflicts(self, draft: Draft) -> list[Conflict]:
         """Where the draft and what was published since changed the same item."""
@@ -207,21 +223,11 @@ class Drafting:
     def _review(self, drafted: Drafted) -> Reviewed:
         changes = tuple(difference(drafted.current.rulebook, drafted.rulebook))
         errors = drafted.problems
-        warnings = (
-            ()
-            if errors
-            else examine_edits(
-                drafted.current.rulebook,
-                drafted.draft.edits(),
-                self._refer_guard,
-                to_datetime(self._clock.now()).date(),
-            ).warnings
-        )
         broken: Sequence[Problem] = ()
         if not errors:
             compiled = compile_rulebook(drafted.rulebook, 0, like=drafted.current.table)
             broken = broken_expectations(compiled, self._settings, self._clock.now())
-        return Reviewed(changes=changes, warnings=warnings, errors=errors, broken=tuple(broken))
+        return Reviewed(changes=changes, warnings=drafted.warnings, errors=errors, broken=tuple(broken))
 
     async def replay(self, drafted: Drafted, limit: int) -> tuple[int, list[Change]]:
         """How many past calls were decided again by the draft, and those that would go elsewhere."""

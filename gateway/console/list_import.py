@@ -6,7 +6,7 @@ Nothing is taken of a file with a line that cannot be read; the bad lines can be
 import asyncio
 import csv
 import io
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from secrets import token_urlsafe
 from typing import Any, Final
 
@@ -20,12 +20,14 @@ from gateway.clock import Clock
 from gateway.console.door import View
 from gateway.console.drafting import Drafted
 from gateway.console.forms import Fields, read_fields
-from gateway.console.items import NEW, first, told_together
+from gateway.console.items import NEW, Sent, first, told_together
 from gateway.console.lists import ListPages
+from gateway.console.rendering import thousands
 from gateway.console.rules import caller_of
 from gateway.console.upload import MOST_BAD, Upload, added, compare
 from gateway.console.upload_store import Received, find_upload, store_uploads
 from gateway.console.visit import Visit, go_to
+from gateway.console.work import Step, Work
 from gateway.database import Database
 from gateway.journal import Journal
 from gateway.problem_details import Kind
@@ -59,7 +61,7 @@ class ImportPages:
         _, name = await self._lists.wanted(visit)
         return View("import.html", _asking(name, Fields(), Fields()))
 
-    async def receive_file(self, visit: Visit) -> View | Response:
+    async def receive_file(self, visit: Visit) -> View | Work[View | Response]:
         """Read a file, and show what it would change."""
         _, address = await self._lists.wanted(visit)
         file, said = await _parts(visit)
@@ -75,35 +77,56 @@ class ImportPages:
             if file is not None:
                 await file.close()
             return View("import.html", _asking(address, said, wrong), 422)
-        upload = await _read(file)
-        received = Received(caller_of(visit).key_id, name, token_urlsafe(9), upload, self._clock.now())
+        return Work(steps=self._read(caller_of(visit), name, file))
+
+    async def _read(self, caller: Caller, name: str, file: UploadFile) -> AsyncIterator[Step | View | Response]:
+        reader, size, read = CsvReader(), file.size or 0, 0
+        while piece := await file.read(PIECE):
+            await asyncio.to_thread(reader.feed, piece)
+            yield Step(told="Reading the lines", done=(read := read + len(piece)), of=size)
+        await file.close()
+        upload = await asyncio.to_thread(_upload, file.filename or "", reader)
+        received = Received(caller.key_id, name, token_urlsafe(9), upload, self._clock.now())
         await self._journal.write(store_uploads, received)
-        return go_to(f"/lists/{name}/import/{received.id}")
+        yield go_to(f"/lists/{name}/import/{received.id}")
 
     async def show_file(self, visit: Visit) -> View:
         """What a file would change."""
         drafted, upload = await self._found(visit)
         return await self._preview(visit, drafted, upload, "")
 
-    async def take_file(self, visit: Visit) -> View | Response:
+    async def take_file(self, visit: Visit) -> View | Response | Work[View | Response]:
         """Put what a file says into the draft, or throw it away."""
         drafted, upload = await self._found(visit)
-        name, caller = visit.request.path_params["name"], caller_of(visit)
+        name = visit.request.path_params["name"]
         fields = await read_fields(visit)
         act = first(fields, "act")
         if act in ("add", "replace"):
             if upload.bad_count:
                 return await self._preview(visit, drafted, upload, "nothing is taken of a file with bad lines", 422)
-            there = self._lists.items(drafted).get(name, ())
-            value = added(there, upload.entries) if act == "add" else list(upload.entries)
-            try:
-                await self._lists.put(caller, drafted, name, value, fields)
-            except DocumentError as error:
-                return await self._preview(visit, drafted, upload, told_together(error.problems), 422)
-        await self._forget(caller, visit)
+            return Work(steps=self._take(visit, drafted, upload, fields))
+        await self._forget(visit)
         if act == "cancel":
             return go_to(f"/lists/{name}" if name in self._lists.items(drafted) else "/lists")
-        return go_to(f"/lists/{name}", f"List {name} is in your draft.")
+        return go_to(f"/lists/{name}")
+
+    async def _take(
+        self, visit: Visit, drafted: Drafted, upload: Upload, fields: Sent
+    ) -> AsyncIterator[Step | View | Response]:
+        name, caller = visit.request.path_params["name"], caller_of(visit)
+        there = self._lists.items(drafted).get(name, ())
+        yield Step(told=f"Comparing with the {thousands(len(there))} that are there", done=0, of=3)
+        replaces = first(fields, "act") == "replace"
+        value = list(upload.entries) if replaces else await asyncio.to_thread(added, there, upload.entries)
+        yield Step(told=f"Checking {thousands(len(value))} entries, and putting them into your draft", done=1, of=3)
+        try:
+            await self._lists.put(caller, drafted, name, value, fields)
+        except DocumentError as error:
+            yield await self._preview(visit, drafted, upload, told_together(error.problems), 422)
+            return
+        yield Step(told="Clearing up", done=2, of=3)
+        await self._forget(visit)
+        yield go_to(f"/lists/{name}", f"List {name} is in your draft: {thousands(len(value))} entries.")
 
     async def export_mistakes(self, visit: Visit) -> Response:
         """The lines that cannot be read, as a file: line, text, why."""
@@ -126,9 +149,9 @@ class ImportPages:
             raise Kind.NOT_FOUND.error("This file was taken already, or another took its place: send it again.")
         return await self._lists.drafted(visit), upload
 
-    async def _forget(self, caller: Caller, visit: Visit) -> None:
+    async def _forget(self, visit: Visit) -> None:
         parameters = visit.request.path_params
-        gone = Received(caller.key_id, parameters["name"], parameters["id"], None, self._clock.now())
+        gone = Received(caller_of(visit).key_id, parameters["name"], parameters["id"], None, self._clock.now())
         await self._journal.write(store_uploads, gone)
 
     async def _preview(self, visit: Visit, drafted: Drafted, upload: Upload, told: str, status: int = 200) -> View:
@@ -170,14 +193,10 @@ async def _stream(visit: Visit) -> AsyncGenerator[bytes, None]:
         yield chunk
 
 
-async def _read(file: UploadFile) -> Upload:
-    reader = CsvReader()
-    while piece := await file.read(PIECE):
-        await asyncio.to_thread(reader.feed, piece)
-    await file.close()
+def _upload(file: str, reader: CsvReader) -> Upload:
     entries, bad = reader.finish()
     return Upload(
-        file=(file.filename or "")[:200],
+        file=file[:200],
         entries=tuple(entries),
         repeated=reader.repeated,
         bad=tuple(bad[:MOST_BAD]),

@@ -19,6 +19,7 @@ from gateway.emulator.line import TRANSPORT
 from gateway.emulator.record import Record
 from gateway.emulator.sideband import Sideband
 from gateway.emulator.upstream import EmulatedUpstream
+from gateway.server import origin
 
 # Above the idle time of any client, so that no request is lost to a connection that we are closing.
 _KEEP_ALIVE: Final = 75
@@ -61,7 +62,7 @@ class LoopbackServer:
     @property
     def origin(self) -> str:
         """Scheme, host and port, once started: `http://127.0.0.1:40123`."""
-        return f"http://{self._host}:{self._port}"
+        return origin(self._host, self._port)
 
     async def start(self) -> None:
         """Listen. Raises OSError if the port is taken."""

@@ -115,12 +115,9 @@ class Sideband:
         """Let something happen in an active call now, beside its script."""
         self._happen(self._upstream.calls[call_id], moment)
 
-    def conversation(self, call_id: str) -> Conversation:
-        """What was said in a call on the Realtime surface, and what was done."""
-        found = self._conversation(self._upstream.calls[call_id])
-        if not isinstance(found, Conversation):
-            raise TypeError(f"{call_id} is on the Live surface")
-        return found
+    def conversation(self, call_id: str) -> Conversation | LiveConversation:
+        """What was said in a call, and what was done."""
+        return self._conversation(self._upstream.calls[call_id])
 
     def _conversation(self, call: EmulatedCall) -> Conversation | LiveConversation:
         known = self._conversations.get(call.call_id)

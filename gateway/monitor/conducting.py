@@ -14,7 +14,7 @@ model's last word is seen behind it.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import structlog
@@ -29,6 +29,7 @@ from gateway.clock import Clock
 from gateway.database import Database
 from gateway.endpoint import Surface
 from gateway.monitor.carried_out import find_carried_out
+from gateway.monitor.fragments import LONGEST_TEXT, clean
 from gateway.monitor.watch import Due, Order, Patience, Watch
 from gateway.profiles.gateway_tools import HANG_UP, NOTE, TRANSFER
 from gateway.upstream import live_sideband_wire
@@ -36,6 +37,7 @@ from gateway.upstream.sideband_wire import (
     CallerSpeaks,
     Happening,
     Heard,
+    ModelSpeaks,
     Placed,
     Pressed,
     Recalled,
@@ -52,12 +54,21 @@ from gateway.upstream.sideband_wire import (
 
 BY_CONDUCT: Final = frozenset({Due.ORDERED, Due.TOO_LONG, Due.SILENT})
 
-# Characters of a note, and of one turn in a transcript.
-LONGEST_TEXT: Final = 4_000
 
-# The surfaces' words.
-SAY: Final[Mapping[Surface, Callable[[str], bytes]]] = {"realtime": say, "live": live_sideband_wire.say}
-TELL: Final[Mapping[Surface, Callable[[str], bytes]]] = {"realtime": tell, "live": live_sideband_wire.tell}
+class _Words(NamedTuple):
+    """What is said to a model, in the words of its surface."""
+
+    say: Callable[[str], bytes]
+    tell: Callable[[str], bytes]
+    result: Callable[[str, str], bytes]
+    answer: Callable[[str, str], list[bytes]]
+
+
+_live = live_sideband_wire
+WORDS: Final[Mapping[Surface, _Words]] = {
+    "realtime": _Words(say, tell, tool_result, tool_answer),
+    "live": _Words(_live.say, _live.tell, _live.tool_result, _live.tool_answer),
+}
 
 # By whom an order is that came as a function call.
 MODEL: Final = "model"
@@ -72,6 +83,11 @@ STAYED: Final = "The transfer did not work, and the caller is still here. Say so
 UNHEARD: Final = (
     "The gateway of this telephone call did not listen for a moment. A function that you called and that has no output "
     "was not carried out. Call it again if it is still wanted."
+)
+
+UNHEARD_ON_LIVE: Final = (
+    "The gateway of this telephone call did not listen for a moment. A transfer, note or hangup that you asked for and "
+    "of which you heard nothing may not have been carried out. Ask for it again if it is still wanted."
 )
 
 log = structlog.get_logger(__name__)
@@ -100,7 +116,7 @@ class Conducting:
     async def greet(self, watch: Watch) -> None:
         """Let the model speak first, once in a call."""
         if (greeting := watch.conduct.greeting) is not None and watch.line is not None:
-            await watch.line.send(SAY[watch.surface](greeting))
+            await watch.line.send(WORDS[watch.surface].say(greeting))
             watch.lines += watch.activity.remark(Remark.GREETED, self._clock.now())
 
     async def catch_up(self, watch: Watch) -> None:
@@ -108,9 +124,12 @@ class Conducting:
 
         Raises DatabaseUnavailable.
         """
-        if watch.line is None or not watch.conduct.tools or watch.surface == "live":  # which has no functions of ours
+        if watch.line is None or not watch.conduct.tools:
             return
         if not watch.may_have_missed(self._clock.monotonic(), self._patience):
+            return
+        if watch.surface == "live":  # nothing there tells what was said before
+            await watch.line.send(WORDS[watch.surface].tell(UNHEARD_ON_LIVE))
             return
         watch.carried_out |= await self._database.read(find_carried_out, watch.live.call)
         await watch.line.send(self._mark(watch))
@@ -126,8 +145,11 @@ class Conducting:
                 self._tool(watch, called, missed=True)
             case Pressed(key=key):
                 self._key(watch, key)
-            case CallerSpeaks():
+            case CallerSpeaks(words=words):
                 watch.urged = 0
+                self._gather(watch, "caller", words)
+            case ModelSpeaks(words=words):
+                self._gather(watch, "model", words)
             case Heard(text=text):
                 self._keep(watch, "caller", text)
             case Spoke(text=text):
@@ -145,7 +167,7 @@ class Conducting:
     async def stay(self, watch: Watch) -> None:
         """A transfer has failed and the caller is still here: the model should say so."""
         if watch.line is not None:
-            await watch.line.send(TELL[watch.surface](STAYED))
+            await watch.line.send(WORDS[watch.surface].tell(STAYED))
 
     def _mark(self, watch: Watch) -> bytes:
         watch.mark = f"{MARK}{self._clock.now()}"
@@ -161,7 +183,8 @@ class Conducting:
     def _tool(self, watch: Watch, called: ToolCalled, *, missed: bool = False) -> None:
         if called.call_id in watch.carried_out:  # only its answer was lost
             stays = watch.state is State.ACCEPTED
-            watch.answers += tool_answer(called.call_id, DONE) if stays else [tool_result(called.call_id, DONE)]
+            words = WORDS[watch.surface]
+            watch.answers += words.answer(called.call_id, DONE) if stays else [words.result(called.call_id, DONE)]
             return
         arguments = _arguments(called.arguments)
         told: dict[str, Any] = {"name": called.name} | ({"missed": True} if missed else {})
@@ -172,7 +195,8 @@ class Conducting:
             lines = watch.activity.remark(Remark.NOTE, self._clock.now(), text=text, who=called.call_id)
             watch.lines += lines
             watch.carried_out.add(called.call_id)
-            watch.answers += tool_answer(called.call_id, "noted" if lines else "not noted: there are too many already")
+            told_of = "noted" if lines else "not noted: there are too many already"
+            watch.answers += WORDS[watch.surface].answer(called.call_id, told_of)
         elif called.name == HANG_UP:
             watch.lines += watch.activity.remark(Remark.TOOL_CALLED, self._clock.now(), **told)
             self._take(watch, called, Orders(by=MODEL, who=called.call_id, end_reason=EndReason.BY_MODEL))
@@ -184,12 +208,13 @@ class Conducting:
 
     def _take(self, watch: Watch, called: ToolCalled, orders: Orders | None) -> None:
         """Take an order of the model's; it has its answer when that is carried out."""
+        answer = WORDS[watch.surface].answer
         if orders is None:
-            watch.answers += tool_answer(called.call_id, "this is not possible: there is no such target")
+            watch.answers += answer(called.call_id, "this is not possible: there is no such target")
         elif watch.order is None:
             watch.order = Order(orders=orders, since=self._clock.monotonic(), patient=True)
         elif watch.order.orders.who != called.call_id:
-            watch.answers += tool_answer(called.call_id, "this is not possible: something else is being done already")
+            watch.answers += answer(called.call_id, "this is not possible: something else is being done already")
 
     def _key(self, watch: Watch, key: str) -> None:
         meaning = watch.conduct.keys.get(key)
@@ -215,8 +240,11 @@ class Conducting:
 
     def _keep(self, watch: Watch, speaker: str, text: str) -> None:
         if watch.conduct.transcript:
-            clean = text.replace("\x00", "")[:LONGEST_TEXT]
-            watch.said.append(Said(at=self._clock.now(), speaker=speaker, text=clean))
+            watch.said.append(Said(at=self._clock.now(), speaker=speaker, text=clean(text)))
+
+    def _gather(self, watch: Watch, speaker: str, words: str) -> None:
+        if words and watch.conduct.transcript:
+            watch.said += watch.fragments.add(speaker, words, self._clock.monotonic(), self._clock.now())
 
     async def _order(self, watch: Watch) -> None:
         if watch.order is None:
@@ -235,7 +263,10 @@ class Conducting:
             watch.carried_out.add(function_call)
         if watch.line is None:  # it is answered by whoever is on the sideband next
             return
-        events = [tool_result(function_call, DONE)] if begun else tool_answer(function_call, "this is not possible now")
+        if begun:
+            events = [WORDS[watch.surface].result(function_call, DONE)]
+        else:
+            events = WORDS[watch.surface].answer(function_call, "this is not possible now")
         for event in events:
             await watch.line.send(event)
 
@@ -260,7 +291,7 @@ class Conducting:
             await self._hang_up(watch, Orders(by="silence", end_reason=EndReason.SILENCE))
             return
         watch.urged, watch.urged_at = watch.urged + 1, self._clock.monotonic()
-        await watch.line.send(SAY[watch.surface](silence.say))
+        await watch.line.send(WORDS[watch.surface].say(silence.say))
 
 
 def _arguments(text: str) -> Mapping[str, Any]:

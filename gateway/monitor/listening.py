@@ -85,21 +85,22 @@ class Listening:
                 async with self._slots:
                     line = await self._sidebands.attach(watch.live.endpoint, watch.live.call_id)
             except CallAbsent:
-                watch.absent = True
+                watch.unasked_since = None
                 if watch.is_certainly_over(self._clock.monotonic(), self._patience):
                     await self._over(watch)
                     return
                 await asyncio.sleep(YOUNG)
             except SidebandError as error:
-                watch.absent = False
+                self._not_asked(watch)
                 log.warning("a sideband cannot be opened", call_id=watch.live.call_id, error=str(error))
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
             else:
-                watch.absent = False
                 if await self._listen(watch, line):
+                    watch.unasked_since = None
                     pause = FIRST_PAUSE
                 else:  # an upstream that lets us in and throws us out at once is not asked faster and faster
+                    self._not_asked(watch)
                     await asyncio.sleep(pause)
                     pause = min(2 * pause, LONGEST_PAUSE)
         await self._over(watch)
@@ -128,6 +129,10 @@ class Listening:
         await self._move(
             watch, lambda: self._write(watch, steps=ANY_STATE, remarks=lines, said=said, usage=watch.stored)
         )
+
+    def _not_asked(self, watch: Watch) -> None:
+        if watch.unasked_since is None:
+            watch.unasked_since = self._clock.monotonic()
 
     # --- on the sideband ----------------------------------------------------------------------------------------------
 
@@ -200,6 +205,7 @@ class Listening:
         while watch.acting:  # noqa: ASYNC110  what is being written of it must not find its watch closed
             await asyncio.sleep(SOON)
         watch.lines += watch.activity.finish(self._clock.monotonic(), self._clock.now())
+        watch.said += watch.fragments.finish()
         never_there = not watch.confirmed and watch.epoch == 1
         await self._finish(watch, sighting.NEVER_THERE if never_there else sighting.OVER)
 

@@ -21,10 +21,8 @@ from sqlalchemy import Connection, exists, func, or_, select
 from gateway.actions import jobs
 from gateway.actions.conclusion import ReferGuard, transfer
 from gateway.actions.control import opening
-from gateway.actions.jobs import LiveCall
 from gateway.actions.leases import LeaseClock
 from gateway.actions.moves import Move, Moved, move
-from gateway.actions.plan import decode_plan
 from gateway.calls.lifecycle import TRANSITIONS, Event, State
 from gateway.clock import Clock
 from gateway.database import Database
@@ -118,14 +116,7 @@ class Stragglers:
         """What nobody will prove, taken as it most likely is; a transfer that waited for an answer begins."""
         state, now = State(row.state), self._clock.now()
         wish = Move(call=row.id, now=now, epoch=row.epoch, steps={state: UNPROVEN[state]}, confirmed=False)
-        live = LiveCall(
-            call=row.id,
-            call_id=row.call_id,
-            endpoint=row.endpoint,
-            rule=row.rule,
-            plan=decode_plan(row.document),
-            step=row.step or 0,
-        )
+        live = jobs.live_call_of(row)
         monotonic = self._clock.monotonic()
         planned = jobs.ordered(live, Command.REFER, None, State.ACCEPTED, monotonic=monotonic)
         if state is not State.ACCEPT_UNKNOWN or not planned.targets:

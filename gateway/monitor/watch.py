@@ -13,6 +13,7 @@ from gateway.calls.lifecycle import State
 from gateway.calls.remark import EndReason, Line, Said
 from gateway.endpoint import Surface
 from gateway.monitor.activity import Activity
+from gateway.monitor.fragments import Fragments
 from gateway.profiles.profile import NO_CONDUCT, Conduct
 
 
@@ -84,7 +85,7 @@ class Watch:
     surface: Surface = "realtime"  # on which it was answered
     line: Sideband | None = None  # while we are on the sideband
     closed_at: int | None = None  # µs; when we last lost the sideband
-    absent: bool = False  # when it was last asked, the upstream did not know the call
+    unasked_since: float | None = None  # since when the upstream cannot be asked about it; None while it can
     expired: bool = False  # the session told that its time is over
     acting: bool = False  # on something that was due
     answers: list[bytes] = field(default_factory=list)  # to the model, not yet sent
@@ -96,6 +97,7 @@ class Watch:
     urged_at: float = 0.0
     lines: list[Line] = field(default_factory=list)  # for the timeline, not yet written
     said: list[Said] = field(default_factory=list)  # for the transcript, likewise
+    fragments: Fragments = field(default_factory=Fragments)  # of what is being said
     stored: str | None = None  # the usage as it was last written
     stored_at: float = 0.0
 
@@ -107,13 +109,12 @@ class Watch:
     def due(self, at: float, patience: Patience) -> Due | None:
         """What the time has come for, if anything."""
         waited = at - self.since
-        if self.state is State.ACCEPT_UNKNOWN:
-            unasked = self.line is None and not self.absent  # an upstream that answers is heard (`is_certainly_over`)
-            return Due.PROBE_IS_OVER if unasked and waited >= patience.probe else None
+        if self.state is State.ACCEPT_UNKNOWN:  # an upstream that answers is heard (`is_certainly_over`)
+            return Due.PROBE_IS_OVER if self._unasked_for(at) >= patience.probe else None
         if self.state in (State.REFER_WAIT, State.REFER_UNKNOWN):
             if self.line is not None:
                 return Due.TRANSFER_FAILED if waited >= patience.transfer else None
-            return Due.TRANSFER_UNPROVEN if waited >= patience.unproven else None
+            return Due.TRANSFER_UNPROVEN if self._unasked_for(at) >= patience.unproven else None
         if self.state is not State.ACCEPTED:
             return None
         if at - self.answered >= patience.longest_call:
@@ -129,6 +130,15 @@ class Watch:
         if (silence := self.conduct.silence) is not None and self._silent_for(at) >= silence.seconds:
             return Due.SILENT
         return None
+
+    def _unasked_for(self, at: float) -> float:
+        """How long it stands where it does, and the upstream could not be asked why.
+
+        Time in which nobody tried, because the gateway was down or stood still, proves nothing.
+        """
+        if self.line is not None or self.unasked_since is None:
+            return 0.0
+        return at - max(self.since, self.unasked_since)
 
     def _silent_for(self, at: float) -> float:
         if self.line is None or self.activity.speaking:

@@ -13,9 +13,8 @@ import msgspec
 import structlog
 
 from gateway.actions.action import Job
-from gateway.actions.jobs import LiveCall
+from gateway.actions.jobs import LiveCall, live_call_of
 from gateway.actions.leases import LEASE, LOOK, ORPHANED_AFTER, RENEWAL, LeaseClock
-from gateway.actions.plan import decode_plan
 from gateway.calls.lifecycle import State
 from gateway.calls.watches import WatchClaim, claim_watches, find_moved, release_watches_of, renew_watches
 from gateway.clock import Clock
@@ -151,6 +150,7 @@ class Watcher:
             at, now = self._clock.monotonic(), self._clock.now()
             for watch in list(self._held.values()):
                 watch.lines += watch.activity.settle(at, now)
+                watch.said += watch.fragments.settle(at)
                 if watch.acting:
                     continue
                 if (due := watch.due(at, self._patience)) is not None:
@@ -177,6 +177,7 @@ class Watcher:
             watch.acting = False
 
     async def _store(self, watch: Watch) -> None:
+        watch.said += watch.fragments.finish()
         if watch.lines or watch.said or watch.activity.usage() != watch.stored:
             await self._listening.store(watch)
 
@@ -216,14 +217,7 @@ class Watcher:
 
     def _taken_over(self, row: Any) -> Watch:
         monotonic, now = self._clock.monotonic(), self._clock.now()
-        live = LiveCall(
-            call=row.id,
-            call_id=row.call_id,
-            endpoint=row.endpoint,
-            rule=row.rule,
-            plan=decode_plan(row.document),
-            step=row.step,
-        )
+        live = live_call_of(row)
         sums = msgspec.json.decode(row.usage) if row.usage else None
         return Watch(
             live=live,

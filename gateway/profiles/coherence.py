@@ -8,7 +8,7 @@ business (`gateway.profiles.mistakes`) and passes here in silence. Pointers begi
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from gateway.profiles.profile import OFF
+from gateway.profiles.profile import LIVE, OFF, delegates_to_responses
 from gateway.profiles.shutdowns import value_at
 from gateway.profiles.vocabulary import (
     GONE_VOICES,
@@ -168,6 +168,13 @@ def _gateway_tools(profile: Profile) -> Iterator[Problem]:
     targets = transfers if isinstance(transfers, Mapping) else {}
     if "transfer_call" in ours and not targets:
         yield error("missing_transfers", "/gateway_tools", "transfer_call needs targets to know: add `transfers`")
+    live = profile.get(LIVE)
+    if ours and isinstance(live, Mapping) and not delegates_to_responses(live):
+        detail = (
+            "a Live model calls no functions itself, only one that it delegates to; on the Live surface these are not "
+            'offered without live.delegation = {type = "responses", …}'
+        )
+        yield warning("tools_not_on_live", "/gateway_tools", detail)
     for index, tool in _listed(profile):
         name = tool.get("name")
         if isinstance(name, str) and name in ours:

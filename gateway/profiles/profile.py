@@ -9,7 +9,7 @@ through. Whether a profile is right is asked when it is published (`gateway.prof
     conduct_of(profile)                what the gateway does beside the session: greeting, time limit, silence, metadata
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -20,6 +20,7 @@ Value = TypeVar("Value")
 
 # What the gateway reads of a profile; all other keys are the upstream's session.
 LIVE: Final = "live"  # what is for the upstream's other API alone
+RESPONSES: Final = "responses"  # to whom its model may delegate
 GATEWAY_KEYS: Final = frozenset(
     {
         "note",
@@ -126,26 +127,43 @@ def session_of(profile: Mapping[str, Any], *, instructions: str | None = None) -
     session = _session(profile)
     for path in _FORMATS:
         _remove(session, path)
-    if ours := functions_of(_read(profile.get("gateway_tools"), tuple[str, ...], ()), transfers_of(profile)):
+    ours = functions_of(_read(profile.get("gateway_tools"), tuple[str, ...], ()), transfers_of(profile))
+    if ours:
         session["tools"] = [*session.get("tools", ()), *ours]
     if session.get("type") == "realtime":
         del session["type"]  # the wire adds it
     if instructions is not None:
         session["instructions"] = instructions
     if isinstance(live := profile.get(LIVE), Mapping):
-        session[LIVE] = _live(live, instructions)
+        session[LIVE] = _live(live, instructions, ours)
     return session
 
 
-def _live(live: Mapping[str, Any], instructions: str | None) -> dict[str, Any]:
-    """What a profile says for the Live API alone; a rule's instructions hold there too."""
+def _live(live: Mapping[str, Any], instructions: str | None, ours: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What a profile says for the Live API alone; a rule's instructions, and `ours` of the tools, hold there too."""
     session = {key: value for key, value in live.items() if key != "extra"}
     if session.get("delegation") == OFF:
         session["delegation"] = None
+    if ours and delegates_to_responses(live):
+        session["delegation"] = _with_tools(session["delegation"], ours)
     if instructions is not None:
         session["instructions"] = instructions
     extra = live.get("extra")
     return _overlay(session, extra) if isinstance(extra, Mapping) else session
+
+
+def delegates_to_responses(live: Mapping[str, Any]) -> bool:
+    """Whether a Live session hands tasks to the Responses API: the only models there that are given functions."""
+    delegation = live.get("delegation")
+    return isinstance(delegation, Mapping) and delegation.get("type") == RESPONSES
+
+
+def _with_tools(delegation: Mapping[str, Any], ours: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """A delegation to the Responses API with further functions."""
+    backend = delegation.get(RESPONSES)
+    known: Mapping[str, Any] = backend if isinstance(backend, Mapping) else {}
+    tools = known.get("tools")
+    return {**delegation, RESPONSES: {**known, "tools": [*(tools if isinstance(tools, list) else ()), *ours]}}
 
 
 def browser_session_of(profile: Mapping[str, Any]) -> dict[str, Any]:

@@ -93,10 +93,41 @@ def _several(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
-_OneOrMany = Annotated[
-    list[str],
-    BeforeValidator(_several),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+def _by_name(value: object) -> object:
+    """Headers as webhooks and calls have them, as one table; what is no such list is left to be refused."""
+    if not isinstance(value, list):
+        return value
+    headers: dict[str, list[str]] = {}
+    for header in value:
+        match header:
+            case {"name": str(name), "value": str(text), **rest} if not rest:
+                headers.setdefault(name, []).append(text)
+            case _:
+                raise ValueError('must be an object of names and values, or a list of {"name": …, "value": …}')
+    return headers
+
+
+_TEXT = {"type": "string"}
+_PAIR = {
+    "type": "object",
+    "properties": {"name": _TEXT, "value": _TEXT},
+    "required": ["name", "value"],
+    "additionalProperties": False,
+}
+_ONE_OR_MANY = {"anyOf": [_TEXT, {"type": "array", "items": _TEXT}]}
+
+_Headers = Annotated[
+    dict[str, Annotated[list[str], BeforeValidator(_several)]],
+    Field(max_length=200),
+    BeforeValidator(_by_name),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "object", "additionalProperties": _ONE_OR_MANY, "maxProperties": 200},
+                {"type": "array", "items": _PAIR, "maxItems": 200},
+            ]
+        }
+    ),
 ]
 
 
@@ -109,8 +140,8 @@ class Question(Form):
     caller: str = Field("", max_length=500)
     """The caller, likewise; nothing, or `anonymous`, for one who withholds the number."""
 
-    headers: dict[str, _OneOrMany] = Field(default_factory=dict, max_length=200)
-    """SIP headers by name: a text, or several for a header that is repeated."""
+    headers: _Headers = Field(default_factory=dict)
+    """SIP headers by name, a text, or several for one that is repeated; or as a webhook or a call has them."""
 
     at: Moment | None = None
     """When the call comes in; now if left out."""

@@ -1,13 +1,14 @@
-"""The expectations of a rulebook, held against its compiled table as this gateway reads calls."""
+"""What only a gateway with its settings can say of a rulebook: do its expectations hold, are its endpoints ours?"""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from gateway.calls.expected import read_expected
 from gateway.clock import to_datetime
 from gateway.rulebook.current import Compiled
 from gateway.settings import Settings
-from routing_rules import CallFacts, ExpectedCall, Problem, check_expectations
-from routing_rules.problem import ReadingError
+from routing_rules import CallFacts, ExpectedCall, Problem, Rulebook, check_expectations
+from routing_rules.conditions import FactIs
+from routing_rules.problem import ReadingError, warning
 
 # What `broken_expectations` finds: the problems of a document that may be published all the same, for a reason.
 FORCEABLE = frozenset({"broken_expectation", "unknown_endpoint"})
@@ -23,3 +24,15 @@ def broken_expectations(compiled: Compiled, settings: Settings, now: int) -> Seq
         return read_expected(call, settings).facts
 
     return check_expectations(compiled.table, read_call, to_datetime(now))
+
+
+def strange_endpoints(rulebook: Rulebook, settings: Settings) -> Iterator[Problem]:
+    """A warning for each condition on an endpoint that is not configured, so that no call comes from it."""
+    for index, rule in enumerate(rulebook.rules):
+        for field, conditions in (("when", rule.when), ("unless", rule.unless)):
+            for condition in conditions:
+                if isinstance(condition, FactIs) and condition.name == "endpoint":
+                    for name in condition.values:
+                        if name not in settings.endpoints:
+                            detail = f"no endpoint {name!r} is configured; there are {', '.join(settings.endpoints)}"
+                            yield warning("strange_endpoint", f"/rules/{index}/{field}/endpoint", detail)

@@ -141,7 +141,7 @@ class NamedRoutes:
         field = FIELDS[kind]
         body = await parse(await read_body(request, largest), content_type(request, [JSON]))
         if not isinstance(body, dict) or field not in body:
-            raise wrong(f"/{field}", f"is missing: send {{{field!r}: …}}")
+            raise wrong(f"/{field}", f'is missing: send {{"{field}": …}}')
         if unknown := body.keys() - {field, *_SENT_BACK}:
             raise wrong(pointer_to(min(unknown)), f"is unknown here; the {kind} itself stands in {field!r}")
         return await self._publish(request, kind, body[field], query, f"/{field}")

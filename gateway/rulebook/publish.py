@@ -37,7 +37,7 @@ from gateway.rulebook.examination import (
     examine_edits,
     problems_of,
 )
-from gateway.rulebook.expectations import broken_expectations
+from gateway.rulebook.expectations import broken_expectations, strange_endpoints
 from gateway.rulebook.items import ItemKind
 from gateway.rulebook.pending import Pending, find_pending
 from gateway.rulebook.precondition import check_matches
@@ -165,13 +165,15 @@ class Publisher:
         with switching_often():
             found = problems_of(compiled.rulebook, self._refer_guard, to_datetime(now).date())
             broken = broken_expectations(compiled, self._settings, now)
-            return (*found, *map(admitted, broken), *find_notes(compiled.rulebook))
+            strange = strange_endpoints(compiled.rulebook, self._settings)
+            return (*found, *strange, *map(admitted, broken), *find_notes(compiled.rulebook))
 
     async def check(self, document: Mapping[str, Any], *, force: bool = False) -> Examined:
         """What publishing would find. Raises as `publish` does for the document's own sake."""
         examined = await self._examine(document)
         tried = await asyncio.to_thread(self._try, examined.rulebook, 0, self._clock.now(), force)
-        return Examined(rulebook=examined.rulebook, warnings=(*examined.warnings, *tried.doubts))
+        strange = await asyncio.to_thread(tuple, strange_endpoints(examined.rulebook, self._settings))
+        return Examined(rulebook=examined.rulebook, warnings=(*examined.warnings, *strange, *tried.doubts))
 
     async def publish(self, document: Mapping[str, Any], *, base: int, signed: Signed) -> Released:
         """Publish a document that was made from revision `base`; its number and its warnings.

@@ -1,8 +1,11 @@
 """The vendor's words on a sideband of the Live API: the twin of `sideband_wire`, which tells the same happenings.
 
 Sources: the official SDK's `resources/live/sideband.py` and `types/live` (client and server events). A Live session has
-no turns: words come as fragments, which are read as a sign that someone speaks, and not kept. What it uses up is told
-as sums so far. Before the connection ends, `session.closed` tells why.
+no turns: words come as fragments, which are a sign too that someone speaks. What it uses up is told as sums so far.
+Before the connection ends, `session.closed` tells why.
+
+A Live model calls no functions. It may delegate to the Responses API, whose model does; the stream of that response is
+told event by event (`response.event`), and whoever is on the sideband gives it the functions' results.
 """
 
 from collections.abc import Mapping
@@ -18,6 +21,7 @@ from gateway.upstream.sideband_wire import (
     ModelSpeaks,
     Pressed,
     SessionStarted,
+    ToolCalled,
     Trouble,
     Used,
 )
@@ -41,6 +45,17 @@ def say(text: str) -> bytes:
 def tell(instructions: str) -> bytes:
     """The event that tells the model what to do from now on."""
     return _append("instructions", instructions)
+
+
+def tool_result(call_id: str, output: str) -> bytes:
+    """The event that gives the model delegated to a function's result; `call_id` is the function call's."""
+    item = {"type": "function_call_output", "call_id": call_id, "output": output}
+    return msgspec.json.encode({"type": "response.item.create", "item": item})
+
+
+def tool_answer(call_id: str, output: str) -> list[bytes]:
+    """The events that give it a function's result and let it go on."""
+    return [tool_result(call_id, output), msgspec.json.encode({"type": "response.create"})]
 
 
 def _append(what: str, content: str) -> bytes:
@@ -70,11 +85,21 @@ class _Response(msgspec.Struct, gc=False):
     usage: dict[str, Any] | None = None
 
 
+class _Item(msgspec.Struct, gc=False):
+    """Something that the model delegated to has made; here the fields of a function call."""
+
+    type: str = ""
+    name: str = ""
+    call_id: str = ""
+    arguments: str = ""
+
+
 class _Delegated(msgspec.Struct, gc=False):
     """An event of the Responses API, which carries out what the Live model delegates."""
 
     type: str = ""
     response: _Response | None = None
+    item: _Item | None = None
 
 
 class _Event(msgspec.Struct, gc=False):
@@ -85,6 +110,7 @@ class _Event(msgspec.Struct, gc=False):
     usage: _Usage | None = None
     reason: str | None = None
     error: _Error | None = None
+    delta: str = ""  # of a transcript
     event: Any = None  # a key of the telephone, or a delegated event
 
 
@@ -108,9 +134,12 @@ def _read_key(event: _Event) -> Pressed | None:
     return Pressed(key=event.event[:1]) if isinstance(event.event, str) and event.event else None
 
 
-def _read_delegated(event: _Event) -> Answered | None:
-    """The end of a response, with its tokens; the other events of its stream are passed over."""
+def _read_delegated(event: _Event) -> Answered | ToolCalled | None:
+    """A function call, or the end of a response with its tokens; the other events of its stream are passed over."""
     delegated = msgspec.convert(event.event, _Delegated)
+    item = delegated.item
+    if delegated.type == "response.output_item.done" and item is not None and item.type == "function_call":
+        return ToolCalled(name=item.name, call_id=item.call_id, arguments=item.arguments)
     if delegated.type not in _RESPONSE_ENDS or delegated.response is None:
         return None
     response = delegated.response
@@ -127,8 +156,8 @@ _READERS: Final[Mapping[str, Any]] = {
     "session.started": lambda event: SessionStarted(model=event.session.model if event.session else None),
     "session.closed": _read_closed,
     "session.usage.updated": _read_usage,
-    "session.input_transcript.delta": lambda _: CallerSpeaks(begins=False),
-    "session.output_transcript.delta": lambda _: ModelSpeaks(begins=False),
+    "session.input_transcript.delta": lambda event: CallerSpeaks(begins=False, words=event.delta),
+    "session.output_transcript.delta": lambda event: ModelSpeaks(begins=False, words=event.delta),
     "transport.dtmf.received": _read_key,
     "response.event": _read_delegated,
     "error": _read_error,

@@ -72,16 +72,18 @@ class Pressed(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 class CallerSpeaks(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """The caller begins or ceases to speak."""
+    """The caller begins or ceases to speak; on the Live surface with a fragment of what is said."""
 
     begins: bool
+    words: str = ""
 
 
 class ModelSpeaks(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """The model's voice begins or ceases to be heard; `cut` where the caller spoke over it."""
+    """The model's voice begins or ceases to be heard; `cut` where the caller spoke over it. Likewise with words."""
 
     begins: bool
     cut: bool = False
+    words: str = ""
 
 
 class Limited(msgspec.Struct, frozen=True, gc=False, kw_only=True):

@@ -10,6 +10,7 @@ repetition. 3xx, 410, 429, 502 and 504 are never sent: they count as failures, d
 """
 
 import asyncio
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
@@ -33,6 +34,11 @@ BODY_DEADLINE: Final = 10.0
 
 # The sender waits "a few seconds". Past this its repetition will find the delivery, if it was stored after all.
 STORE_DEADLINE: Final = 3.0
+
+# Seconds by which this clock and the sender's may differ before it is told, and seconds between two tellings.
+# An attempt arrives within seconds of its timestamp; beyond five minutes every delivery is refused.
+SKEW_TOLD: Final = 60
+SKEW_TOLD_EVERY: Final = 60.0
 
 log = structlog.get_logger(__name__)
 
@@ -65,6 +71,7 @@ class WebhookDoor:
         self._on_answer = on_answer
         self._refusals = refusals
         self._body_deadline = body_deadline
+        self._skew_told = -math.inf  # when, on the monotonic clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = self._clock.monotonic()
@@ -121,12 +128,22 @@ class WebhookDoor:
                 body = await _read_body(receive)
                 delivery = verifier.prove(claim, body)
                 ring.used[delivery.secret] = now
+                if abs(now / 1e6 - delivery.timestamp) > SKEW_TOLD:
+                    self._tell_skew(endpoint, now / 1e6 - delivery.timestamp)
                 limit.reschedule(asyncio.get_running_loop().time() + STORE_DEADLINE)
                 return await self._intake.receive(endpoint, delivery, body)
         except TimeoutError:
             if body is None:
                 raise _RefusedError(408, "slow_body") from None
             raise
+
+    def _tell_skew(self, endpoint: str, seconds: float) -> None:
+        """Warn of a clock that goes wrong, while deliveries are still taken."""
+        moment = self._clock.monotonic()
+        if moment - self._skew_told >= SKEW_TOLD_EVERY:
+            self._skew_told = moment
+            advice = "set this machine's clock (NTP): beyond 300 s every delivery is refused"
+            log.warning("this clock and the sender's differ", endpoint=endpoint, seconds=round(seconds), advice=advice)
 
 
 async def _read_body(receive: Receive) -> bytes:

@@ -17,6 +17,7 @@ from gateway.emulator.upstream import EmulatedUpstream
 from gateway.monitor.watch import Patience
 from gateway.server import running
 from gateway.settings import Settings, load_settings
+from tests.encrypted_run import ENVIRONMENT
 from tests.new_databases import provide_tables
 
 SECRET = "whsec_dGhlIHNlY3JldCBvZiB0aGUgZmxvd3M="
@@ -92,6 +93,7 @@ async def running_gateway(
             "GATEWAY_DATABASE_URL": database_url,
             "GATEWAY_ADMIN_KEY": ADMIN_KEY,
             "GATEWAY_UPSTREAM_TIMEOUT": "0.5",
+            **ENVIRONMENT,
             **settings,
         }
         deaths: list[str] = []

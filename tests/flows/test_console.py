@@ -421,7 +421,7 @@ async def test_an_admin_edits_a_row_a_profile_a_calendar_and_imports_a_list(
     await page.get_by_label("File").set_input_files(file)
     await page.get_by_role("button", name="Read the file").click()
     await page.get_by_role("button", name=re.compile("^Add ")).click()
-    await expect(page.get_by_role("status").first).to_contain_text("List blocked is in your draft.")
+    await expect(page.get_by_role("status").first).to_contain_text("List blocked is in your draft: 4 entries.")
 
     await page.goto(f"{running.url}/draft")
     await page.get_by_role("button", name="Publish revision 2").click()

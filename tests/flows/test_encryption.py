@@ -7,8 +7,11 @@ import pytest
 
 from gateway.emulator.invite import Invite, Trunk, new_call_id
 from gateway.errors import ConfigurationError
+from tests.encrypted_run import needs_plain
 from tests.flows.harness import running_gateway
 from tests.gateway.sealing import NEW
+
+pytestmark = needs_plain
 
 KEYS = f"new:{NEW.secret.get_secret_value()}"
 TRACES = (b"4155550177", b"Quux", b"Zacharias", b"15551239876")

@@ -1,5 +1,6 @@
 """Calls on the Live surface: the same rulebook decides them, by other paths, bodies and ids."""
 
+import asyncio
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from sqlalchemy import select
 from gateway.emulator.events import live_id
 from gateway.emulator.invite import Invite, new_call_id
 from gateway.emulator.scenarios import CATALOGUE
-from gateway.emulator.talks import Presses, Says, Talk
+from gateway.emulator.talks import CallsTool, Presses, Says, Talk
 from gateway.tables import calls, deliveries
 from tests.flows.harness import Running, running_gateway
 from tests.flows.test_calls import DEMO, RECEPTION_CALL, SALES_CALL
@@ -101,15 +102,55 @@ async def test_a_live_call_is_watched_to_its_end(sqlite_url: str, tmp_path: Path
     rules = [{"id": "desk", "when": {"called": SALES_CALL.called}, "then": {"accept": "desk"}}]
     async with running_gateway(sqlite_url, tmp_path) as running:
         await running.publish({**DEMO, "profiles": profiles, "rules": rules, "expect": []})
-        scenario = replace(CATALOGUE["twin"], talk=Talk(moments=(Says(text="Hello?"), Presses(keys="9")), patient=True))
+        moments = (Says(text="Hello?"), Presses(keys="9", after=1.0))
+        scenario = replace(CATALOGUE["twin"], talk=Talk(moments=moments, patient=True))
         call_id = new_call_id(Random())
         await running.dialer.ring(call_id, SALES_CALL, scenario)
+        await running.settled(live_id(call_id), ended=True)
+        async with asyncio.timeout(10):  # the hangup ends the call; what its watcher heard last is written just after
+            while "pressed" not in (timeline := await running.timeline(live_id(call_id))):  # noqa: ASYNC110  a gateway tells nobody
+                await asyncio.sleep(0.02)
+        assert set(timeline) >= {"confirmed", "greeted", "pressed", "hangup_started"}
         call = await running.settled(live_id(call_id), ended=True)
         assert (call["state"], call["confirmed"], call["end_reason"]) == ("ended", True, "by_key")
         assert call["usage"]["audio_seconds"] == 5.0  # of the greeting, and of what was said
-        timeline = await running.timeline(live_id(call_id))
-        assert set(timeline) >= {"confirmed", "greeted", "pressed", "hangup_started"}
         assert [one.command for one in running.upstream.record.of(call_id)] == ["accept", "hangup"]
+
+
+async def test_whom_a_live_model_delegates_to_notes_and_transfers_and_what_is_said_is_kept(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    (tmp_path / "gateway.toml").write_text(LIVE)
+    helped = {
+        "instructions": "Hello.",
+        "gateway_tools": ["send_note", "transfer_call"],
+        "transfers": {"operator": "tel:+494066969301"},
+        "transcript": True,
+        "live": {"delegation": {"type": "responses", "responses": {"model": "gpt-5.1"}}},
+    }
+    rules = [{"id": "helped", "when": {"called": SALES_CALL.called}, "then": {"accept": "helped"}}]
+    moments = (
+        Says(text="A person, please."),
+        CallsTool(name="send_note", arguments='{"text": "Wants a person."}'),
+        CallsTool(name="transfer_call", arguments='{"target": "operator"}', after=0.3),
+    )
+    async with running_gateway(sqlite_url, tmp_path) as running:
+        await running.publish(
+            {**DEMO, "profiles": {**DEMO["profiles"], "helped": helped}, "rules": rules, "expect": []}
+        )
+        call_id = new_call_id(Random())
+        scenario = replace(CATALOGUE["twin"], talk=Talk(moments=moments, patient=True))
+        await running.dialer.ring(call_id, SALES_CALL, scenario)
+        call = await running.settled(live_id(call_id), ended=True)
+        assert (call["state"], call["end_reason"], call["usage"]["total_tokens"]) == ("referred", "transferred", 120)
+        timeline = (await running.client.get(f"/calls/{live_id(call_id)}/events")).json()["items"]
+        (note,) = (event["detail"] for event in timeline if event["kind"] == "note")
+        assert note["text"] == "Wants a person."
+        said = (await running.client.get(f"/calls/{live_id(call_id)}/transcript")).json()["items"]
+        spoken = {line["speaker"]: line["text"] for line in said}
+        assert spoken["caller"] == "A person, please."
+        assert spoken["model"].startswith("You said: A person, please.")
+        assert [one.command for one in running.upstream.record.of(call_id)] == ["accept", "refer"]
 
 
 async def test_a_refused_live_session_falls_back_to_its_plainest_form(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack, closing
 import pytest
 
 from gateway.errors import ConfigurationError, DatabaseInUse
-from gateway.server import listen, run_server, running
+from gateway.server import listen, origin, run_server, running
 from tests.gateway.clients import Application, connected, until
 
 GET = b"GET /hello HTTP/1.1\r\nHost: gateway\r\n\r\n"
@@ -87,6 +87,14 @@ def test_a_taken_port_is_named_with_the_remedy():
 def test_an_address_of_another_machine_is_named(host):
     with pytest.raises(ConfigurationError, match=r"GATEWAY_HOST: .*is not an address of this machine"):
         listen(host, 0)
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [("127.0.0.1", "http://127.0.0.1:80"), ("::1", "http://[::1]:80"), ("localhost", "http://localhost:80")],
+)
+def test_an_address_is_written_so_that_a_browser_finds_it(host, url):
+    assert origin(host, 80) == url
 
 
 def test_every_interface_means_both_families():

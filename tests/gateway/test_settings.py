@@ -248,11 +248,18 @@ def test_all_mistakes_are_listed_with_their_variables(load):
     ]
 
 
+def test_the_base_url_of_openai_can_stand_in_the_file(load):
+    settings = load({}, toml='openai_base_url = "https://eu.api.openai.com/v1/"')
+    assert settings.endpoints["openai"].base_url == "https://eu.api.openai.com/v1"
+    assert settings.sources["OPENAI_BASE_URL"] == "gateway.toml"
+
+
 MISTAKES = {
     "a flag": ({}, "", {"GATEWAY_PORT": "x"}, "--port: 'x' is not a port"),
     "a flag of two words": ({}, "", {"GATEWAY_DATABASE_URL": "x"}, "--database-url: "),
     "a variable in place of a key": ({}, "GATEWAY_PORT = 1", {}, "GATEWAY_PORT: is not known; did you mean port?"),
     "an admin key in the file": ({}, f'admin_key = "{ADMIN}"', {}, "admin_key: secrets do not belong into this file; "),
+    "an upstream's key in the file": ({}, f'openai_api_key = "{KEY}"', {}, "set OPENAI_API_KEY or OPENAI_API_KEY_FILE"),
     "endpoints that are no tables": ({}, 'endpoints = ["x"]', {}, "endpoints: must be written as [[endpoints]] tables"),
     "an endpoint without a name": ({}, '[[endpoints]]\nbase_url = "https://x"', {}, "endpoints[0].name: is missing"),
     "an endpoint without an address": ({}, '[[endpoints]]\nname = "x"', {}, "endpoints[0].base_url: is missing"),

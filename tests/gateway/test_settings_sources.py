@@ -24,6 +24,12 @@ def test_the_credentials_directory_may_name_its_files_in_either_case(tmp_path, n
     assert found.text == "abc"
 
 
+def test_a_directory_of_secrets_that_was_named_must_be_there(tmp_path):
+    assert open_sources({}, {"GATEWAY_SECRETS_DIRECTORY": str(tmp_path)}, tmp_path).mistakes == []
+    (mistake,) = open_sources({}, {"GATEWAY_SECRETS_DIRECTORY": "/no/such"}, tmp_path).mistakes
+    assert mistake.startswith("GATEWAY_SECRETS_DIRECTORY: there is no directory /no/such")
+
+
 def test_a_file_that_was_named_must_be_there_and_hold_something(tmp_path):
     (tmp_path / "empty").write_text("\n")
     (tmp_path / "binary").write_bytes(b"\xff\xfe")

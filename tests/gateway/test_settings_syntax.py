@@ -66,7 +66,8 @@ INVALID = [
     (syntax.read_database_url, "sqlite://gateway.db", "names no file"),
     (syntax.read_database_url, "sqlite:///:memory:", "names no file"),
     (syntax.read_database_url, "mysql://h/d", "mysql is not supported"),
-    (syntax.read_database_url, "gateway.db", "this is not supported"),
+    (syntax.read_database_url, "gateway.db", "is no database's URL"),
+    (syntax.read_database_url, "postgresql://u:p[x@h/d", "in a password %40 for @"),
     (syntax.read_region, "UK", "the United Kingdom is GB"),
     (syntax.read_region, "DEU", "two letters"),
     (syntax.read_headers, " , ", "names no header"),
@@ -79,8 +80,6 @@ INVALID = [
             "+49-30",
             "+49*30",
             "tel:+4930",
-            "country:UK",
-            "country:de",
             "*@",
             "@host",
             "a b@host",
@@ -88,6 +87,10 @@ INVALID = [
             "*",
             "",
         )
+    ),
+    *(
+        (syntax.read_refer_pattern, text, "names no country; write two capital")
+        for text in ("country:UK", "country:de")
     ),
     (syntax.read_admin_key, "0123456789abcde", "fewer than 16"),
     (syntax.read_secret, "sk-äöü", "copy it again"),

@@ -97,6 +97,12 @@ def test_dates_and_times_are_read_from_toml_and_from_json() -> None:
     )
 
 
+def test_headers_of_an_expectation_may_be_a_list_as_webhooks_have_it() -> None:
+    headers = [{"name": "X-A", "value": "1"}, {"name": "x-a", "value": "2"}]
+    (read,) = read_document({"expect": [{"name": "n", "call": {"headers": headers}, "then": {"reject": 603}}]}).expect
+    assert read.call.headers == (("X-A", "1"), ("x-a", "2"))
+
+
 def test_an_expectation_is_read() -> None:
     call = {
         "called": "+15551230000",
@@ -195,6 +201,11 @@ MISTAKES = {
     "a call with an unknown field": (expectation(call={"from": "x"}), "/expect/0/call/from", "unknown field"),
     "a call without an offset": (expectation(call={"at": "2026-12-01T22:00"}), "/expect/0/call/at", "with its offset"),
     "a mistake in what is expected": (expectation(then={"reject": 1}), "/expect/0/then/reject", "from 400"),
+    "a header of a list without its value": (
+        expectation(call={"headers": [{"name": "X"}]}),
+        "/expect/0/call/headers/0",
+        "the field 'value' is missing",
+    ),
     "a header that is no text": (expectation(call={"headers": {"X": 1}}), "/expect/0/call/headers/X", "must be a text"),
 }  # fmt: skip
 

@@ -162,7 +162,7 @@ MISTAKES = {
     "a fallback inside": (
         decision(accept={"profile": "a", "fallback": {}}),
         "/rules/0/then/accept/fallback",
-        "unknown field",
+        "a fallback stands beside the decision",
     ),
     "no time at all": (decision(accept={"profile": "a", "max_seconds": 0}), "/rules/0/then/accept/max_seconds", "1 to"),
     "metadata that is no text": (

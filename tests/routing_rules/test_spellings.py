@@ -38,6 +38,8 @@ NUMBERS: dict[str, tuple[str | list[str], list[str]]] = {
     "a number": ("+15551230000", []),
     "several": (["+15551230000", "list:l", "re:sales|support", "+4*", "anonymous"], []),
     "a number in a block": (["+15551230000", "+1555*"], ["covered_value"]),
+    "numbers with letters": (["+1-800-FLOWERS", "1-800-FLOWERS", "+1555x", "+"], ["not_e164"] * 4),
+    "texts that are no numbers": (["1001", "sales", "desk-4", "4-a", "R2-D2", "7-eleven"], []),
     "a regex that is one number": (r"re:\+15551230000", ["number_as_regex"]),
     "a regex that is a beginning": (r"re:[+]1555.*", ["number_as_regex"]),
     "a regex for several numbers": (r"re:\+1555[2-9][0-9]{6}", []),
@@ -68,6 +70,8 @@ def test_a_number_written_oddly_is_told(field: str, value: Any, expected: list[s
 def test_lists_are_looked_at_too() -> None:
     lists = read_document({"lists": {"l": ["15551230000@*", "sales@*", "15551230000@pbx.example.com"]}}).lists
     assert [(problem.code, problem.pointer) for problem in odd_numbers((), lists)] == [("number_as_user", "/lists/l")]
+    lists = read_document({"lists": {"l": ["+1-800-FLOWERS", "+1555*", "+15551230000", "sales"]}}).lists
+    assert [problem.code for problem in odd_numbers((), lists)] == ["not_e164"]
 
 
 def test_the_shorter_way_is_told() -> None:

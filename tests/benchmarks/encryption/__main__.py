@@ -1,9 +1,12 @@
 """What encryption adds to the storing of a ringing call: `python -m tests.benchmarks.encryption`.
 
+With `--history 1000000` it is instead what it makes of a long history, on SQLite: see `history`.
+
 Stores the same deliveries in two databases, one with a key and one without, a hundred in a transaction and in turns, so
 that what else the machine does meets both. Prints microseconds per call, and the ratio.
 """
 
+import argparse
 import tempfile
 import time
 from itertools import count
@@ -15,6 +18,7 @@ from gateway.calls.lifecycle import Event, State
 from gateway.calls.store import pack_facts
 from gateway.database import Database
 from gateway.webhooks.inbox import Arrival, NewCallRows, store_arrivals
+from tests.benchmarks.encryption.history import measure_history
 from tests.gateway.api_fixtures import a_call
 from tests.gateway.sealing import NEW, opened
 from tests.store_contract import FACTS, NOW, a_delivery, an_action
@@ -45,10 +49,16 @@ def store(database: Database, made: list[Arrival]) -> float:
 
 def main() -> None:
     """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--history", type=int, metavar="CALLS", help="measure a history of so many calls instead")
+    if (calls := parser.parse_args().history) is not None:
+        measure_history(calls)
+        return
     with tempfile.TemporaryDirectory() as folder:
         off = opened(f"sqlite:///{folder}/off.db", at=1)
         on = opened(f"sqlite:///{folder}/on.db", NEW, at=1)
-        numbers, taken = count(1), {"off": [], "on": []}
+        numbers = count(1)
+        taken: dict[str, list[float]] = {"off": [], "on": []}
         for _ in range(ROUNDS):
             for name, database in (("off", off), ("on", on)):
                 taken[name].append(store(database, arrivals(numbers)))

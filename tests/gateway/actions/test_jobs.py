@@ -1,5 +1,6 @@
 """Jobs: what follows, what was taken over, what is ordered, and the rows that they leave."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -75,6 +76,13 @@ def test_an_action_that_was_taken_over_knows_its_time() -> None:
     assert (late.state, late.useless_at) == (State.DECIDED, 99.0)
 
 
+def test_a_reject_that_may_have_been_sent_is_sent_again_however_late_so_that_its_end_is_true() -> None:
+    late = {"command": "reject", "state": "rejecting", "useless_after": NOW - 9_000_000}
+    assert take_over(**late, in_doubt=True).deadline == 100.0 + LAST_WORD
+    assert take_over(**late, in_doubt=False).useless_at == 91.0
+    assert take_over(**late | {"command": "accept"}, in_doubt=True).useless_at == 91.0
+
+
 @pytest.mark.parametrize(
     ("command", "useless_at", "deadline"),
     [
@@ -101,3 +109,9 @@ def test_a_row_without_a_lease_was_certainly_never_sent() -> None:
     assert row["useless_after"] == NOW + 30_000_000
     leased = jobs.row_of(job, Lease(node="a", until=5), now=NOW, monotonic=100.0)
     assert (leased["attempts"], leased["epoch"], leased["node"], leased["lease_until"]) == (1, 1, "a", 5)
+
+
+@pytest.mark.parametrize("step", [None, 0, 1])
+def test_a_live_call_is_read_from_its_row_whether_it_is_watched_or_not(step: int | None) -> None:
+    row = {"id": 7, "call_id": "rtc_1", "endpoint": "openai", "rule": "it", "document": PLAN.encode(), "step": step}
+    assert jobs.live_call_of(SimpleNamespace(**row)) == replace(LIVE, step=step or 0)

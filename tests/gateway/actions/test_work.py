@@ -6,6 +6,7 @@ from gateway.actions.outbox import database_now
 from gateway.actions.work import list_actions_of, list_nodes, list_open
 from gateway.database import Database
 from gateway.tables import actions, watches
+from tests.encrypted_run import needs_plain
 from tests.gateway.api_fixtures import NOW, a_call, given_calls
 
 
@@ -65,6 +66,7 @@ def test_nodes_are_listed_with_what_they_hold_and_their_latest_lease(database: D
     ]
 
 
+@needs_plain
 def test_the_commands_of_a_call_are_listed_in_order(database: Database) -> None:
     ids = given_calls(database, a_call("rtc_1"), a_call("rtc_2"))
     given_action(database, ids["rtc_1"], settled_at=NOW + 1, outcome="done")

@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
@@ -7,7 +8,7 @@ import pytest
 from pydantic import Field
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from gateway.access.guard import Guard, caller_of
 from gateway.access.roles import Permission, Role
@@ -47,6 +48,16 @@ class Kitchen:
         """Smell."""
         return Response(request.path_params["dish"], media_type="text/plain")
 
+    async def simmer(self, request: Request) -> Response:
+        """Simmer for ever."""
+
+        async def steam() -> AsyncIterator[bytes]:
+            while True:
+                await asyncio.Event().wait()
+                yield b""
+
+        return StreamingResponse(steam(), headers={"x-pot": "3"}, media_type="text/plain")
+
     async def burn(self, request: Request) -> Response:
         """Burn everything."""
         raise ZeroDivisionError("the secret recipe")
@@ -64,6 +75,7 @@ async def client(api: Api) -> AsyncIterator[httpx.AsyncClient]:
     listed = [
         Operation("POST", "/dishes", Permission.PUBLISH, kitchen.cook, answer=Served, status=201),
         Operation("GET", "/dishes/{dish}", Permission.READ_CALLS, kitchen.smell),
+        Operation("GET", "/pots", Permission.READ_CALLS, kitchen.simmer),
         Operation("DELETE", "/dishes/{dish}", Permission.PUBLISH, kitchen.burn),
         Operation("GET", "/closed", Permission.READ_CALLS, kitchen.close),
     ]
@@ -139,6 +151,17 @@ async def test_a_method_that_an_address_lacks_is_refused_with_those_it_has(clien
 async def test_head_answers_as_get_does(client: httpx.AsyncClient) -> None:
     got, head = await client.get("/dishes/soup"), await client.head("/dishes/soup")
     assert (head.status_code, head.headers["content-length"]) == (200, got.headers["content-length"])
+
+
+async def test_head_does_not_begin_a_stream_that_may_never_end(client: httpx.AsyncClient) -> None:
+    async with asyncio.timeout(10):
+        head = await client.head("/pots")
+    assert (head.status_code, head.headers["content-type"], head.headers["x-pot"]) == (
+        200,
+        "text/plain; charset=utf-8",
+        "3",
+    )
+    assert "content-length" not in head.headers
 
 
 @pytest.mark.parametrize("path", ["/nowhere", "", "/", "/dishes/soup/salt", "/Dishes", "/dishes/", "/dishes/a%00b"])

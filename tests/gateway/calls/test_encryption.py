@@ -24,11 +24,14 @@ from gateway.database import Database
 from gateway.errors import CannotDecrypt, ConfigurationError
 from gateway.subscribers.store import NewNotice, Opening, claim_notices, open_notices
 from gateway.tables import calls, encryption_keys, events, metadata, postgresql_metadata, watermarks
+from tests.encrypted_run import needs_plain
 from tests.gateway.api_fixtures import NOW, a_call, given_calls
 from tests.gateway.calls.histories import given_words
 from tests.gateway.calls.test_retention import a_delivery, given_deliveries
 from tests.gateway.sealing import NEW, NONE, OLD, bring_all, opened
 from tests.store_contract import an_action
+
+pytestmark = needs_plain
 
 CALLER, CALLED = "+14155550177", "+4930901820"
 TARGET = "tel:+15557654321"

@@ -49,11 +49,16 @@ def test_a_number_is_read_as_if_a_header_had_brought_it(text: str, called: str, 
     assert (read.called, read.called_uri) == (on_the_wire.called, on_the_wire.called_uri)
 
 
-@pytest.mark.parametrize("word", ["sales", "proj_1", "front-desk"])
+@pytest.mark.parametrize("word", ["sales", "proj_1", "front-desk", "1-800-FLOWERS", "*31", "front desk"])
 def test_a_word_is_a_user_part_at_no_known_host(word: str) -> None:
     read = facts(called=word, caller=word)
     assert (read.called, read.called_uri, read.caller, read.caller_uri) == (word, "", word, "")
     assert not read.anonymous
+
+
+def test_a_number_as_people_write_it_is_no_withheld_one() -> None:
+    read = facts(caller="(415) 555-0100")
+    assert (read.caller, read.caller_uri, read.anonymous) == ("+14155550100", "", False)
 
 
 def test_digits_are_read_in_the_region_of_the_endpoint() -> None:

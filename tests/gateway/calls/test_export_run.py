@@ -8,6 +8,7 @@ import pytest
 from gateway.calls.export_run import PAGE, ExportFailed, Order, estimate, pieces, run_apart
 from gateway.calls.wanted import Header, Wanted
 from gateway.database import Database
+from tests.encrypted_run import needs_plain
 from tests.gateway.api_fixtures import NOW, a_call, given_calls
 
 
@@ -38,6 +39,7 @@ def test_the_size_is_estimated_where_that_costs_little(database: Database) -> No
         assert estimate(connection, Wanted(header=Header("x", None))) is None
 
 
+@needs_plain
 async def test_a_process_of_its_own_makes_the_same(database: Database) -> None:
     given_many(database, 30)
     order = Order(wanted=Wanted(rule="r1", since=NOW, header=Header("X-Tenant", "ac*")), form="csv", masked=True)
@@ -47,6 +49,7 @@ async def test_a_process_of_its_own_makes_the_same(database: Database) -> None:
     assert len(apart.splitlines()) == 16
 
 
+@needs_plain
 async def test_an_export_that_nobody_reads_on_ends(sqlite: Database) -> None:
     given_many(sqlite, 3_000)
     order = Order(wanted=Wanted(), form="jsonl")

@@ -19,6 +19,7 @@ from gateway.settings import Settings
 from gateway.tables import call_facts, calls, deliveries, events, plans, transcripts
 from gateway.webhooks.inbox import Arrival, NewDelivery, Verdict, store_arrivals
 from tests.conftest import SettableClock
+from tests.encrypted_run import needs_plain
 from tests.gateway.api_fixtures import NOW, a_call, given_calls, given_events
 
 KEY = "a key of sixteen or more"
@@ -108,6 +109,7 @@ async def test_who_called_becomes_a_pseudonym_after_thirty_days(database: Databa
     assert (there.caller_name, len(there.facts["headers"])) == ("Ann", 3)
 
 
+@needs_plain
 async def test_what_a_timeline_tells_of_the_caller_goes_with_the_number(
     database: Database, retention: Retention
 ) -> None:

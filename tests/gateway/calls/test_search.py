@@ -4,7 +4,9 @@ from typing import Any
 
 from sqlalchemy import select
 
+from gateway.calls.gram_index import Indexed
 from gateway.calls.search import (
+    COMMON,
     FIELDS,
     find_watermark,
     forget_grams,
@@ -43,6 +45,16 @@ def test_calls_are_found_by_any_part_of_their_texts(database: Database) -> None:
     assert ids_with(database, "5550", "called", "caller") == {one}
     assert ids_with(database, "zzz") == set()
     assert ids_with(database, "30") is None
+
+
+def test_pieces_that_most_calls_have_are_not_looked_up_where_others_tell_more(sqlite: Database) -> None:
+    common = [a_call(f"rtc_{number}", called="+15550000", caller="", caller_name=None) for number in range(COMMON + 1)]
+    ids = given_calls(sqlite, a_call("rtc_x", called="+7700123"), a_call("rtc_y", called="+9000123"), *common)
+    assert index(sqlite, ids["rtc_y"])
+    with sqlite.transaction() as connection:
+        store_grams(connection, [Indexed(before=ids["rtc_y"], after=max(ids.values()), more=False, grams=[])])
+    assert ids_with(sqlite, "000123", "called") == {ids["rtc_x"], ids["rtc_y"]}  # 000 is common, the others tell
+    assert ids_with(sqlite, "5000", "called") == set()  # where all are common all are looked up
 
 
 def test_calls_that_the_index_has_not_yet_are_among_those_found(database: Database) -> None:

@@ -17,6 +17,7 @@ from gateway.calls.transcripts import (
 )
 from gateway.database import Database
 from gateway.tables import calls
+from tests.encrypted_run import needs_plain
 from tests.gateway.api_fixtures import a_call, given_calls
 from tests.gateway.calls.histories import given_words
 
@@ -61,6 +62,7 @@ def talk(database: Database) -> dict[str, int]:
     ],
 )
 @pytest.mark.parametrize("upto", [0, 2, 1_000_000])
+@needs_plain
 def test_calls_are_found_by_any_part_of_what_was_said(
     database: Database, talk: dict[str, int], upto: int, text: str, found: set[str]
 ) -> None:
@@ -71,6 +73,7 @@ def test_calls_are_found_by_any_part_of_what_was_said(
     assert among is None or wanted <= among
 
 
+@needs_plain
 def test_words_that_many_lines_have_are_looked_for_call_by_call(database: Database, talk: dict[str, int]) -> None:
     given_words(database, talk["rtc_3"], *["yes, yes"] * 2_001)
     assert saying(database, "yes,") == {talk["rtc_3"]}
@@ -92,6 +95,7 @@ def test_what_was_said_is_read_in_order(database: Database, talk: dict[str, int]
     ]
 
 
+@needs_plain
 def test_words_that_were_forgotten_leave_the_index(database: Database, talk: dict[str, int]) -> None:
     index(database)
     with database.transaction() as connection:
@@ -103,6 +107,7 @@ def test_words_that_were_forgotten_leave_the_index(database: Database, talk: dic
     assert saying(database, "Meyer") == {talk["rtc_1"]}
 
 
+@needs_plain
 def test_words_that_get_the_place_of_erased_ones_are_found(database: Database, talk: dict[str, int]) -> None:
     index(database)
     with database.transaction() as connection:
@@ -115,6 +120,7 @@ def test_words_that_get_the_place_of_erased_ones_are_found(database: Database, t
     assert saying(database, "order") == set()
 
 
+@needs_plain
 def test_words_erased_while_they_were_read_do_not_get_into_the_index(database: Database, talk: dict[str, int]) -> None:
     with database.transaction() as connection:
         found = read_unindexed_lines(connection, 1_000_000, 100)

@@ -15,6 +15,7 @@ from gateway.cli.main import cli
 from gateway.database import Database
 from gateway.emulator.callers import DEMO_RULEBOOK, SALES
 from gateway.emulator.invite import Invite, Trunk, new_call_id
+from tests.encrypted_run import ENVIRONMENT
 from tests.flows.harness import Running, running_gateway
 from tests.gateway.api_fixtures import a_call, given_calls
 
@@ -29,7 +30,7 @@ Run = Callable[..., Result]
 def run(sqlite_url: str) -> Run:
     def invoke(*arguments: str, code: int = 0) -> Result:
         environment: dict[str, str | None] = dict.fromkeys(os.environ)
-        environment |= {"PATH": os.environ["PATH"], "GATEWAY_DATABASE_URL": sqlite_url}
+        environment |= {"PATH": os.environ["PATH"], "GATEWAY_DATABASE_URL": sqlite_url, **ENVIRONMENT}
         result = CliRunner().invoke(cli, ["calls", *arguments], env=environment)
         assert result.exit_code == code, result.output
         return result

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from gateway.cli.main import cli
 from gateway.database import Database
+from tests.encrypted_run import ENVIRONMENT, needs_plain
 from tests.gateway.api_fixtures import a_call, given_calls, given_events
 from tests.gateway.calls.histories import given_words
 from tests.new_databases import provide_tables
@@ -35,7 +37,9 @@ def url(tmp_path: Path) -> str:
 
 
 def run(url: str, *arguments: str, group: str = "calls", code: int = 0) -> Result:
-    result = CliRunner().invoke(cli, [group, *arguments], env={"GATEWAY_DATABASE_URL": url, "COLUMNS": "200"})
+    result = CliRunner().invoke(
+        cli, [group, *arguments], env={"GATEWAY_DATABASE_URL": url, "COLUMNS": "200", **ENVIRONMENT}
+    )
     assert result.exit_code == code, result.output
     return result
 
@@ -62,6 +66,7 @@ def test_calls_are_exported_to_a_file_that_appears_when_it_is_whole(url: str, tm
     assert target.stat().st_mode & 0o777 == 0o600
 
 
+@needs_plain
 def test_calls_are_exported_to_stdout(url: str) -> None:
     told = run(url, "export", "--format", "jsonl", "--caller", "*5550*").stdout
     assert [json.loads(line)["call_id"] for line in told.splitlines()] == ["rtc_3", "rtc_1"]
@@ -82,15 +87,42 @@ def test_a_transcript_is_shown_and_its_words_to_who_asks_for_them(url: str) -> N
     assert "there is no call" in run(url, "transcript", "rtc_9", code=1).stderr
 
 
+@needs_plain
 def test_an_export_that_cannot_be_written_leaves_nothing_behind(url: str, tmp_path: Path) -> None:
     (tmp_path / "taken").mkdir()
     result = CliRunner().invoke(
         cli, ["calls", "export", "-o", str(tmp_path / "taken")], env={"GATEWAY_DATABASE_URL": url}
     )
-    assert result.exit_code == 1
+    assert (result.exit_code, result.stderr) == (2, f"gateway: {tmp_path}/taken cannot be written: Is a directory\n")
     assert not (tmp_path / "taken.part").exists()
+    assert "No such file" in run(url, "export", "-o", str(tmp_path / "no" / "where"), code=2).stderr
 
 
+def test_times_are_told_with_their_offset_or_in_utc(url: str) -> None:
+    (call,) = [json.loads(line) for line in run(url, "list", "--json", "--limit", "1").stdout.splitlines()]
+    moment = datetime.fromisoformat(call["received_at"])
+    there = moment.astimezone(timezone(timedelta(hours=5)))
+    later = (moment + timedelta(seconds=1)).astimezone(timezone(timedelta(hours=-8)))
+    assert "rtc_3" in listed(url, "--since", there.isoformat())
+    assert "rtc_3" in listed(url, "--since", call["received_at"])
+    assert "rtc_3" in listed(url, "--since", moment.replace(tzinfo=None).isoformat(" "))
+    assert "rtc_3" not in listed(url, "--since", later.isoformat())
+    assert "rtc_3" in listed(url, "--since", moment.date().isoformat(), "--until", later.isoformat())
+    assert "is no time; write 2026-12-01 or" in run(url, "list", "--since", "yesterday", code=2).stderr
+
+
+@needs_plain
+def test_away_from_a_terminal_a_call_is_one_line(url: str) -> None:
+    result = CliRunner().invoke(cli, ["calls", "list"], env={"GATEWAY_DATABASE_URL": url, "COLUMNS": "20"})
+    lines = result.stdout.splitlines()
+    assert (len(lines), [line.split()[1] for line in lines[1:]]) == (4, ["rtc_3", "rtc_2", "rtc_1"])
+
+
+def test_an_export_as_json_is_one_of_json_lines(url: str) -> None:
+    assert len([json.loads(line) for line in run(url, "export", "--json").stdout.splitlines()]) == 3
+
+
+@needs_plain
 def test_what_happens_to_calls_is_shown_as_it_happens(url: str) -> None:
     command = [sys.executable, "-m", "gateway", "calls", "tail", "--rule", "other", "--json"]
     environment = {"PATH": os.environ["PATH"], "GATEWAY_DATABASE_URL": url}

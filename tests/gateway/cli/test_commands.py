@@ -25,6 +25,7 @@ from gateway.tables import SCHEMA
 from gateway.webhooks.keyring import Use
 from gateway.webhooks.secret_uses import note_uses
 from gateway.webhooks.signature import fingerprint
+from tests.encrypted_run import ENVIRONMENT
 from tests.flows.harness import SECRET, running_gateway
 from tests.flows.test_calls import DEMO, RECEPTION_CALL, SALES_CALL, ring
 
@@ -37,7 +38,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.chdir(tmp_path)
 
     def invoke(*arguments: str, code: int = 0, stdin: str | None = None, **environment: str) -> Result:
-        kept = {"PATH": os.environ["PATH"], "COLUMNS": "200"}
+        kept = {"PATH": os.environ["PATH"], "COLUMNS": "200", **ENVIRONMENT}
         with monkeypatch.context() as patched:
             for name in set(os.environ) - kept.keys():
                 patched.delenv(name)
@@ -113,6 +114,18 @@ def test_the_database_is_upgraded_once(run: Run) -> None:
     assert "now at" in run("db", "upgrade").stderr
     assert "already" in run("db", "upgrade").stderr
     assert run("db", "current").stdout == f"{SCHEMA}\n"
+    assert json.loads(run("db", "current", "--json").stdout) == {"current": SCHEMA, "wanted": SCHEMA}
+
+
+def test_the_tables_of_a_newer_release_are_left_alone_and_said_to_be(run: Run, tmp_path: Path) -> None:
+    run("db", "upgrade")
+    with sqlite3.connect(tmp_path / "var" / "gateway.db") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    assert "at 9999: a newer release made them" in run("db", "upgrade").stderr
+    told = json.loads(run("db", "upgrade", "--json").stdout)
+    assert told == {"before": "9999", "after": "9999", "wanted": SCHEMA}
+    assert run("db", "current").stdout == "9999\n"
 
 
 def test_a_look_at_a_database_of_an_earlier_release_leaves_its_tables_alone(run: Run, tmp_path: Path) -> None:
@@ -130,7 +143,7 @@ def test_a_key_is_shown_once_listed_and_revoked(run: Run) -> None:
     assert listed["id"] == made["id"]
     assert listed["revoked_at"] is None
     assert made["token"] not in json.dumps(listed)
-    run("keys", "revoke", made["id"])
+    assert json.loads(run("keys", "revoke", made["id"], "--json").stdout)["id"] == made["id"]
     assert json.loads(run("keys", "list", "--json").stdout)["revoked_at"] is not None
     assert "keys list" in run("keys", "revoke", "key_none", code=1).stderr
 
@@ -166,10 +179,10 @@ def test_the_number_doctor_shows_where_the_numbers_come_from(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--at", "yesterday"], "--at"),
+        (["--at", "yesterday"], "gateway: --at: write a time with its offset"),
         (["--header", "no colon"], "--header"),
         (["--endpoint", "nowhere"], "nowhere"),
-        (["--rulebook", "missing.toml"], "missing.toml"),
+        (["--rulebook", "missing.toml"], "gateway: missing.toml cannot be read: No such file or directory\n"),
         (["--media", "x" * 100], "--media"),
     ],
 )
@@ -397,7 +410,7 @@ def test_overrides_are_added_listed_and_ended_from_the_command_line(run: Run) ->
     decided = run("decide", "--called", "+15551230000", "--caller", "+14155550100")
     assert decided.stdout.startswith("reject by override:storm, above revision 0")
     assert "is over" in run("overrides", "end", "storm").stderr
-    run("overrides", "end", later["id"])
+    assert json.loads(run("overrides", "end", later["id"], "--json").stdout)["id"] == later["id"]
     assert "No overrides" in run("overrides", "list").stderr
     assert "ended" in run("overrides", "list", "--all").stdout
     assert "there is no override" in run("overrides", "end", "calm", code=1).stderr

@@ -10,7 +10,10 @@ from click.testing import CliRunner, Result
 
 from gateway.cli.main import cli
 from gateway.database import Database
+from tests.encrypted_run import needs_plain
 from tests.gateway.api_fixtures import a_call, given_calls
+
+pytestmark = needs_plain
 
 Run = Callable[..., Result]
 

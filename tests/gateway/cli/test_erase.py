@@ -15,9 +15,12 @@ from gateway.calls.pseudonyms import Pseudonyms
 from gateway.cli.main import cli
 from gateway.database import Database
 from gateway.emulator.invite import Invite, Trunk, new_call_id
+from tests.encrypted_run import needs_plain
 from tests.flows.harness import running_gateway
 from tests.gateway.api_fixtures import a_call, given_calls
 from tests.gateway.calls.test_retention import a_delivery, given_deliveries
+
+pytestmark = needs_plain
 
 NUMBER = "+14155550177"
 KEY = "a-key-of-sixteen-or-more"

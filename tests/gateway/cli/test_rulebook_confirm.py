@@ -34,6 +34,7 @@ def test_a_file_is_tried_and_taken_back_or_kept(run: Run, tmp_path: Path) -> Non
     run(*apply)
     assert "waits, reverts 2" in run("rulebook", "log", "--limit", "1").stdout
     assert "Revision 4 stays." in run("rulebook", "confirm").stderr
+    assert json.loads(run("rulebook", "confirm", "--json").stdout) == {"revision": 4}
     assert json.loads(run("rulebook", "show", "--json").stdout)["rules"][0]["then"] == {"reject": 404}
     log = [json.loads(line) for line in run("rulebook", "log", "--json").stdout.splitlines()]
     assert [(one["revision"], one["reverted"], one["confirmed_at"] is not None) for one in log[:3]] == [

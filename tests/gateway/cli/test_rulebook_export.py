@@ -1,5 +1,6 @@
 """`gateway rulebook export`: into new files, and into files that people keep."""
 
+import json
 import tomllib
 from pathlib import Path
 
@@ -51,6 +52,11 @@ def changed(run: Run, tmp_path: Path, old: str, new: str) -> None:
     assert old in other.read_text()
     other.write_text(other.read_text().replace(old, new))
     run("rulebook", "apply", str(other), "--yes")
+
+
+def test_without_a_file_the_rulebook_goes_to_stdout_as_toml_or_as_json(run: Run, file: Path) -> None:
+    assert run("rulebook", "export").stdout.startswith("# revision 1\n")
+    assert json.loads(run("rulebook", "export", "--json").stdout)["revision"] == 1
 
 
 def test_a_file_that_is_published_is_not_touched(run: Run, file: Path, tmp_path: Path) -> None:

@@ -215,5 +215,12 @@ async def test_a_running_gateway_is_asked_by_its_url(run: Run, file: Path, datab
         assert (shown["revision"], len(shown["rules"])) == (3, 3)
         await gateway("export", "out.toml")
         assert "wants a key" in (await gateway("plan", "out.toml", code=1, GATEWAY_API_KEY="")).stderr
+        refused = await gateway("plan", "out.toml", code=1, GATEWAY_API_KEY="gw_wrong")
+        assert "this key is unknown or revoked" in refused.stderr
+        await gateway("plan", "out.toml", HTTP_PROXY="http://127.0.0.1:1", ALL_PROXY="socks5://127.0.0.1:1")
+        refused = await gateway(
+            "plan", "out.toml", code=2, GATEWAY_URL="http://gw.test", ALL_PROXY="socks5://127.0.0.1:1"
+        )
+        assert "HTTP_PROXY, HTTPS_PROXY or ALL_PROXY cannot be used" in refused.stderr
         refused = await gateway("plan", "out.toml", code=1, GATEWAY_URL="http://127.0.0.1:1")
         assert "cannot be reached" in refused.stderr

@@ -7,6 +7,7 @@ from gateway.actions.plan import Plan, Step, digest
 from gateway.calls.store import insert_plans, own_plan_key
 from gateway.profiles.profile import Conduct
 from gateway.tables import actions, transcripts
+from tests.encrypted_run import needs_plain
 from tests.gateway.api_fixtures import NOW, a_call, given_calls, given_events
 from tests.gateway.console_fixtures import Console
 
@@ -69,6 +70,7 @@ def given_action(console: Console, call: int, **columns: Any) -> None:
         connection.execute(actions.insert().values(**{**row, **columns}))
 
 
+@needs_plain
 async def test_a_call_shows_what_was_sent_and_what_came_back(console: Console) -> None:
     plan = Plan((Step(kind="accept", body=b'{"type":"realtime","instructions":"Greet +14155550100."}'),))
     key = given_plan(console, plan, own_plan_key("rtc_1"))
@@ -85,6 +87,7 @@ async def test_a_call_shows_what_was_sent_and_what_came_back(console: Console) -
     assert "Greet +1415•••00." in masked
 
 
+@needs_plain
 async def test_what_was_said_is_hidden_until_it_is_asked_for(console: Console) -> None:
     key = given_plan(console, Plan((Step(kind="accept", body=b"{}", conduct=Conduct(transcript=True)),)))
     ids = given_calls(console.api.database, a_call("rtc_1", plan=key), a_call("rtc_2", plan=key), a_call("rtc_3"))

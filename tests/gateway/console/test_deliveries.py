@@ -4,6 +4,7 @@ from gateway.access.audit import Wanted, find_entries
 from gateway.access.roles import Role
 from gateway.tables import deliveries
 from gateway.webhooks.refusals import refusal_of
+from tests.encrypted_run import needs_plain
 from tests.gateway.api_fixtures import NOW
 from tests.gateway.console_fixtures import Console
 
@@ -57,6 +58,7 @@ async def test_an_engineer_finds_a_bad_signature(console: Console) -> None:
     await console.see("/deliveries/refused?why=nonsense", 404)
 
 
+@needs_plain
 async def test_a_quarantined_body_is_shown_on_demand_escaped_and_noted(console: Console) -> None:
     given_quarantined(console)
     await console.sign_in_as(Role.EDITOR)

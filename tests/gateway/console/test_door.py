@@ -75,6 +75,7 @@ async def test_a_method_that_a_page_lacks_is_refused(console: Console) -> None:
     await console.sign_in()
     answer = await console.client.put("/calls")
     assert (answer.status_code, answer.headers.get("content-type")) == (405, "text/html; charset=utf-8")
+    assert answer.headers["allow"] == "GET, HEAD"  # RFC 9110 section 15.5.6
 
 
 async def test_a_page_is_compressed(console: Console) -> None:

@@ -1,3 +1,4 @@
+import json
 import re
 from typing import Any
 
@@ -36,6 +37,13 @@ async def look(console: Console, answer: httpx.Response) -> tuple[str, str]:
     assert answer.status_code == 303, answer.text
     path = answer.headers["location"]
     return path, await console.see(path)
+
+
+def steps(answer: httpx.Response) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """What a form's work told on its way, and what came of it."""
+    assert answer.headers["content-type"].startswith("application/jsonl")
+    *told, last = [json.loads(line) for line in answer.text.splitlines()]
+    return told, last
 
 
 async def lists(console: Console) -> Any:
@@ -116,3 +124,25 @@ async def test_a_file_that_is_none_is_refused(editing: Console) -> None:
     answer = await editing.send("/lists/blocked/import", {"file": "x"})
     assert answer.status_code == 415
     await editing.see("/lists/nobody/import", 404)
+
+
+async def test_reading_and_taking_a_file_tell_how_far_they_are(editing: Console) -> None:
+    editing.client.headers["accept"] = "application/jsonl, text/html"
+    content = b"".join(b"+1555%07d\n" % number for number in range(12_000))
+    told, last = steps(await upload(editing, "blocked", content))
+    assert [step["told"] for step in told] == ["Reading the lines"] * len(told)
+    assert 0 < told[0]["done"] < told[-1]["done"] == told[-1]["of"] == len(content)
+    told, last = steps(await editing.send(last["go"], {"act": "add"}))
+    assert [step["done"] for step in told] == [0, 1, 2]
+    assert told[1]["told"] == "Checking 12\u2009001 entries, and putting them into your draft"
+    assert last["go"] == "/lists/blocked"
+    editing.client.cookies.set("notice", last["notice"])
+    assert "List blocked is in your draft: 12 001 entries." in await editing.see(last["go"])
+
+
+async def test_a_file_that_was_taken_is_not_taken_again(editing: Console) -> None:
+    path, _ = await look(editing, await upload(editing, "blocked", b"+15550001111\n"))
+    assert (await editing.send(path, {"act": "replace"})).status_code == 303
+    editing.client.headers["accept"] = "application/jsonl, text/html"
+    gone = await editing.send(path, {"act": "add"})
+    assert (gone.status_code, gone.headers["content-type"]) == (404, "text/html; charset=utf-8")

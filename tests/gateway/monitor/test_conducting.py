@@ -1,12 +1,12 @@
 """The gateway's own part in a call: what is asked for is done once, and answered when it is done."""
 
+import json
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
 from gateway.calls.lifecycle import State
-from gateway.endpoint import Surface
 from gateway.monitor.watch import Due
 from gateway.profiles.profile import Conduct, KeyMeaning, Silence
 from gateway.tables import actions
@@ -136,20 +136,31 @@ async def test_the_mark_of_a_watcher_who_died_is_replaced(sqlite_url: str, clock
 
 
 @pytest.mark.parametrize(
-    ("conduct", "epoch", "waited", "surface"),
-    [(CONDUCT, 1, 0.5, "realtime"), (Conduct(greeting="Hello."), 2, 60.0, "realtime"), (CONDUCT, 2, 60.0, "live")],
-    ids=["a call that was answered just now", "a profile without gateway tools", "a Live session"],
+    ("conduct", "epoch", "waited"),
+    [(CONDUCT, 1, 0.5), (Conduct(greeting="Hello."), 2, 60.0)],
+    ids=["a call that was answered just now", "a profile without gateway tools"],
 )
 async def test_nothing_is_sought_where_nothing_can_have_been_missed(
-    sqlite_url: str, clock: SettableClock, conduct: Conduct, epoch: int, waited: float, surface: Surface
+    sqlite_url: str, clock: SettableClock, conduct: Conduct, epoch: int, waited: float
 ) -> None:
     async with staged(sqlite_url, clock) as stage:
         watch = stage.watch(conduct, epoch=epoch)
-        watch.surface = surface
         watch.line = line = Attached()
         clock.pass_(waited)
         await stage.conducting.catch_up(watch)
         assert line.sent == []
+
+
+async def test_on_the_live_surface_orders_are_answered_in_its_words_and_missed_ones_asked_for_again(
+    sqlite_url: str, clock: SettableClock
+) -> None:
+    async with staged(sqlite_url, clock) as stage:
+        watch = stage.watch(CONDUCT, epoch=2)
+        watch.surface, watch.line = "live", (line := Attached())
+        await stage.conducting.catch_up(watch)
+        assert [event["type"] for event in line.sent] == ["session.instructions.append"]
+        stage.conducting.hear(watch, ToolCalled(name="send_note", call_id="call_1", arguments='{"text":"x"}'))
+        assert [json.loads(answer)["type"] for answer in watch.answers] == ["response.item.create", "response.create"]
 
 
 async def test_keys_transfer_and_hang_up_one_at_a_time(sqlite_url: str, clock: SettableClock) -> None:

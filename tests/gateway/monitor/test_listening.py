@@ -131,7 +131,7 @@ async def test_the_end_of_a_call_waits_for_the_action_that_is_open(sqlite_url: s
         with scene.stage.database.transaction() as connection:
             connection.execute(insert(actions).values(**opened, **spent, epoch=1, lease_until=0))
         following = asyncio.create_task(scene.listening.follow(watch))
-        await until(lambda: watch.closed_at is not None and watch.absent)
+        await until(lambda: watch.closed_at is not None)
         assert not following.done()
         with scene.stage.database.transaction() as connection:
             connection.execute(update(actions).values(settled_at=NOW))

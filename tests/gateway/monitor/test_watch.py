@@ -28,6 +28,7 @@ def a_watch(state: State, *, attached: bool = False, confirmed: bool = False) ->
         live=live, epoch=1, state=state, since=100.0, answered=100.0, confirmed=confirmed, activity=Activity()
     )
     watch.line = Attached() if attached else None
+    watch.unasked_since = None if attached else 90.0
     return watch
 
 
@@ -56,9 +57,20 @@ def test_what_is_due(state: State, attached: bool, waited: float, due: Due | Non
 
 def test_an_upstream_that_answers_decides_and_not_the_clock() -> None:
     watch = a_watch(State.ACCEPT_UNKNOWN)
-    watch.absent = True
+    watch.unasked_since = None
     assert watch.due(110.0, Patience()) is None
     assert watch.is_certainly_over(110.0, Patience())
+
+
+def test_time_in_which_nobody_asked_proves_nothing() -> None:
+    """As after a restart: the call has stood there for long, and the first to ask is under way."""
+    for state in (State.ACCEPT_UNKNOWN, State.REFER_WAIT, State.REFER_UNKNOWN):
+        watch = a_watch(state)
+        watch.unasked_since = None
+        assert watch.due(400.0, Patience()) is None
+        watch.unasked_since = 400.0
+        assert watch.due(402.9, Patience()) is None
+        assert watch.due(440.0, Patience()) is not None
 
 
 def test_waiting_begins_when_the_state_does() -> None:

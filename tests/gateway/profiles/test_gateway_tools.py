@@ -9,6 +9,7 @@ from gateway.profiles.problems import find_profile_problems
 from gateway.profiles.profile import conduct_of, session_of
 from routing_rules import read_document
 
+BACKEND = {"model": "gpt-5.1", "tools": [{"type": "function", "name": "look_up"}]}
 TARGETS = {"operator": "tel:+494066969301", "night": ["tel:+493023125901", "sip:x@example.com"]}
 
 
@@ -26,6 +27,34 @@ def test_the_profiles_own_functions_come_first() -> None:
     assert [tool["name"] for tool in session["tools"]] == ["look_up", "send_note"]
     assert session_of({"tools": [own]})["tools"] == [own]
     assert functions_of(["dance"], {}) == []
+
+
+def test_on_the_live_surface_whom_its_model_delegates_to_has_them() -> None:
+    profile = {"gateway_tools": ["send_note"], "live": {"delegation": {"type": "responses", "responses": BACKEND}}}
+    backend = session_of(profile)["live"]["delegation"]["responses"]
+    assert (backend["model"], [tool["name"] for tool in backend["tools"]]) == ("gpt-5.1", ["look_up", "send_note"])
+    odd = {"gateway_tools": ["send_note"], "live": {"delegation": {"type": "responses", "responses": 3}}}
+    assert [tool["name"] for tool in session_of(odd)["live"]["delegation"]["responses"]["tools"]] == ["send_note"]
+    assert session_of({**profile, "gateway_tools": []})["live"]["delegation"]["responses"] == BACKEND
+    for delegation in ("off", {"type": "client"}):
+        session = session_of({**profile, "live": {"delegation": delegation}})
+        assert session["live"] == {"delegation": None if delegation == "off" else delegation}
+
+
+@pytest.mark.parametrize(
+    ("live", "warned"),
+    [
+        ({}, True),
+        ({"delegation": {"type": "client"}}, True),
+        ({"delegation": {"type": "responses", "responses": {"model": "gpt-5.1"}}}, False),
+        (None, False),
+    ],
+)
+def test_a_profile_for_live_that_hands_tools_to_nobody_is_warned_of(live: dict[str, Any] | None, warned: bool) -> None:
+    profile = {"model": "gpt-realtime-2.1", "gateway_tools": ["hang_up"]} | ({} if live is None else {"live": live})
+    document = {"profiles": {"sales": profile}, "rules": [], "default": {"accept": "sales"}}
+    found = {problem.code for problem in find_profile_problems(read_document(document))}
+    assert ("tools_not_on_live" in found) is warned
 
 
 def test_the_conduct_holds_what_is_carried_out() -> None:

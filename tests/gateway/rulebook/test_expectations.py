@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from gateway.rulebook.current import compile_rulebook
-from gateway.rulebook.expectations import FORCEABLE, broken_expectations
+from gateway.rulebook.expectations import FORCEABLE, broken_expectations, strange_endpoints
 from gateway.settings import Endpoint, Settings
 from routing_rules import read_document
 
@@ -38,6 +38,16 @@ def test_an_endpoint_that_is_not_configured_is_told() -> None:
     )
     assert found == [("unknown_endpoint", "/expect/0/call")]
     assert {code for code, _ in found} <= FORCEABLE
+
+
+def test_a_rule_for_an_endpoint_that_is_not_configured_is_told() -> None:
+    rules = [
+        {"id": "here", "when": {"endpoint": "berlin"}, "then": {"reject": 486}},
+        {"id": "there", "unless": {"endpoint": ["berlin", "paris"]}, "then": {"reject": 486}},
+    ]
+    (problem,) = strange_endpoints(read_document({"rules": rules}), SETTINGS)
+    assert (problem.severity, problem.pointer) == ("warning", "/rules/1/unless/endpoint")
+    assert problem.detail == "no endpoint 'paris' is configured; there are berlin"
 
 
 def test_thousands_of_expectations_take_no_time_to_speak_of() -> None:

@@ -369,6 +369,8 @@ async def test_headers_may_be_repeated_and_times_given(api: Api) -> None:
     assert [header["value"] for header in day["facts"]["headers"]] == ["acme", "beta", "<sip:+15551230000@x>"]
     night = await decide(api, headers=headers, at="2026-12-01T20:00:00+01:00")
     assert (night["rule"], night["reason"]) == (None, "outside_hours")
+    again = await decide(api, headers=day["facts"]["headers"], at="2026-12-01T19:59:59+01:00")  # as a call shows them
+    assert (again["rule"], again["facts"]) == ("beta", day["facts"])
 
 
 EVENT = {

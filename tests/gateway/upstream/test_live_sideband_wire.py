@@ -4,7 +4,14 @@ import json
 from typing import Any, get_args
 
 import pytest
-from openai.types.live import CommentaryAppendEvent, InstructionsAppendEvent, ServerEvent
+from openai.types.live import (
+    CommentaryAppendEvent,
+    InstructionsAppendEvent,
+    ResponseCreateEvent,
+    ResponseItemCreateEvent,
+    ServerEvent,
+)
+from openai.types.responses import ResponseOutputItemDoneEvent
 
 from gateway.upstream import live_sideband_wire
 from gateway.upstream.live_sideband_wire import read_happening
@@ -15,6 +22,7 @@ from gateway.upstream.sideband_wire import (
     ModelSpeaks,
     Pressed,
     SessionStarted,
+    ToolCalled,
     Trouble,
     Used,
     sideband_path,
@@ -22,6 +30,12 @@ from gateway.upstream.sideband_wire import (
 
 _WORDS = {"delta": "Hello", "start_ms": 0, "end_ms": 400}
 _USAGE = {"input_tokens": 20, "input_tokens_details": {"cached_tokens": 8}, "output_tokens": 10, "total_tokens": 30}
+_FUNCTION_CALL = {
+    "type": "function_call",
+    "call_id": "call_1",
+    "name": "send_note",
+    "arguments": '{"text":"Call back."}',
+}
 
 CASES: dict[str, tuple[dict[str, Any], Any]] = {
     "the session": (
@@ -35,8 +49,14 @@ CASES: dict[str, tuple[dict[str, Any], Any]] = {
     "an end that tells little": ({"type": "session.closed"}, Closed(reason="")),
     "usage": ({"type": "session.usage.updated", "usage": {"seconds": 3.0}}, Used(seconds=3.0)),
     "usage that is missing": ({"type": "session.usage.updated"}, None),
-    "the caller's words": ({"type": "session.input_transcript.delta", **_WORDS}, CallerSpeaks(begins=False)),
-    "the model's words": ({"type": "session.output_transcript.delta", **_WORDS}, ModelSpeaks(begins=False)),
+    "the caller's words": (
+        {"type": "session.input_transcript.delta", **_WORDS},
+        CallerSpeaks(begins=False, words="Hello"),
+    ),
+    "the model's words": (
+        {"type": "session.output_transcript.delta", **_WORDS},
+        ModelSpeaks(begins=False, words="Hello"),
+    ),
     "a key": ({"type": "transport.dtmf.received", "event": "#"}, Pressed(key="#")),
     "a key that is none": ({"type": "transport.dtmf.received", "event": ""}, None),
     "an error": (
@@ -56,6 +76,22 @@ CASES: dict[str, tuple[dict[str, Any], Any]] = {
             "event": {"type": "response.failed", "response": {"status": "failed", "error": {"code": "server_error"}}},
         },
         Answered(status="failed", code="server_error", tokens={}),
+    ),
+    "a function call of the model delegated to": (
+        {
+            "type": "response.event",
+            "event": {
+                "type": "response.output_item.done",
+                "output_index": 0,
+                "sequence_number": 1,
+                "item": _FUNCTION_CALL,
+            },
+        },
+        ToolCalled(name="send_note", call_id="call_1", arguments='{"text":"Call back."}'),
+    ),
+    "an item that is no function call": (
+        {"type": "response.event", "event": {"type": "response.output_item.done", "item": {"type": "message"}}},
+        None,
     ),
     "a delegated delta": ({"type": "response.event", "event": {"type": "response.output_text.delta"}}, None),
     "something new": ({"type": "session.surprise"}, None),
@@ -88,6 +124,16 @@ def test_what_is_said_is_what_the_sdk_would_send() -> None:
         None,
     )
     assert (told.type, told.content) == ("session.instructions.append", "Go on.")
+
+
+def test_a_functions_result_goes_to_the_model_delegated_to() -> None:
+    called, going_on = live_sideband_wire.tool_answer("call_1", "noted")
+    result = ResponseItemCreateEvent.model_validate_json(called)
+    assert result.item.type == "function_call_output"
+    assert (result.item.call_id, result.item.output) == ("call_1", "noted")
+    assert ResponseCreateEvent.model_validate_json(going_on).type == "response.create"
+    nested = CASES["a function call of the model delegated to"][0]["event"]
+    assert ResponseOutputItemDoneEvent.model_validate(nested).item.type == "function_call"
 
 
 def test_a_live_session_has_an_address_of_its_own() -> None:

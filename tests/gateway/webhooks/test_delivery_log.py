@@ -7,6 +7,7 @@ from sqlalchemy import insert
 from gateway.database import Database
 from gateway.tables import deliveries
 from gateway.webhooks.delivery_log import Found, WantedDeliveries, find_deliveries, find_delivery
+from tests.encrypted_run import needs_plain
 
 ENDPOINTS = ("openai", "berlin")
 
@@ -54,6 +55,7 @@ FILTERS: dict[str, tuple[dict[str, Any], list[str]]] = {
 }
 
 
+@needs_plain
 def test_each_filter_finds_its_deliveries(database: Database) -> None:
     given(
         database,
@@ -84,6 +86,7 @@ def test_a_look_goes_only_so_far_and_says_where_to_go_on(database: Database) -> 
     assert find(database, verdict="late", look_at=2, since=3).before is None
 
 
+@needs_plain
 def test_a_delivery_is_found_with_its_body(database: Database) -> None:
     given(database, {"verdict": "quarantined", "problem": "no call id", "body": b"\x00{"})
     with database.reader.connect() as connection:

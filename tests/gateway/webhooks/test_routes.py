@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from gateway.endpoint import Endpoint, SecretStr
 from gateway.webhooks.keyring import Keyring
@@ -88,6 +89,21 @@ async def test_each_kind_of_request_gets_its_answer(running: Running) -> None:
             assert answer.status_code == status, name
             assert answer.content == b"", name
             assert answer.status_code not in FORBIDDEN
+
+
+async def test_a_clock_that_goes_wrong_is_told_before_deliveries_are_refused(running: Running) -> None:
+    async def told(*ages: int) -> list[tuple[str, int]]:
+        with capture_logs() as logs:
+            for age in ages:
+                headers = signed(OTHER_EVENT, key=f"wh_age_{age}", age=age)
+                sent = await client.post(f"{running.url}/webhooks/openai", headers=headers, content=OTHER_EVENT)
+                assert sent.status_code == 200
+        skewed = [log for log in logs if log["event"] == "this clock and the sender's differ"]
+        return [(log["endpoint"], round(log["seconds"], -1)) for log in skewed]
+
+    async with httpx.AsyncClient(trust_env=False) as client:
+        assert await told(0, 30, -30) == []
+        assert await told(-120, 120) == [("openai", -120)]  # once a minute
 
 
 async def test_a_chunked_body_is_capped_while_it_arrives(running: Running) -> None:

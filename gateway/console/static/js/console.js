@@ -6,7 +6,7 @@ import {ruleEditor} from "./editor.js";
 import {leanForms} from "./lean.js";
 import {livePage} from "./live.js";
 import {orderRules} from "./rules.js";
-import {followUploads} from "./upload.js";
+import {followWork} from "./work.js";
 import {tellZone} from "./zone.js";
 
 document.documentElement.classList.add("scripted");
@@ -17,7 +17,7 @@ leanForms();
 livePage();
 orderRules();
 ruleEditor();
-followUploads();
+followWork();
 
 // "/" goes to the page's search field.
 document.addEventListener("keydown", (event) => {

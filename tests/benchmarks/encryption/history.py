@@ -1,0 +1,71 @@
+"""A long history that is encrypted: how long `rotate` and the index take for it, and searches in it.
+
+The history is that of `tests.benchmarks.history`, stored as it is and then brought under a key in the same steps as by
+`gateway encryption rotate`; its searches are asked then, twice over.
+"""
+
+import sys
+import tempfile
+import time
+
+from gateway.calls.encryption import TABLES, bring, put_first
+from gateway.calls.search import read_unindexed, store_grams
+from gateway.database import Database
+from tests.benchmarks.history.build import START, build, built
+from tests.benchmarks.history.measure import ask_searches
+from tests.gateway.sealing import NEW
+from tests.new_databases import provide_tables
+
+# Calls whose grams are made in one step, as the gateway does where there are many.
+STEP = 500
+
+
+def measure_history(count: int) -> None:
+    """Build, encrypt, index and search `count` calls, and print what it took."""
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"sqlite:///{folder}/gateway.db"
+        provide_tables(url)
+        plain = Database(url)
+        build(plain, count, lambda calls: None)
+        found = built(plain, count)
+        plain.close()
+        assert found is not None
+        database = Database(url, (NEW,))
+        _tell("encrypted", count, _encrypt(database))
+        _tell("indexed", count, _index(database, count))
+        for cost in ask_searches(database, found, lambda question: None):
+            over = "" if cost.target is None or cost.p95 <= cost.target else "   over"
+            times = f"{cost.first:8.1f} {cost.p50:8.1f} {cost.p95:8.1f}   {cost.short:3} % short pages{over}"
+            print(f"{cost.question:30}{times}", flush=True)
+        database.close()
+
+
+def _encrypt(database: Database) -> float:
+    started = time.perf_counter()
+    with database.transaction() as connection:
+        put_first(connection, START)
+    for table in TABLES:
+        place = None
+        while True:
+            with database.transaction() as connection:
+                step = bring(connection, table, place)
+            if step is None:
+                break
+            place = step.place
+    return time.perf_counter() - started
+
+
+def _index(database: Database, count: int) -> float:
+    started = time.perf_counter()
+    while True:
+        with database.reader.connect() as connection:
+            found = read_unindexed(connection, count, STEP)
+        if found is None:
+            break
+        with database.transaction() as connection:
+            assert store_grams(connection, [found]) == [True]
+    return time.perf_counter() - started
+
+
+def _tell(what: str, count: int, seconds: float) -> None:
+    print(f"{what} {count:,} calls in {seconds:.0f} s ({count / seconds:,.0f} a second)", file=sys.stderr, flush=True)
