@@ -227,13 +227,14 @@ def _find(
         rows += _walk(connection, what, way, limit + 1 - len(rows))
     if way.end is None or len(rows) > limit or not texts_of(wanted):
         return _page(rows, limit, way.end)
-    few_calls = narrow(connection, wanted, few)
+    farthest = TEXT_WINDOW * window // WINDOW
+    # As many calls again may well hold the rest; twice that, for chance.
+    far = min(farthest, 2 * window * limit // len(rows)) if rows else farthest
+    is_common = way.column is None and far <= farthest // 2  # so to walk on is less than to ask the index
+    few_calls = None if is_common else narrow(connection, wanted, few)
     if few_calls is None and way.column is not None:
         return _page(rows, limit, way.end)
     if few_calls is None:
-        far = TEXT_WINDOW * window // WINDOW
-        if rows:  # as many calls again may well hold the rest; twice that, for chance
-            far = min(far, 2 * window * limit // len(rows))
         way = way.onward().as_far_as(connection, far)
         return _page(rows + _walk(connection, what, way, limit + 1 - len(rows)), limit, way.end)
     # Not by their place in time: to sort these few, by their ids alone, is less than to walk past all others.

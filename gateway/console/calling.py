@@ -9,6 +9,7 @@ from gateway.console.calls import CallPages
 from gateway.console.commanding import CommandPages
 from gateway.console.context import ConsoleContext
 from gateway.console.door import Page
+from gateway.console.drafting import Drafting
 from gateway.console.home import HomePages
 from gateway.console.live import LivePages
 from gateway.console.saved_searches import SavedSearchPages
@@ -18,14 +19,14 @@ from gateway.rulebook.hindsight import Hindsight
 from gateway.rulebook.trial import Trial
 
 
-def calling_pages(context: ConsoleContext, sign_in: SignIn) -> list[Page]:
+def calling_pages(context: ConsoleContext, sign_in: SignIn, drafting: Drafting, trial: Trial) -> list[Page]:
     """Everything below "Calls" in the navigation, and the way in."""
     read, control, test = Permission.READ_CALLS, Permission.CONTROL_CALLS, Permission.TRY_CALLS
     home = _home_pages(context, sign_in)
     live = LivePages(feed=context.feed, clock=context.clock)
     calls, call, command = _call_pages(context)
     saved = SavedSearchPages(database=context.database, journal=context.journal, clock=context.clock)
-    trial = _trial_pages(context)
+    trials = _trial_pages(context, drafting, trial)
     return [
         Page("GET", "/sign-in", None, home.show_sign_in),
         Page("POST", "/sign-in", None, home.sign_in),
@@ -44,9 +45,9 @@ def calling_pages(context: ConsoleContext, sign_in: SignIn) -> list[Page]:
         Page("POST", "/calls/{call_id}/hangup", control, command.hang_up),
         Page("GET", "/calls/{call_id}/transfer", control, command.ask_to_transfer),
         Page("POST", "/calls/{call_id}/transfer", control, command.transfer),
-        Page("GET", "/test", test, trial.show_trial),
-        Page("POST", "/test", test, trial.try_call),
-        Page("GET", "/test/rules", test, trial.list_tried),
+        Page("GET", "/test", test, trials.show_trial),
+        Page("POST", "/test", test, trials.try_call),
+        Page("GET", "/test/rules", test, trials.list_tried),
     ]
 
 
@@ -79,18 +80,23 @@ def _call_pages(context: ConsoleContext) -> tuple[CallPages, CallPage, CommandPa
     return calls, call, CommandPages(database=context.database, control=control)
 
 
-def _trial_pages(context: ConsoleContext) -> TrialPages:
-    trial = Trial(
+def trial_of(context: ConsoleContext) -> Trial:
+    """Who tries calls that nobody made."""
+    return Trial(
         settings=context.settings,
         current=context.current,
         refer_guard=context.refer_guard,
         usage=context.usage,
         clock=context.clock,
     )
+
+
+def _trial_pages(context: ConsoleContext, drafting: Drafting, trial: Trial) -> TrialPages:
     return TrialPages(
         settings=context.settings,
         current=context.current,
         trial=trial,
+        drafting=drafting,
         read_event=context.read_event,
         clock=context.clock,
     )

@@ -161,7 +161,12 @@ class Drafting:
 
     async def add(self, caller: Caller, change: Changed) -> None:
         """Add an edit. Raises DocumentError with its mistakes, their pointers those of its value."""
-        drafted = await self.read(caller)
+        added = await self.with_change(await self.read(caller), change)
+        await self._journal.write(store_drafts, Stored(added.draft.owner, added.draft))
+        self._remember(added)
+
+    async def with_change(self, drafted: Drafted, change: Changed) -> Drafted:
+        """The draft with one more edit, which is not stored. Raises as `add` does."""
         draft = self._touched(drafted.draft.with_change(change))
         if len(draft.changes) > MOST:
             raise DocumentError([_too_many()])
@@ -171,8 +176,13 @@ class Drafting:
             places = [f"/changes/{index}" for index, one in enumerate(draft.changes) if one["path"] == change["path"]]
             if own := [told for found in added.problems if (told := _inside(found, places)) is not None]:
                 raise DocumentError(own)
-        await self._journal.write(store_drafts, Stored(draft.owner, draft))
-        self._remember(added)
+        return added
+
+    async def compiled(self, drafted: Drafted) -> Compiled:
+        """The draft's rulebook, ready to decide. Raises DocumentError where the draft has mistakes."""
+        if drafted.problems:
+            raise DocumentError(drafted.problems)
+        return await asyncio.to_thread(compile_rulebook, drafted.rulebook, 0, (), drafted.current.table)
 
     async def undo(self, caller: Caller) -> None:
         """Take the last edit back."""
@@ -231,7 +241,7 @@ class Drafting:
 
     async def replay(self, drafted: Drafted, limit: int) -> tuple[int, list[Change]]:
         """How many past calls were decided again by the draft, and those that would go elsewhere."""
-        compiled = await asyncio.to_thread(compile_rulebook, drafted.rulebook, 0, (), drafted.current.table)
+        compiled = await self.compiled(drafted)
         checked, changed = 0, list[Change]()
         async with aclosing(self._replay.slices(compiled, Span(limit=limit))) as slices:
             async for one in slices:

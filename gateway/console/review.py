@@ -1,23 +1,27 @@
 """Review and publish: what a draft changes, what is wrong with it, which past calls it would send elsewhere."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Final
 
 from starlette.responses import Response
 
 from gateway.access.guard import author_of
+from gateway.collector import uncollected
 from gateway.console.door import View
 from gateway.console.drafting import Drafted, Drafting
 from gateway.console.forms import Fields, fill, read_fields
 from gateway.console.rules import caller_of
 from gateway.console.visit import Visit, go_to
+from gateway.reading import TOML
+from gateway.rulebook.file_form import write_toml
 from gateway.rulebook.precondition import MatchError
 from gateway.rulebook.publication_contract import EditQuery
 from gateway.rulebook.publish import ManagedError, PendingError, StaleBaseError
 from gateway.rulebook.refusals import refused
 from gateway.rulebook.replay_contract import change_of
 from gateway.rulebook.revision_contract import MOST_CHANGES, shown_change
-from routing_rules import DocumentError
+from routing_rules import DocumentError, write_document
 
 # Past calls that a replay of a draft checks: a busy day, in half a second.
 REPLAYED: Final = 10_000
@@ -50,6 +54,13 @@ class ReviewPages:
             "items": [change_of(one, masked=True) for one in changed[:LISTED]],
         }
         return View("replay.html", context)
+
+    async def export_draft(self, visit: Visit) -> Response:
+        """The rulebook as the draft would make it, as a file."""
+        drafted = await self._drafting.read(caller_of(visit))
+        text = await asyncio.to_thread(_as_toml, drafted)
+        headers = {"content-disposition": 'attachment; filename="draft.toml"', "cache-control": "no-store"}
+        return Response(text, headers=headers, media_type=TOML)
 
     async def undo_change(self, visit: Visit) -> Response:
         """Take the last change back."""
@@ -107,3 +118,8 @@ class ReviewPages:
             "wrong": wrong,
         }
         return View("draft.html", context, status)
+
+
+def _as_toml(drafted: Drafted) -> str:
+    with uncollected():
+        return write_toml(write_document(drafted.rulebook), drafted.current.number)

@@ -85,8 +85,9 @@ class RevisionPages:
         return go_to("/revisions", f"Revision {released.number} is in force; it equals revision {number}.")
 
     async def export_rulebook(self, visit: Visit) -> Response:
-        """The rulebook in force as a file."""
-        number = await self._database.read(newest_number)
+        """The rulebook in force as a file, or an older one."""
+        wanted = visit.parameter("revision")
+        number = number_of(wanted) if wanted else await self._database.read(newest_number)
         text = await self._database.read(find_text, number)
         if text is None:
             raise _missing(number)

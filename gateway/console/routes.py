@@ -7,12 +7,12 @@ The pages are listed by the groups of the navigation: `calling`, `routing` and `
 from starlette.routing import BaseRoute, Route
 
 from gateway.console.assets import Assets
-from gateway.console.calling import calling_pages
+from gateway.console.calling import calling_pages, trial_of
 from gateway.console.context import ConsoleContext
 from gateway.console.door import Page, PageDoor
 from gateway.console.engineering import engineering_pages
 from gateway.console.rendering import Renderer
-from gateway.console.routing import routing_pages
+from gateway.console.routing import drafting_of, routing_pages
 from gateway.console.sign_in import SignIn
 
 
@@ -30,4 +30,9 @@ def console_routes(context: ConsoleContext) -> list[BaseRoute]:
 
 def pages(context: ConsoleContext, sign_in: SignIn) -> list[Page]:
     """Everything that the console shows and does."""
-    return [*calling_pages(context, sign_in), *routing_pages(context), *engineering_pages(context)]
+    drafting, trial = drafting_of(context), trial_of(context)
+    return [
+        *calling_pages(context, sign_in, drafting, trial),
+        *routing_pages(context, drafting, trial),
+        *engineering_pages(context),
+    ]

@@ -13,19 +13,20 @@ from gateway.console.overrides import OverridePages
 from gateway.console.profiles import ProfilePages
 from gateway.console.review import ReviewPages
 from gateway.console.revisions import RevisionPages
+from gateway.console.rule_trial import RuleTrialPages
 from gateway.console.rules import RulePages
 from gateway.console.used_by import UsedBy
 from gateway.rulebook.overriding import Overriding
 from gateway.rulebook.replay import Replay
+from gateway.rulebook.trial import Trial
 
 _READ, _PUBLISH = Permission.READ_RULEBOOK, Permission.PUBLISH
 
 
-def routing_pages(context: ConsoleContext) -> list[Page]:
+def routing_pages(context: ConsoleContext, drafting: Drafting, trial: Trial) -> list[Page]:
     """Everything below "Routing" in the navigation."""
-    drafting = _drafting(context)
     return [
-        *_rule_pages(context, drafting),
+        *_rule_pages(context, drafting, trial),
         *_named_pages(context, drafting),
         *_draft_pages(drafting),
         *_revision_pages(context),
@@ -33,7 +34,8 @@ def routing_pages(context: ConsoleContext) -> list[Page]:
     ]
 
 
-def _drafting(context: ConsoleContext) -> Drafting:
+def drafting_of(context: ConsoleContext) -> Drafting:
+    """Everybody's drafts."""
     return Drafting(
         settings=context.settings,
         database=context.database,
@@ -46,9 +48,12 @@ def _drafting(context: ConsoleContext) -> Drafting:
     )
 
 
-def _rule_pages(context: ConsoleContext, drafting: Drafting) -> list[Page]:
+def _rule_pages(context: ConsoleContext, drafting: Drafting, trial: Trial) -> list[Page]:
     rules = RulePages(
         settings=context.settings, database=context.database, publisher=context.publisher, drafting=drafting
+    )
+    trials = RuleTrialPages(
+        rules=rules, drafting=drafting, trial=trial, read_event=context.read_event, clock=context.clock
     )
     return [
         Page("GET", "/rules", _READ, rules.list_rules),
@@ -58,6 +63,7 @@ def _rule_pages(context: ConsoleContext, drafting: Drafting) -> list[Page]:
         Page("POST", "/rules/new", _PUBLISH, rules.save_rule),
         Page("GET", "/rules/{id}", _READ, rules.show_rule),
         Page("POST", "/rules/{id}", _PUBLISH, rules.save_rule),
+        Page("POST", "/rules/{id}/test", _PUBLISH, trials.try_rule),
     ]
 
 
@@ -95,6 +101,7 @@ def _draft_pages(drafting: Drafting) -> list[Page]:
     review = ReviewPages(drafting)
     return [
         Page("GET", "/draft", _PUBLISH, review.show_draft),
+        Page("GET", "/draft.toml", _PUBLISH, review.export_draft),
         Page("GET", "/draft/replay", _PUBLISH, review.replay_draft),
         Page("POST", "/draft/undo", _PUBLISH, review.undo_change),
         Page("POST", "/draft/discard", _PUBLISH, review.discard_draft),

@@ -72,7 +72,7 @@ class RulePages:
         cells = None
         if (name := parameters.get("edit", "")) and visit.may(Permission.PUBLISH):
             seen = await self._seen({"op": "put"}, name, drafted)
-            cells = {**cells_of(write_rule(_rule(drafted, name))), "cell.edited": str(seen["edited"] or "")}
+            cells = {**cells_of(write_rule(rule_in(drafted, name))), "cell.edited": str(seen["edited"] or "")}
         return await self._table_of(drafted, parameters, name, cells, Fields())
 
     async def _table_of(
@@ -137,8 +137,8 @@ class RulePages:
         if name == NEW:
             said = fields_of({"id": "", "then": {"accept": next(iter(drafted.rulebook.profiles), "")}})
         else:
-            said = fields_of(write_rule(_rule(drafted, name)))
-        return await self._editor(drafted, name, said, Fields())
+            said = fields_of(write_rule(rule_in(drafted, name)))
+        return await self.editor(drafted, name, said, Fields())
 
     async def save_rule(self, visit: Visit) -> View | Response:
         """Take a rule into the draft."""
@@ -146,11 +146,11 @@ class RulePages:
         fields = await read_fields(visit)
         drafted = await self._drafting.read(caller)
         name = visit.request.path_params.get("id", NEW)
-        kept = {} if name == NEW else write_rule(_rule(drafted, name))
+        kept = {} if name == NEW else write_rule(rule_in(drafted, name))
         rule = rule_of(fields, kept)
-        spot = _spot(fields)
+        spot = spot_of(fields)
         if wrong := await self._take(caller, drafted, name, rule, None, EDITOR, spot):
-            return await self._editor(drafted, name, fields_of(rule), wrong, 422)
+            return await self.editor(drafted, name, fields_of(rule), wrong, 422)
         return go_to(
             f"/rules?begin={_position(drafted, name)}#rule-{rule['id']}", f"Rule {rule['id']} is in your draft."
         )
@@ -189,9 +189,16 @@ class RulePages:
         read = next((number for region in regions if (number := e164(text, region))), None)
         return View("number.html", {"text": text, "read": read})
 
-    async def _editor(
-        self, drafted: Drafted, name: str, said: Mapping[str, Any], wrong: Fields, status: int = 200
+    async def editor(
+        self,
+        drafted: Drafted,
+        name: str,
+        said: Mapping[str, Any],
+        wrong: Fields,
+        status: int = 200,
+        trial: Any = None,
     ) -> View:
+        """The editor of one rule as it is filled in, with what came of a trial beside it."""
         problems = await self._problems()
         context = {
             "name": name,
@@ -204,6 +211,9 @@ class RulePages:
             "calendars": list(drafted.rulebook.calendars),
             "lists": list(drafted.rulebook.lists),
             "endpoints": list(self._settings.endpoints),
+            "trial": trial,
+            "call": trial.said if trial else Fields(),
+            "lacks": trial.wrong if trial else Fields(),
             "statuses": [(status, label, consequence(status)) for status, label in STATUSES],
         }
         return View("rule.html", context, status)
@@ -277,13 +287,13 @@ def _change(act: str, rules: Sequence[Rule], index: int, other: str) -> dict[str
     return None
 
 
-def _spot(fields: Mapping[str, Sequence[str]]) -> dict[str, str]:
+def spot_of(fields: Mapping[str, Sequence[str]]) -> dict[str, str]:
     """Where a new rule is wanted; the end, if nothing is said."""
     before = fields.get("before", [""])[0]
     return {"before": before} if before else {}
 
 
-def _rule(drafted: Drafted, name: str) -> Rule:
+def rule_in(drafted: Drafted, name: str) -> Rule:
     """The rule of this id, as it is in the draft. Raises RequestError (404)."""
     for rule in drafted.rulebook.rules:
         if rule.id == name:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
@@ -79,10 +79,16 @@ class Trial:
         self, call: ExpectedCall, draft: Mapping[str, Any] | None = None, *, call_id: str = TRIAL
     ) -> Outcome:
         """What happens to the call, at its own time or now. Raises DocumentError for a draft with errors."""
-        compiled: Compiled = self._current.compiled
-        usage: Usage = _UsageOfLoop(self._usage)
         if draft is not None:
-            compiled, usage = await asyncio.to_thread(compile_draft, draft, self._refer_guard), NO_USAGE
+            compiled = await asyncio.to_thread(compile_draft, draft, self._refer_guard)
+            return await self.decide_by(compiled, call, call_id=call_id)
+        return await self._decide(self._current.compiled, call, _UsageOfLoop(self._usage), call_id)
+
+    async def decide_by(self, draft: Compiled, call: ExpectedCall, *, call_id: str = TRIAL) -> Outcome:
+        """What would happen to it by a rulebook that is not in force."""
+        return replace(await self._decide(draft, call, NO_USAGE, call_id), revision=None)
+
+    async def _decide(self, compiled: Compiled, call: ExpectedCall, usage: Usage, call_id: str) -> Outcome:
         read = read_expected(call, self._settings, call_id=call_id)
         moment = call.at or to_datetime(self._clock.now())
         # The first time that a large table is explained takes a tenth of a second, in which others can be answered.
@@ -91,13 +97,15 @@ class Trial:
             read=read,
             diagnosis=examine_expected(call, self._settings),
             explanation=explanation,
-            revision=compiled.number if draft is None else None,
+            revision=compiled.number,
         )
 
-    def try_rules(self, outcome: Outcome, moment: datetime, *, begin: int, count: int) -> tuple[Tried, ...]:
-        """Some rules of the current revision, each held against the call of a trial, whatever stands before it."""
-        facts = outcome.read.facts
-        return try_rules(self._current.compiled.table, facts, moment, self._usage, begin=begin, count=count)
+    def try_rules(
+        self, outcome: Outcome, moment: datetime, *, begin: int, count: int, draft: Compiled | None = None
+    ) -> tuple[Tried, ...]:
+        """Some rules, of the current revision or of the draft, each held against the call of a trial."""
+        compiled, usage = (self._current.compiled, self._usage) if draft is None else (draft, NO_USAGE)
+        return try_rules(compiled.table, outcome.read.facts, moment, usage, begin=begin, count=count)
 
 
 def compile_draft(draft: Mapping[str, Any], refer_guard: ReferGuard) -> Compiled:

@@ -191,6 +191,13 @@ async def test_an_admin_adds_a_rule_tests_it_replays_publishes_and_restores(runn
     await page.get_by_label("Caller", exact=True).first.fill("+33*")
     await page.get_by_text("The caller is turned away.").click()
     await page.get_by_label("SIP status").fill("486")
+    beside = page.get_by_role("form", name="Test a call")
+    await beside.get_by_label("Calls to").fill(SALES)
+    await beside.get_by_label("From", exact=True).fill("+33199001777")
+    await page.keyboard.press("Enter")
+    answer = page.locator("#trial-answer")
+    await expect(answer).to_contain_text("By the rule sales, the first that matches. This rule matches too, but sales")
+    await expect(page.get_by_label("Name", exact=True)).to_have_value("french")  # nothing is saved, nothing lost
     await page.get_by_role("button", name="Save into the draft").click()
     await expect(page.get_by_text("Your draft: 1 change.")).to_be_visible()
 
@@ -198,6 +205,9 @@ async def test_an_admin_adds_a_rule_tests_it_replays_publishes_and_restores(runn
     await expect(page.get_by_text("Your draft: 2 changes.")).to_be_visible()
     assert (await order(page))[0] == "french"
 
+    await page.goto(f"{running.url}/test?called=%2B{SALES[1:]}&caller=%2B33199001777&by=draft")
+    await expect(page.locator("#answer")).to_contain_text("The rule french of your draft is the first that matches.")
+    await page.goto(f"{running.url}/rules")
     await page.get_by_role("link", name="Review and publish").click()
     await expect(page.locator("#replay")).to_contain_text("1 of the last 1 calls would go elsewhere.")
     assert await revision(running) == 1

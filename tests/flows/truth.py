@@ -14,7 +14,8 @@ _TRUE: Final[dict[State, frozenset[str]]] = {
     # gone.
     State.RINGING: frozenset({"ignored", "expired", "failed", "gone"}),
     State.ACTIVE: frozenset({"accepted"}),
-    State.REJECTED: frozenset({"rejected"}),
+    # Where every repetition of a reject met trouble until its time was over, its end is not known, and that is said.
+    State.REJECTED: frozenset({"rejected", "failed"}),
     State.TRANSFERRED: frozenset({"referred"}),
     State.ENDED: frozenset({"ended"}),
 }

@@ -33,9 +33,10 @@ def measure_history(count: int) -> None:
         database = Database(url, (NEW,))
         _tell("encrypted", count, _encrypt(database))
         _tell("indexed", count, _index(database, count))
+        print(f"{'ms':30} 1st p95      p50      p95  p95 CPU")
         for cost in ask_searches(database, found, lambda question: None):
             over = "" if cost.target is None or cost.p95 <= cost.target else "   over"
-            times = f"{cost.first:8.1f} {cost.p50:8.1f} {cost.p95:8.1f}   {cost.short:3} % short pages{over}"
+            times = f"{cost.first:8.1f} {cost.p50:8.1f} {cost.p95:8.1f} {cost.cpu:8.1f}   {cost.short:3} % short{over}"
             print(f"{cost.question:30}{times}", flush=True)
         database.close()
 

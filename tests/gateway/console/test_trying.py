@@ -77,3 +77,17 @@ async def test_every_rule_is_held_against_a_call_that_nobody_made(console: Conso
     assert "r200 called" in await console.see("/test/rules?called=%2B15551230000&begin=201")
     for wrong in ("endpoint=nowhere", "event=%7B", "at=yesterday"):
         await console.see(f"/test/rules?{wrong}", 422)
+
+
+async def test_a_call_is_tested_by_the_draft_that_nobody_else_sees(console: Console) -> None:
+    await console.sign_in()
+    rule = {"id": "closed", "enabled": "yes", "when.called": "+493023125", "kind": "reject", "status": "480"}
+    assert (await console.send("/rules/new", {**rule, "before": "office-open"})).status_code == 303
+    assert "Reject with SIP 480 The rule closed of your draft" in await console.see(
+        "/test?called=%2B493023125&by=draft"
+    )
+    assert "SIP 480" not in await console.see("/test?called=%2B493023125")
+    assert "Each rule of your draft held against" in await console.see("/test/rules?called=%2B493023125&by=draft")
+    text = (await console.client.get("/draft.toml")).text
+    assert text.startswith("# revision 0")
+    assert 'id = "closed"' in text
