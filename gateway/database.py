@@ -27,6 +27,7 @@ from gateway.encryption_keys import EncryptionKey
 from gateway.errors import ConfigurationError, DatabaseInUse, DatabaseUnavailable
 from gateway.journal import Gauge, Journal, database_failed
 from gateway.sealed import encrypt_with
+from gateway.statements import begin_on
 from gateway.tables import SCHEMA
 
 Found = TypeVar("Found")
@@ -294,6 +295,9 @@ def _create_sqlite_engine(url: URL, *, writes: bool) -> Engine:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         driver: Any = connection.connection.driver_connection
-        driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+        if writes:
+            begin_on(driver)
+        else:
+            driver.execute("BEGIN")
 
     return engine

@@ -36,6 +36,7 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from gateway.errors import DatabaseUnavailable, JournalFull
+from gateway.statements import begin, commit, roll_back
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -237,13 +238,17 @@ class Journal:
         results: list[Any] = [None] * len(batch)
         self._busy_since = time.monotonic()
         try:
-            with self._connect().begin() as transaction:
-                for unit, positions in groups.items():
-                    found = unit(transaction.connection, [batch[position].item for position in positions])
-                    for position, result in zip(positions, found, strict=True):
-                        results[position] = result
+            connection = self._connect()
+            begin(connection)
+            for unit, positions in groups.items():
+                found = unit(connection, [batch[position].item for position in positions])
+                for position, result in zip(positions, found, strict=True):
+                    results[position] = result
+            commit(connection)
         except Exception as error:
             if not database_failed(error):
+                if self._connection is not None:
+                    roll_back(self._connection)
                 raise
             self._failed_at = time.monotonic()
             self._disconnect()
