@@ -173,6 +173,12 @@ class Database:
         ]
 
 
+def take_time(connection: Connection) -> None:
+    """Let the statements of this transaction take as long as they do. For the command line, where no call waits."""
+    if connection.dialect.name != "sqlite":
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
+
+
 def prove_writable(connection: Connection, items: Sequence[None]) -> list[None]:
     """Reach the database; on SQLite also write to the disk, where an empty transaction would touch nothing."""
     is_sqlite = connection.dialect.name == "sqlite"

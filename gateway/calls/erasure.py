@@ -16,8 +16,9 @@ from gateway.calls.sealed_search import all_forms
 from gateway.calls.search import INDEX, forget_grams, index_again
 from gateway.calls.store import own_plan_key, pack_facts, unpack_facts
 from gateway.calls.transcripts import forget_transcripts
+from gateway.database import take_time
 from gateway.statements import Statement
-from gateway.tables import call_facts, calls, deliveries, events, metadata, plans
+from gateway.tables import call_facts, calls, deliveries, events, metadata, notices, plans
 
 # Rows in one transaction: some 10 ms of the writer, in which calls that ring have to wait.
 BATCH: Final = 200
@@ -47,6 +48,7 @@ def find_calls_of(connection: Connection, callers: Sequence[str]) -> list[int]:
 
 def count_calls_of(connection: Connection, callers: Sequence[str]) -> int:
     """How many calls there are of these callers."""
+    take_time(connection)
     wanted = select(func.count()).select_from(calls).where(calls.c.caller.in_(all_forms(connection, "caller", callers)))
     return connection.execute(wanted).scalar_one()
 
@@ -105,6 +107,7 @@ def drop_bodies(connection: Connection, batches: Sequence[Sequence[int]]) -> lis
 
 def find_bodies_with(connection: Connection, text: str) -> list[int]:
     """The deliveries whose body holds this text."""
+    take_time(connection)
     wanted = select(deliveries.c.id, deliveries.c.body).where(deliveries.c.body.is_not(None))
     return [row.id for row in connection.execute(wanted) if text.encode() in row.body]
 
@@ -146,6 +149,7 @@ class Anonymizer:
             _HIDE_FACTS.run(connection, [{"call": row.id, "new": _hidden_facts(row.content)} for row in rows])
             forget_transcripts(connection, ids)
             _forget_plans(connection, [row.call_id for row in rows])
+            _forget_notices(connection, ids)
             self._hide_details(connection, {row.id: row.called for row in rows})
         return [None] * len(batches)
 
@@ -190,6 +194,13 @@ def _forget_plans(connection: Connection, call_ids: Sequence[str]) -> None:
     _HIDE_PLAN.run(connection, changed)
 
 
+def _forget_notices(connection: Connection, ids: Sequence[int]) -> None:
+    """Leave of what subscribers were to be told of these calls only that they were."""
+    wanted = select(notices.c.id, notices.c.message_id).where(notices.c.call.in_(ids))
+    told = [{"row": row.id, "message_id": row.message_id, "new": b""} for row in connection.execute(wanted)]
+    _HIDE_NOTICE.run(connection, told)
+
+
 def _bare_plan(document: bytes) -> bytes:
     plan = msgspec.json.decode(document)
     steps = [{name: step[name] for name in step if name not in ("body", "conduct")} for step in plan["steps"]]
@@ -220,4 +231,9 @@ _HIDE_DETAIL: Final = Statement(
 )
 _HIDE_PLAN: Final = Statement(
     lambda _: update(plans).where(plans.c.digest == bindparam("digest")).values(document=bindparam("new"))
+)
+_HIDE_NOTICE: Final = Statement(
+    lambda _: (
+        update(notices).where(notices.c.id == bindparam("row")).values(body=bindparam("new", type_=notices.c.body.type))
+    )
 )

@@ -28,6 +28,9 @@ _TOLD: Final = frozenset(
     | {"user-agent", "x-twilio-verstat", "date", "allow", "supported"}
 )
 
+# Conditions on the number called, of which a sentence has no other numbers than that one and those of the rule.
+_CALLED: Final = frozenset({"called", "unless.called"})
+
 # What of a timeline's details is spoken or written by people.
 _SPOKEN: Final = frozenset({"text", "transcript", "arguments", "note", "summary"})
 
@@ -102,12 +105,18 @@ def _mask_words(words: Any, mask: Callable[[str], str]) -> Any:
 
 def masker_of(call: RecordedCall) -> Callable[[str], str]:
     """Masks sentences about the call, which may quote it."""
+    unquoted = _unquoting(call)
+    return lambda text: mask_text(unquoted(text), spare=call.called)
+
+
+def _unquoting(call: RecordedCall) -> Callable[[str], str]:
+    """Masks what the call says of its caller, and no other numbers."""
     personal = sorted({call.caller, call.caller_name or "", call.facts["caller_uri"]} - {""}, key=len, reverse=True)
 
     def mask(text: str) -> str:
         for words in personal:
             text = text.replace(words, mask_number(words))
-        return mask_text(text, spare=call.called)
+        return text
 
     return mask
 
@@ -119,8 +128,9 @@ def mask_explanation(explanation: Explanation, call: RecordedCall) -> Explanatio
 
 def mask_tried(tried: Sequence[Tried], call: RecordedCall) -> tuple[Tried, ...]:
     """Rules held against a call, in sentences that do not quote the caller."""
-    mask = masker_of(call)
-    return tuple(replace(one, detail=None if one.detail is None else mask(one.detail)) for one in tried)
+    mask, unquoted = masker_of(call), _unquoting(call)
+    masked = ((one, unquoted if one.failed in _CALLED else mask) for one in tried)
+    return tuple(one if one.detail is None else replace(one, detail=of(one.detail)) for one, of in masked)
 
 
 def _mask_facts(facts: ReadFacts, called: str) -> ReadFacts:

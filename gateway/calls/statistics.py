@@ -60,8 +60,10 @@ def find_groups(connection: Connection, by: str, span: Span) -> dict[Key, Group]
 
 def count_in(connection: Connection, span: Span) -> int:
     """How many calls there are in `span`; in a tenth of the time that `find_groups` takes."""
-    rows = union_all(_at_rest("decision", span), _under_way("decision", span)).subquery()
-    return int(connection.execute(select(func.coalesce(func.sum(rows.c.calls), 0))).scalar_one())
+    at_rest, under_way = _at_rest("decision", span).subquery(), _under_way("decision", span).subquery()
+    # Each added up by itself: a union of both would carry every column of every row.
+    sums = (select(func.coalesce(func.sum(rows.c.calls), 0)).scalar_subquery() for rows in (at_rest, under_way))
+    return sum(map(int, connection.execute(select(*sums)).one()))
 
 
 def add_up(group: Group, more: Group) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
@@ -69,15 +70,26 @@ class AuditPages:
             found = await self.database.read(
                 lambda c: find_entries(c, search.wanted(), limit=SHOWN + 1, before=search.before)
             )
+        filters = {name: value for name, value in filled.said.items() if value and name != "before"}
         context = {
             "filled": filled,
-            "filters": {name: value for name, value in filled.said.items() if value and name != "before"},
+            "filters": filters,
+            "command": command_of(filters, visit.zone),
             "entries": [(one, differences(one.entry)) for one in found[:SHOWN]],
             "older": found[SHOWN - 1].id if len(found) > SHOWN else None,
             "actions": list(Action),
             "most": MOST_FIELDS,
         }
         return View("audit.html", context, 200 if filled.form else 422)
+
+
+def command_of(filters: Mapping[str, str], zone: ZoneInfo) -> list[str]:
+    """The same search on the command line."""
+    words = ["gateway", "audit", "list"]
+    for name, value in filters.items():
+        if name in AuditSearch.model_fields:
+            words += [f"--{name}", moment_text(value, zone) if name in ("since", "until") else value]
+    return words
 
 
 def differences(entry: Entry) -> list[Difference]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Final, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import Field
 from sqlalchemy import Connection
@@ -13,6 +14,7 @@ from gateway.calls.contract import facets_of
 from gateway.calls.export_routes import ExportQuery, ExportRoutes
 from gateway.calls.export_run import estimate
 from gateway.calls.facets import Facets, find_facets
+from gateway.calls.filters import CallsFilter
 from gateway.calls.history import RecordedCall, find_calls
 from gateway.calls.lifecycle import State
 from gateway.calls.reveal import Reveal, check_search, part_of
@@ -27,9 +29,6 @@ from gateway.console.saved_searches import filters_to_keep
 from gateway.console.visit import Visit
 from gateway.database import Database
 from gateway.problem_details import Kind
-
-# The search's fields that `gateway calls list` has; its times are in UTC, and those of a page are the viewer's.
-ON_THE_COMMAND_LINE: Final = ("q", "state", "decision", "rule", "called", "caller")
 
 
 class Search(CallsQuery):
@@ -73,7 +72,7 @@ class CallPages:
             "calls": found,
             "older": write_cursor(("calls", *following)) if following else None,
             "states": list(State),
-            "command": command_of(filters),
+            "command": command_of(filters, visit.zone),
         }
         return View("calls.html", context, 200 if filled.form else 422)
 
@@ -133,10 +132,13 @@ def read_search(visit: Visit) -> Filled[Search]:
     return Filled(said=Fields(said), form=filled.form, mistakes=filled.mistakes)
 
 
-def command_of(filters: Mapping[str, str]) -> list[str]:
-    """The same search on the command line, which knows the filters of `ON_THE_COMMAND_LINE`."""
+def command_of(filters: Mapping[str, str], zone: ZoneInfo) -> list[str]:
+    """The same search on the command line; its times have an offset, since the viewer's zone is not known there."""
     words = ["gateway", "calls", "list"]
     for name, value in filters.items():
-        if name in ON_THE_COMMAND_LINE:
-            words += ["-q" if name == "q" else f"--{name}", value]
+        if name in CallsFilter.model_fields:
+            words += ["-q" if name == "q" else f"--{name}", moment_text(value, zone) if name in _MOMENTS else value]
     return words
+
+
+_MOMENTS: Final = frozenset({"since", "until"})

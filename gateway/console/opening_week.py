@@ -5,7 +5,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from gateway.rulebook.holidays import holidays_of, known_code
+from gateway.rulebook.holidays import holiday_name, holidays_of, known_code
 from routing_rules.calendars import Calendar, OpeningTimes
 
 # Minutes between two looks; opening hours are seldom told more finely.
@@ -68,9 +68,10 @@ def _why(calendar: Calendar, day: date) -> str:
         if override.start < begin + timedelta(days=1) and override.end > begin:
             return "special hours"
     if day in calendar.closed_on:
-        return "closed day"
+        return "one of its closed days"
     code = calendar.holidays
-    return "public holiday" if code and known_code(code) and day in holidays_of(code, day.year) else ""
+    name = holiday_name(code, day) if code and known_code(code) else None
+    return f"{name} ({code})" if name else ""
 
 
 def _bars(times: OpeningTimes, day: date, zone: ZoneInfo) -> Iterator[Bar]:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from pydantic import Field
 
@@ -47,28 +47,48 @@ class Excerpt:
     previous: int | None  # … of the page before
 
 
+class _Words(NamedTuple):
+    """The words of the rules of a revision."""
+
+    compiled: Compiled
+    reading: asyncio.Task[list[str]]  # by position
+
+    def found(self) -> list[str] | None:
+        """The words; None while they are being read, and if that failed."""
+        is_read = self.reading.done() and not self.reading.cancelled() and self.reading.exception() is None
+        return self.reading.result() if is_read else None
+
+    def holds(self, compiled: Compiled) -> bool:
+        """Whether they are those of this revision, read or being read."""
+        return self.compiled is compiled and (not self.reading.done() or self.found() is not None)
+
+
 class RuleTable:
     """Finds rules. Remembers the words of the rules in force, since a search looks at all of them."""
 
     def __init__(self) -> None:
-        self._known: tuple[Compiled, Sequence[str]] | None = None  # by position
-        self._turn = asyncio.Lock()
+        self._words: _Words | None = None
 
     async def words(self, drafted: Drafted, query: RulesQuery) -> Sequence[str]:
-        """The words of the rules in force, by position, if the query looks at them."""
-        if not query.q.strip():
-            return ()
-        async with self._turn:
-            if self._known is None or self._known[0] is not drafted.current:
-                texts = await asyncio.to_thread(_haystacks, drafted.current.rulebook.rules, self._known)
-                self._known = (drafted.current, texts)
-            return self._known[1]
+        """The words of the rules in force, by position, if the query looks at them.
+
+        If not, they are read all the same, of 100,000 rules for a second: who opens the table is about to search.
+        """
+        if self._words is None or not self._words.holds(drafted.current):
+            rules, known = drafted.current.rulebook.rules, self._words and _known(self._words)
+            self._words = _Words(drafted.current, asyncio.create_task(asyncio.to_thread(_haystacks, rules, known)))
+        return await asyncio.shield(self._words.reading) if query.q.strip() else ()
 
     async def excerpt(
         self, drafted: Drafted, query: RulesQuery, known: Sequence[str], doubts: Mapping[str, Sequence[Problem]]
     ) -> Excerpt:
         """The rules of one page; `known` are the words of those in force."""
         return await asyncio.to_thread(_excerpt, drafted, query, known, doubts)
+
+
+def _known(words: _Words) -> tuple[Compiled, Sequence[str]] | None:
+    found = words.found()
+    return None if found is None else (words.compiled, found)
 
 
 def _haystacks(rules: Sequence[Rule], known: tuple[Compiled, Sequence[str]] | None) -> list[str]:

@@ -6,6 +6,7 @@ one, so that it can be sent to a colleague.
 
 from collections.abc import Mapping
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 from pydantic import ValidationError
@@ -120,7 +121,7 @@ class TrialPages:
             "outcome": outcome,
             "plan": self._plan(outcome, said, visit, draft or self._current.compiled) if outcome else None,
             "drafts": visit.may(Permission.PUBLISH),
-            "command": _command(said),
+            "command": _command(said, visit.zone),
             "shared": "event" not in said and sum(map(len, said.values())) < LONGEST_ADDRESS,
         }
         return View("test.html", context, 422 if wrong else 200)
@@ -186,12 +187,12 @@ def written(plan: Plan) -> list[dict[str, Any]]:
     ]
 
 
-def _command(said: Mapping[str, str]) -> list[str]:
-    """The same question on the command line."""
+def _command(said: Mapping[str, str], zone: ZoneInfo) -> list[str]:
+    """The same question on the command line; its time has an offset, since the viewer's zone is not known there."""
     words = ["gateway", "decide"]
     for name in ("called", "caller", "at", "endpoint", "media"):
         if name in said:
-            words += [f"--{name}", said[name]]
+            words += [f"--{name}", moment_text(said[name], zone) if name == "at" else said[name]]
     for header, values in read_headers(said.get("headers", "")).items():
         for value in values:
             words += ["--header", f"{header}: {value}"]

@@ -27,6 +27,9 @@ _KNOWN: Final = frozenset(map(str, ItemKind))
 _COLUMNS: Final = [items.c[name] for name in Row._fields]
 
 
+Rows = dict[tuple[str, str], Row]  # by kind and name
+
+
 class Comparison(NamedTuple):
     """How one revision differs from another."""
 
@@ -39,8 +42,8 @@ class _Sides(NamedTuple):
 
     before: int
     after: int
-    gone: dict[tuple[str, str], Row]  # by kind and name
-    come: dict[tuple[str, str], Row]
+    gone: Rows
+    come: Rows
 
     def names(self, kind: ItemKind) -> list[str]:
         """The items of a kind that may have changed, in alphabetical order."""
@@ -59,7 +62,7 @@ def compare_revisions(connection: Connection, before: int, after: int) -> Compar
     with uncollected():
         if low == 0 and not _is_stored(connection, 0):
             return _compare_documents(connection, before, after)
-        gone, come = _find_ended(connection, low, high), _find_begun(connection, low, high)
+        gone, come = find_ended(connection, low, high), find_begun(connection, low, high)
         sides = _Sides(before, after, gone, come) if before == low else _Sides(before, after, come, gone)
         changes = list(_changes(connection, sides))
         return Comparison(counts(changes), [_shown(change) for change in changes[:MOST_CHANGES]])
@@ -82,16 +85,28 @@ def _read(connection: Connection, number: int) -> Rulebook:
     return read_document(revision.document)
 
 
-def _find_ended(connection: Connection, low: int, high: int) -> dict[tuple[str, str], Row]:
+def is_ended(low: int, high: int) -> ColumnElement[bool]:
+    """The condition that a row is valid at the lower of two revisions, and not at the higher."""
     until = items.c.valid_until
-    return _by_item(connection, (items.c.valid_from <= low) & (until > low) & (until <= high))
+    return (items.c.valid_from <= low) & (until > low) & (until <= high)
 
 
-def _find_begun(connection: Connection, low: int, high: int) -> dict[tuple[str, str], Row]:
-    return _by_item(connection, (items.c.valid_from > low) & valid_at(high))
+def is_begun(low: int, high: int) -> ColumnElement[bool]:
+    """The condition that a row is valid at the higher of two revisions, and not at the lower."""
+    return (items.c.valid_from > low) & valid_at(high)
 
 
-def _by_item(connection: Connection, only: ColumnElement[bool]) -> dict[tuple[str, str], Row]:
+def find_ended(connection: Connection, low: int, high: int) -> Rows:
+    """The rows that only the lower of two revisions has. Raises DocumentError where a newer release wrote some."""
+    return _by_item(connection, is_ended(low, high))
+
+
+def find_begun(connection: Connection, low: int, high: int) -> Rows:
+    """The rows that only the higher one has. Raises likewise."""
+    return _by_item(connection, is_begun(low, high))
+
+
+def _by_item(connection: Connection, only: ColumnElement[bool]) -> Rows:
     """Items by kind and name; a list stands for its entries, since it changes whenever they do."""
     wanted = select(*_COLUMNS).where(only, items.c.kind != ItemKind.ENTRIES)
     found = {(row.kind, row.name): Row(*row) for row in connection.execute(wanted)}

@@ -10,6 +10,7 @@ from gateway.calls.history import RecordedCall
 from gateway.clock import to_datetime
 from gateway.database import Database
 from gateway.rulebook.current import Compiled, Current, compile_revision
+from gateway.rulebook.derivation import compile_derived, derive_rulebook
 from gateway.rulebook.overrides import Overrides, find_state
 from gateway.rulebook.store import Revision, find_revision
 from routing_rules import DocumentError, Explanation, Tried, explain, try_rules
@@ -22,6 +23,7 @@ class Hindsight:
         self._database = database
         self._current = current
         self._past: Compiled | None = None
+        self._turn = asyncio.Lock()  # whoever waits for the same revision finds it made
 
     async def explain(self, call: RecordedCall) -> Explanation | None:
         """How the call's revision comes to its decision; None where this release cannot read that revision."""
@@ -37,14 +39,25 @@ class Hindsight:
         return None if compiled is None else try_again(compiled, call, begin=begin, count=count)
 
     async def _compiled(self, number: int) -> Compiled | None:
-        for compiled in (self._current.revision, self._past):
-            if compiled is not None and compiled.number == number:
-                return compiled
-        revision = await self._database.read(find_revision, number)
-        if revision is not None and (compiled := await asyncio.to_thread(_compile, revision)) is not None:
-            self._past = compiled
+        async with self._turn:
+            for compiled in (self._current.revision, self._past):
+                if compiled is not None and compiled.number == number:
+                    return compiled
+            try:
+                compiled = await self._derive(number) or await self._read(number)
+            except DocumentError:
+                return None
+            self._past = compiled or self._past
             return compiled
-        return None
+
+    async def _derive(self, number: int) -> Compiled | None:
+        near = self._current.revision
+        rulebook = await self._database.read(derive_rulebook, number, near)
+        return None if rulebook is None else await asyncio.to_thread(compile_derived, rulebook, number, near)
+
+    async def _read(self, number: int) -> Compiled | None:
+        revision = await self._database.read(find_revision, number)
+        return None if revision is None else await asyncio.to_thread(compile_revision, revision)
 
 
 def try_again(compiled: Compiled, call: RecordedCall, *, begin: int, count: int) -> tuple[Tried, ...]:
@@ -55,16 +68,11 @@ def try_again(compiled: Compiled, call: RecordedCall, *, begin: int, count: int)
 
 def explain_by(revision: Revision, overrides: Overrides, call: RecordedCall) -> Explanation | None:
     """The same for one call by a revision and a state of the overrides at hand."""
-    compiled = _compile(revision)
-    return None if compiled is None else _explain(compiled.under(overrides), call)
+    try:
+        return _explain(compile_revision(revision).under(overrides), call)
+    except DocumentError:
+        return None
 
 
 def _explain(compiled: Compiled, call: RecordedCall) -> Explanation:
     return explain(compiled.table, call.facts_as_read(), to_datetime(call.decided_at))
-
-
-def _compile(revision: Revision) -> Compiled | None:
-    try:
-        return compile_revision(revision)
-    except DocumentError:
-        return None

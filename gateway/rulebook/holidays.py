@@ -4,7 +4,7 @@ A code is a country of ISO 3166-1 and, after a hyphen, a subdivision as the pack
 "DE", "DE-BE", "US-CA". The package is loaded at the first question (50 ms), each country at its own first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from difflib import get_close_matches
 from functools import lru_cache
@@ -15,12 +15,28 @@ REMEMBERED = 512  # years of calendars: a hundred calendars, a few years each
 @lru_cache(maxsize=REMEMBERED)
 def holidays_of(code: str, year: int) -> frozenset[date]:
     """The public holidays of a year, 1 to 9999; empty where the package knows none. Raise ValueError: unknown code."""
+    return frozenset(_names_of(code, year))
+
+
+def holiday_name(code: str, day: date) -> str | None:
+    """What a public holiday is called there, in the country's own language; None for a day that is none.
+
+    Raise ValueError: unknown code.
+    """
+    return _names_of(code, day.year).get(day)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _names_of(code: str, year: int) -> Mapping[date, str]:
+    """The public holidays of a year by their days."""
     import holidays
 
     if mistake := code_mistake(code):
         raise ValueError(mistake)
     country, _, subdivision = code.partition("-")
-    return frozenset(holidays.country_holidays(country, subdiv=subdivision or None, years=year, expand=False))
+    own = holidays.country_holidays(country).default_language  # without it, the names are in that of this process
+    region = subdivision or None
+    return dict(holidays.country_holidays(country, subdiv=region, years=year, expand=False, language=own))
 
 
 def known_code(code: str) -> bool:

@@ -67,6 +67,14 @@ class Opening:
     notices: Sequence[NewNotice]
 
 
+class Wish(NamedTuple):
+    """A wish for work."""
+
+    now: int  # µs
+    subscriber: str
+    limit: int
+
+
 class Claimed(NamedTuple):
     """A notice in our hands."""
 
@@ -83,6 +91,7 @@ class Told:
     """How a round of attempts ended."""
 
     id: int
+    message_id: str
     now: int  # µs
     status: int | None  # HTTP, of the last reply
     error: str | None  # None: the subscriber has taken it
@@ -133,30 +142,42 @@ def open_notices(connection: Connection, openings: Sequence[Opening]) -> list[No
     return [None] * len(openings)
 
 
-def claim_notices(connection: Connection, wishes: Sequence[tuple[int, int]]) -> list[list[Claimed]]:
-    """Take notices that are due, for (now, how many at most), the oldest first."""
-    return [_claim(connection, now, limit) for now, limit in wishes]
+def claim_notices(connection: Connection, wishes: Sequence[Wish]) -> list[list[Claimed]]:
+    """Take notices that are due, the oldest first."""
+    return [_claim(connection, wish) for wish in wishes]
 
 
-def _claim(connection: Connection, now: int, limit: int) -> list[Claimed]:
+def _claim(connection: Connection, wish: Wish) -> list[Claimed]:
     due = (
         select(notices.c.id)
-        .where(notices.c.settled_at.is_(None), notices.c.due_at <= now)
+        .where(_PENDING, notices.c.subscriber == wish.subscriber, notices.c.due_at <= wish.now)
         .order_by(notices.c.due_at)
-        .limit(limit)
+        .limit(wish.limit)
         .with_for_update(skip_locked=True)
     )
     taken = connection.execute(
         update(notices)
         .where(notices.c.id.in_(due.scalar_subquery()))
-        .values(due_at=now + LEASE, rounds=notices.c.rounds + 1)
+        .values(due_at=wish.now + LEASE, rounds=notices.c.rounds + 1)
         .returning(*(notices.c[name] for name in Claimed._fields))
     )
     return [Claimed(*row) for row in taken]
 
 
+def give_up_others(connection: Connection, looks: Sequence[tuple[int, Sequence[str]]]) -> list[int]:
+    """Settle some of what is due to others than (now, these subscribers); how many notices."""
+    return [_give_up(connection, now, subscribers) for now, subscribers in looks]
+
+
+def _give_up(connection: Connection, now: int, subscribers: Sequence[str]) -> int:
+    others = select(notices.c.id).where(_PENDING, notices.c.subscriber.not_in(subscribers), notices.c.due_at <= now)
+    why = "it is not configured any more"
+    wanted = notices.c.id.in_(others.limit(CHUNK).scalar_subquery())
+    return connection.execute(update(notices).where(wanted).values(settled_at=now, error=why)).rowcount
+
+
 def settle_notices(connection: Connection, ends: Sequence[Told]) -> list[None]:
-    """Write down how rounds of attempts ended."""
+    """Write down how rounds of attempts ended. What will not be posted again is forgotten: it may tell who called."""
     for end in ends:
         connection.execute(
             _SETTLE,
@@ -168,6 +189,8 @@ def settle_notices(connection: Connection, ends: Sequence[Told]) -> list[None]:
                 "why": end.error,
             },
         )
+    over = [{"notice": end.id, "message_id": end.message_id, "nothing": b""} for end in ends if end.again_at is None]
+    _FORGET.run(connection, over)
     return [None] * len(ends)
 
 
@@ -188,6 +211,7 @@ def list_notices(
     return list(connection.execute(wanted.order_by(notices.c.id.desc()).limit(limit)))
 
 
+_PENDING: Final = notices.c.settled_at.is_(None)
 _OPEN: Final = Statement(lambda dialect: insert_or_skip(dialect, notices))
 _LOGGED: Final = (
     *("id", "subscriber", "event", "message_id", "created_at", "due_at", "rounds"),
@@ -202,4 +226,11 @@ _SETTLE: Final = (
     update(notices)
     .where(notices.c.id == bindparam("notice"), notices.c.settled_at.is_(None))
     .values(settled_at=bindparam("end"), due_at=bindparam("again"), status=bindparam("reply"), error=bindparam("why"))
+)
+_FORGET: Final = Statement(
+    lambda _: (
+        update(notices)
+        .where(notices.c.id == bindparam("notice"))
+        .values(body=bindparam("nothing", type_=notices.c.body.type))
+    )
 )

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.calls.history import RecordedCall, find_call
-from gateway.calls.masking import is_hidden, mask_call, mask_detail, mask_number, mask_text, masker_of
+from gateway.calls.masking import is_hidden, mask_call, mask_detail, mask_number, mask_text, mask_tried, masker_of
 from gateway.calls.pseudonyms import Pseudonyms
 from gateway.database import Database
+from routing_rules import Tried
 from tests.gateway.api_fixtures import a_call, given_calls
 
 MASKED = {
@@ -96,6 +97,21 @@ def test_sentences_about_a_call_do_not_quote_its_caller(call: RecordedCall) -> N
     mask = masker_of(call)
     assert mask("caller is +14155550100, not +15551230000") == "caller is +1415•••00, not +15551230000"
     assert mask("header From is Ann Example") == "header From is A•••"
+
+
+def test_a_rule_tells_which_numbers_it_is_for_but_not_who_called(call: RecordedCall) -> None:
+    tried = [
+        Tried(rule="r", matched=False, failed="called", detail="called is +15551230000, not +15557654321"),
+        Tried(rule="r", matched=False, failed="unless.called", detail="called is +15551230000 or +14155550100@a"),
+        Tried(rule="r", matched=False, failed="caller", detail="caller is +14155550100, not +15557654321"),
+        Tried(rule="r", matched=True),
+    ]
+    assert [one.detail for one in mask_tried(tried, call)] == [
+        "called is +15551230000, not +15557654321",
+        "called is +15551230000 or +•••",
+        "caller is +1415•••00, not +1555•••21",
+        None,
+    ]
 
 
 def test_a_pseudonym_is_the_same_for_the_same_caller_and_key_only() -> None:

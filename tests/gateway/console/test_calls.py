@@ -1,3 +1,5 @@
+from zoneinfo import ZoneInfo
+
 from gateway.console.calls import command_of
 from tests.gateway.api_fixtures import NOW, a_call, given_calls
 from tests.gateway.console_fixtures import Console
@@ -55,8 +57,11 @@ async def test_a_hostile_name_is_text(console: Console) -> None:
 
 
 def test_a_search_has_its_command() -> None:
-    assert command_of({"q": "555", "state": "failed", "cursor": "x"}) == [
+    assert command_of({"q": "555", "state": "failed", "reveal": "true"}, ZoneInfo("UTC")) == [
         *("gateway", "calls", "list", "-q", "555", "--state", "failed"),
+    ]
+    assert command_of({"since": "2026-12-01T22:00", "country": "DE"}, ZoneInfo("Europe/Berlin")) == [
+        *("gateway", "calls", "list", "--since", "2026-12-01T22:00:00+01:00", "--country", "DE"),
     ]
 
 

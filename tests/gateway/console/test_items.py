@@ -113,11 +113,28 @@ def test_a_week_shows_hours_closed_days_and_the_change_of_the_clocks() -> None:
     days = week_of(calendar, date(2026, 10, 23), 4)
     assert [day.bars for day in days] == [(Bar(9, 17.5),), (), (), (Bar(9, 17.5),)]
     assert [day.clocks for day in days] == ["", "", "the clocks go back", ""]
-    assert week_of(calendar, date(2026, 12, 24), 1)[0] == Day(date(2026, 12, 24), (), "", "closed day")
+    assert week_of(calendar, date(2026, 12, 24), 1)[0] == Day(date(2026, 12, 24), (), "", "one of its closed days")
     change = next_change(calendar, date(2026, 10, 26))
     assert change is not None
     assert (change.day, change.clocks) == (date(2027, 3, 28), "the clocks go forward")
     assert next_change(replace(calendar, zone="UTC"), date(2026, 10, 26)) is None
+
+
+@pytest.mark.parametrize(
+    ("code", "day", "why"),
+    [
+        ("DE-BE", date(2026, 10, 3), "Tag der Deutschen Einheit (DE-BE)"),
+        ("DE-BE", date(2026, 3, 8), "Frauentag (DE-BE)"),
+        ("DE-BY", date(2026, 3, 8), ""),
+        ("GB-ENG", date(2026, 12, 26), "Boxing Day (GB-ENG)"),
+        ("DE-BE", date(2026, 12, 24), "one of its closed days"),
+        ("XX", date(2026, 10, 3), ""),
+        (None, date(2026, 10, 3), ""),
+    ],
+)
+def test_a_closed_day_says_why(code: str | None, day: date, why: str) -> None:
+    office = replace(read_document({**RULEBOOK, "rules": []}).calendars["office"], holidays=code)
+    assert week_of(office, day, 1)[0].why == why
 
 
 async def test_profiles_without_instructions_are_listed(console: Console) -> None:

@@ -1,10 +1,14 @@
+import asyncio
+
 import pytest
+from sqlalchemy import Connection
 
 from gateway.access.audit import GATEWAY
 from gateway.calls.history import find_call
+from gateway.rulebook.current import compile_revision
 from gateway.rulebook.hindsight import Hindsight
 from gateway.rulebook.overrides import Addition, Ending, add_overrides, end_overrides
-from gateway.rulebook.store import Revision, insert_revision
+from gateway.rulebook.store import Revision, find_revision, insert_revision
 from routing_rules import Explanation, read_override
 from tests.gateway.api_fixtures import NOW, Api, a_call, given_calls
 
@@ -36,6 +40,12 @@ def publish(api: Api, number: int, *rules: str) -> None:
         insert_revision(connection, Revision(number=number, document=document))
 
 
+def revision_of(connection: Connection, number: int) -> Revision:
+    revision = find_revision(connection, number)
+    assert revision is not None
+    return revision
+
+
 async def test_a_call_is_explained_by_the_revision_that_decided_it(api: Api, hindsight: Hindsight) -> None:
     publish(api, 1, "first")
     publish(api, 2, "second")
@@ -57,6 +67,16 @@ async def test_the_revision_in_force_is_not_read_again(api: Api, hindsight: Hind
     explanation = await explained(api, hindsight, 0)
     assert explanation is not None
     assert explanation.verdict.rule == "office-open"
+
+
+async def test_an_older_revision_is_made_of_the_one_in_force(api: Api, hindsight: Hindsight) -> None:
+    publish(api, 1, "first", "second")
+    publish(api, 2, "second")
+    api.current.swap(compile_revision(await api.database.read(revision_of, 2)))
+    together = [explained(api, hindsight, 1, NOW + step) for step in range(3)]
+    for explanation in await asyncio.gather(*together):
+        assert explanation is not None
+        assert explanation.verdict.rule == "first"
 
 
 async def test_a_revision_that_cannot_be_had_explains_nothing(api: Api, hindsight: Hindsight) -> None:

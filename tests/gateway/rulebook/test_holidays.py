@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from gateway.rulebook.holidays import code_mistake, holidays_of, known_code
+from gateway.rulebook.holidays import code_mistake, holiday_name, holidays_of, known_code
 
 
 def test_a_region_has_its_own_holidays_beside_its_countrys() -> None:
@@ -18,6 +18,13 @@ def test_each_year_has_its_own() -> None:
     assert {day.year for day in holidays_of("DE", 2027)} == {2027}
     assert date(2027, 3, 26) in holidays_of("DE", 2027)
     assert date(2026, 4, 3) in holidays_of("DE", 2026)
+
+
+def test_a_holiday_has_the_name_that_it_has_there() -> None:
+    assert holiday_name("DE-BE", date(2026, 10, 3)) == "Tag der Deutschen Einheit"
+    assert holiday_name("DE-BE", date(2026, 10, 4)) is None
+    with pytest.raises(ValueError, match="no holidays are known"):
+        holiday_name("XX", date(2026, 10, 3))
 
 
 @pytest.mark.parametrize("year", [1, 9999])

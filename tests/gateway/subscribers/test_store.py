@@ -1,5 +1,7 @@
 """Notices in the database: opened once, claimed by one, kept until they are settled."""
 
+from sqlalchemy import select
+
 from gateway.database import Database
 from gateway.subscribers.store import (
     LAG,
@@ -8,13 +10,16 @@ from gateway.subscribers.store import (
     NewNotice,
     Opening,
     Told,
+    Wish,
     claim_notices,
     find_watermark,
+    give_up_others,
     list_notices,
     open_notices,
     read_lines,
     settle_notices,
 )
+from gateway.tables import notices
 from tests.gateway.api_fixtures import NOW, a_call, given_calls, given_events
 
 
@@ -29,7 +34,7 @@ def opened(database: Database, *notices: NewNotice, watermark: int = 5) -> None:
 
 def claimed(database: Database, now: int, limit: int = 10) -> list[Claimed]:
     with database.transaction() as connection:
-        (found,) = claim_notices(connection, [(now, limit)])
+        (found,) = claim_notices(connection, [Wish(now, "crm", limit)])
     return found
 
 
@@ -54,21 +59,47 @@ def test_a_notice_has_one_owner_until_its_lease_is_over(database: Database) -> N
     assert (again.id, again.rounds) == (first.id, 2)
 
 
+def test_each_subscriber_has_a_queue_and_one_that_is_not_configured_any_more_is_given_up(database: Database) -> None:
+    call = given_calls(database, a_call("rtc_1"))["rtc_1"]
+    opened(database, a_notice(call)._replace(subscriber="gone"), a_notice(call))
+    assert [notice.subscriber for notice in claimed(database, NOW)] == ["crm"]
+    with database.transaction() as connection:
+        assert give_up_others(connection, [(NOW, ["crm"]), (NOW, ["crm"])]) == [1, 0]
+        (row,) = list_notices(connection, subscriber="gone", pending=False, limit=10, before=None)
+    assert (row.settled_at, row.error) == (NOW, "it is not configured any more")
+
+
 def test_a_failed_notice_waits_and_a_settled_one_is_done(database: Database) -> None:
     call = given_calls(database, a_call("rtc_1"))["rtc_1"]
     opened(database, a_notice(call))
     (notice,) = claimed(database, NOW)
-    failed = Told(id=notice.id, now=NOW, status=500, error="HTTP 500", again_at=NOW + 5_000_000)
+    failed = Told(
+        id=notice.id, message_id=notice.message_id, now=NOW, status=500, error="HTTP 500", again_at=NOW + 5_000_000
+    )
     with database.transaction() as connection:
         settle_notices(connection, [failed])
     assert claimed(database, NOW + 4_999_999) == []
     (notice,) = claimed(database, NOW + 5_000_000)
+    assert notice.body == b"{}"
     with database.transaction() as connection:
-        settle_notices(connection, [Told(id=notice.id, now=NOW + 6_000_000, status=204, error=None, again_at=None)])
+        settle_notices(
+            connection,
+            [
+                Told(
+                    id=notice.id,
+                    message_id=notice.message_id,
+                    now=NOW + 6_000_000,
+                    status=204,
+                    error=None,
+                    again_at=None,
+                )
+            ],
+        )
     assert claimed(database, NOW + 10 * LEASE) == []
     with database.reader.connect() as connection:
         assert list_notices(connection, subscriber=None, pending=True, limit=10, before=None) == []
         (row,) = list_notices(connection, subscriber=None, pending=False, limit=10, before=None)
+        assert connection.execute(select(notices.c.body)).scalars().all() == [b""]
     assert (row.status, row.error, row.settled_at, row.rounds) == (204, None, NOW + 6_000_000, 2)
 
 
