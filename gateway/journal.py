@@ -46,8 +46,9 @@ Unit = Callable[[Connection, Sequence[Item]], Sequence[Result]]
 # under PostgreSQL's limit of 65,535 parameters.
 LARGEST_BATCH: Final = 500
 
-# When the last batch had this many entries, more are on their way, and waiting for them saves commits: measured with
-# `tests/benchmarks/webhooks`, a quarter more calls a second at saturation. Nobody waits at the rates of a quiet day.
+# When the last batch had this many entries that could not wait, more are on their way, and waiting for them saves
+# commits: measured with `tests/benchmarks/webhooks`, a quarter more calls a second at saturation. Nobody waits at the
+# rates of a quiet day.
 MANY: Final = 3
 PAUSE: Final = 0.003
 
@@ -78,6 +79,7 @@ class _Entry:
     unit: Unit[Any, Any]
     item: Any
     future: asyncio.Future[Any]
+    can_wait: bool
 
 
 class Journal:
@@ -90,12 +92,14 @@ class Journal:
         on_death: Callable[[], None],
         gauge: Gauge | None = None,
         longest_queue: int = LONGEST_QUEUE,
+        pause: float = PAUSE,
         moment: float = MOMENT,
     ) -> None:
         self._engine = engine
         self._on_death = on_death
         self._gauge = gauge
         self._longest_queue = longest_queue
+        self._pause = pause
         self._moment = moment
         self._queue: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
         self._kept_back: list[_Entry] = []
@@ -103,7 +107,7 @@ class Journal:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._connection: Connection | None = None
         self._stopping = False  # also set by a thread that dies
-        self._latest = 0  # entries in the latest batch
+        self._latest = 0  # entries in the latest batch that could not wait
         self._failed_at: float | None = None  # when a transaction failed, unless one was committed since
         self._busy_since: float | None = None
 
@@ -153,7 +157,7 @@ class Journal:
         if self.waiting >= self._longest_queue:
             raise JournalFull(f"{self._longest_queue} entries are waiting to be written")
         future: asyncio.Future[Result] = self._loop.create_future()
-        entry = _Entry(unit, item, future)
+        entry = _Entry(unit, item, future, can_wait)
         if not can_wait:
             self._queue.put(entry)
             return future
@@ -196,7 +200,7 @@ class Journal:
         """Everything that waits, at least one entry; empty when the journal is to stop."""
         first = self._queue.get()
         if self._latest >= MANY:
-            time.sleep(PAUSE)
+            time.sleep(self._pause)
         batch: list[_Entry] = [] if first is None else [first]
         while first is not None and len(batch) < LARGEST_BATCH:
             try:
@@ -207,7 +211,7 @@ class Journal:
                 self._queue.put(None)
                 break
             batch.append(entry)
-        self._latest = len(batch)
+        self._latest = sum([not entry.can_wait for entry in batch])
         return batch
 
     def _commit(self, batch: list[_Entry]) -> None:
