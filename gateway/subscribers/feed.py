@@ -57,11 +57,11 @@ class Feed:
 
     async def look(self) -> None:
         """Open notices for everything that happened since the last look. Raises DatabaseUnavailable."""
-        after = await self._database.read(store.find_watermark)
-        if after is None:
-            after = await self._database.read(store.newest_line)
-            await self._open([], after)
-        settled: int = await self._database.read(self._horizon.settled)
+        known = await self._database.read(store.find_watermark)
+        if known is None:
+            known = await self._database.read(store.newest_line)
+            await self._open([], known)
+        settled, after = await self._database.read(self._horizon.settled), known
         while after < settled:
             lines, after = await self._database.read(store.read_lines, after, settled)
             oldest = self._clock.now() - OLDEST
