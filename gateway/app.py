@@ -262,8 +262,9 @@ class Gateway:
         country(_A_NUMBER)  # loads the numbering plans, so that the first call does not wait for them
         self.database.take()
         self.database.upgrade()
-        with self.database.transaction() as connection:
+        with self.database.transaction() as connection:  # of its own, for which nodes that start beside this one wait
             put_first(connection, self.clock.now())
+        with self.database.transaction() as connection:
             pin_starter(connection)
             take_newest(connection, self.current, self.clock.now())
             self.current.override(find_live(connection, self.clock.now()))

@@ -27,6 +27,7 @@ from gateway.encryption_keys import EncryptionKey
 from gateway.errors import ConfigurationError, DatabaseInUse, DatabaseUnavailable
 from gateway.journal import Gauge, Journal, database_failed
 from gateway.sealed import encrypt_with
+from gateway.statements import begin_on
 from gateway.tables import SCHEMA
 
 Found = TypeVar("Found")
@@ -172,6 +173,12 @@ class Database:
         ]
 
 
+def take_time(connection: Connection) -> None:
+    """Let the statements of this transaction take as long as they do. For the command line, where no call waits."""
+    if connection.dialect.name != "sqlite":
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
+
+
 def prove_writable(connection: Connection, items: Sequence[None]) -> list[None]:
     """Reach the database; on SQLite also write to the disk, where an empty transaction would touch nothing."""
     is_sqlite = connection.dialect.name == "sqlite"
@@ -294,6 +301,9 @@ def _create_sqlite_engine(url: URL, *, writes: bool) -> Engine:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         driver: Any = connection.connection.driver_connection
-        driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+        if writes:
+            begin_on(driver)
+        else:
+            driver.execute("BEGIN")
 
     return engine

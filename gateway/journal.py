@@ -36,6 +36,7 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from gateway.errors import DatabaseUnavailable, JournalFull
+from gateway.statements import begin, commit, roll_back
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -45,8 +46,9 @@ Unit = Callable[[Connection, Sequence[Item]], Sequence[Result]]
 # under PostgreSQL's limit of 65,535 parameters.
 LARGEST_BATCH: Final = 500
 
-# When the last batch had this many entries, more are on their way, and waiting for them saves commits: measured with
-# `tests/benchmarks/webhooks`, a quarter more calls a second at saturation. Nobody waits at the rates of a quiet day.
+# When the last batch had this many entries that could not wait, more are on their way, and waiting for them saves
+# commits: measured with `tests/benchmarks/webhooks`, a quarter more calls a second at saturation. Nobody waits at the
+# rates of a quiet day.
 MANY: Final = 3
 PAUSE: Final = 0.003
 
@@ -77,6 +79,7 @@ class _Entry:
     unit: Unit[Any, Any]
     item: Any
     future: asyncio.Future[Any]
+    can_wait: bool
 
 
 class Journal:
@@ -89,12 +92,14 @@ class Journal:
         on_death: Callable[[], None],
         gauge: Gauge | None = None,
         longest_queue: int = LONGEST_QUEUE,
+        pause: float = PAUSE,
         moment: float = MOMENT,
     ) -> None:
         self._engine = engine
         self._on_death = on_death
         self._gauge = gauge
         self._longest_queue = longest_queue
+        self._pause = pause
         self._moment = moment
         self._queue: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
         self._kept_back: list[_Entry] = []
@@ -102,7 +107,7 @@ class Journal:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._connection: Connection | None = None
         self._stopping = False  # also set by a thread that dies
-        self._latest = 0  # entries in the latest batch
+        self._latest = 0  # entries in the latest batch that could not wait
         self._failed_at: float | None = None  # when a transaction failed, unless one was committed since
         self._busy_since: float | None = None
 
@@ -152,7 +157,7 @@ class Journal:
         if self.waiting >= self._longest_queue:
             raise JournalFull(f"{self._longest_queue} entries are waiting to be written")
         future: asyncio.Future[Result] = self._loop.create_future()
-        entry = _Entry(unit, item, future)
+        entry = _Entry(unit, item, future, can_wait)
         if not can_wait:
             self._queue.put(entry)
             return future
@@ -195,7 +200,7 @@ class Journal:
         """Everything that waits, at least one entry; empty when the journal is to stop."""
         first = self._queue.get()
         if self._latest >= MANY:
-            time.sleep(PAUSE)
+            time.sleep(self._pause)
         batch: list[_Entry] = [] if first is None else [first]
         while first is not None and len(batch) < LARGEST_BATCH:
             try:
@@ -206,7 +211,7 @@ class Journal:
                 self._queue.put(None)
                 break
             batch.append(entry)
-        self._latest = len(batch)
+        self._latest = sum([not entry.can_wait for entry in batch])
         return batch
 
     def _commit(self, batch: list[_Entry]) -> None:
@@ -237,13 +242,17 @@ class Journal:
         results: list[Any] = [None] * len(batch)
         self._busy_since = time.monotonic()
         try:
-            with self._connect().begin() as transaction:
-                for unit, positions in groups.items():
-                    found = unit(transaction.connection, [batch[position].item for position in positions])
-                    for position, result in zip(positions, found, strict=True):
-                        results[position] = result
+            connection = self._connect()
+            begin(connection)
+            for unit, positions in groups.items():
+                found = unit(connection, [batch[position].item for position in positions])
+                for position, result in zip(positions, found, strict=True):
+                    results[position] = result
+            commit(connection)
         except Exception as error:
             if not database_failed(error):
+                if self._connection is not None:
+                    roll_back(self._connection)
                 raise
             self._failed_at = time.monotonic()
             self._disconnect()

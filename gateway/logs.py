@@ -78,6 +78,7 @@ class Pipeline:
         self._stream = stream
         self._now = now
         self._lock = threading.Lock()  # the journal's thread logs too
+        self._second = (-1, "")
 
     def process(self, logger: "_Sink", level: str, event: Mapping[str, Any]) -> str:
         """structlog's side: the line for one event."""
@@ -85,7 +86,7 @@ class Pipeline:
 
     def line(self, logger: str | None, level: str, event: Mapping[str, Any]) -> str:
         """The record of one event, cleaned and rendered."""
-        time_ = datetime.fromtimestamp(self._now(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        time_ = self._time()
         record: dict[str, Any] = {"timestamp": time_, "level": level, "event": None, **event}
         if logger:
             record["logger"] = logger
@@ -99,6 +100,15 @@ class Pipeline:
             lines = [self._redactor.clean_text(line, numbers=level != "debug") for line in trace.splitlines()]
             record["exception"] = "\n".join(lines)
         return self._render(record)
+
+    def _time(self) -> str:
+        """Now, as RFC 3339 with milliseconds; the text of a second is made once for all of its records."""
+        second, millis = divmod(int(self._now() * 1e3), 1_000)
+        of, text = self._second
+        if of != second:
+            text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+            self._second = second, text
+        return f"{text}.{millis:03}Z"
 
     def _plain(self, record: Mapping[str, Any]) -> str | None:
         """The rendered record, if there is nothing in it that must be cleaned."""

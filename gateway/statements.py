@@ -1,8 +1,10 @@
 """Statements for the way of a ringing call: written in SQLAlchemy Core, compiled once, run on the driver's own cursor.
 
 Core's execution is generous: per statement it costs several times what the statement itself does, and a call needs
-eight. What is given up is the conversion of values, so rows hold only what the drivers take as it is: text, bytes,
-integers, booleans and None. The drivers' errors are told apart in `gateway.journal.database_failed`.
+eight. So are its transactions, of which a call needs two: they begin and end on the driver too (`begin`, `commit`,
+`roll_back`), and Core may be used within them. What is given up is the conversion of values, so rows hold only what the
+drivers take as it is: text, bytes, integers, booleans and None. The drivers' errors are told apart in
+`gateway.journal.database_failed`.
 
 Values of columns that may be sealed (`gateway.sealed`) are given as they are, and sealed here where encryption is on.
 A row then has the columns that name it, also where the statement does not write them.
@@ -21,6 +23,32 @@ from gateway.sealed import Sealed, cipher_of, stored_row
 Written = Insert | Update | Delete | Select[Any]
 
 
+def begin(connection: Connection) -> None:
+    """Begin to write. psycopg begins by itself."""
+    if connection.dialect.name == "sqlite":
+        begin_on(_driver(connection))
+
+
+def begin_on(sqlite: Any) -> None:
+    """Begin to write on a connection of sqlite3, unless that is done: SQLAlchemy begins with its first execution."""
+    if not sqlite.in_transaction:
+        sqlite.execute("BEGIN IMMEDIATE")
+
+
+def commit(connection: Connection) -> None:
+    """Make what was written since `begin` durable."""
+    (connection if connection.in_transaction() else _driver(connection)).commit()
+
+
+def roll_back(connection: Connection) -> None:
+    """Undo what was written since `begin`."""
+    (connection if connection.in_transaction() else _driver(connection)).rollback()
+
+
+def _driver(connection: Connection) -> Any:
+    return connection.connection.dbapi_connection  # neither driver hides its own behind another
+
+
 class Statement:
     """One statement for many rows of the same keys. `write(dialect name)` makes it for a database."""
 
@@ -34,29 +62,24 @@ class Statement:
         if not rows:
             return 0
         text, rows = self._prepared(connection, rows)
-        cursor = connection.connection.cursor()
-        try:
-            cursor.executemany(text, rows)
-            return cursor.rowcount
-        finally:
-            cursor.close()
+        cursor = _driver(connection).cursor()
+        cursor.executemany(text, rows)
+        touched: int = cursor.rowcount
+        return touched
 
     def returning(self, connection: Connection, rows: Sequence[Any]) -> list[tuple[Any, ...]]:
         """Run it for every row; what it selects or returns, in order, without the rows that were skipped."""
         if not rows:
             return []
         text, rows = self._prepared(connection, rows)
-        cursor: Any = connection.connection.cursor()
-        try:
-            if connection.dialect.name == "sqlite":
-                return [found for row in rows for found in cursor.execute(text, row).fetchall()]
-            cursor.executemany(text, rows, returning=True)
-            found = cursor.fetchall()
-            while cursor.nextset():
-                found += cursor.fetchall()
-            return list(found)
-        finally:
-            cursor.close()
+        cursor = _driver(connection).cursor()
+        if connection.dialect.name == "sqlite":
+            return [found for row in rows for found in cursor.execute(text, row).fetchall()]
+        cursor.executemany(text, rows, returning=True)
+        found = cursor.fetchall()
+        while cursor.nextset():
+            found += cursor.fetchall()
+        return list(found)
 
     def _prepared(self, connection: Connection, rows: Sequence[Any]) -> tuple[str, Sequence[Any]]:
         """The statement's text, and the rows as they are stored."""

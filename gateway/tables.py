@@ -28,7 +28,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from gateway.append_only import only_grows
 from gateway.sealed import Sealed, SealedBytes, SealedNumber
 
-SCHEMA = "0017"
+SCHEMA = "0019"
 
 metadata = MetaData(
     naming_convention={
@@ -103,7 +103,7 @@ calls = Table(
     Column("ended_at", BigInteger),
     Column("attempts", Integer, nullable=False, server_default=text("0")),  # requests sent upstream
     Column("error", Sealed("calls.error", "call_id")),  # the last failure, in words
-    Column("plan", LargeBinary, ForeignKey(plans.c.digest), nullable=False),
+    Column("plan", LargeBinary, nullable=False),  # of `plans`; as a foreign key it would want an index
     Column("overrides", Integer, nullable=False, server_default=text("0")),  # the state of them that decided
     Column("end_reason", Text),  # see gateway.calls.remark.EndReason
     Column("usage", Text),  # JSON: what the conversation used up; null where nobody listened
@@ -214,7 +214,7 @@ notices = Table(
     Column("error", Text),  # of the last attempt; null where it was taken
     UniqueConstraint("subscriber", "call", "event"),
     Index("ix_notices_call", "call"),
-    Index("ix_notices_due_at", "due_at", **_only("settled_at IS NULL")),
+    Index("ix_notices_subscriber_due_at", "subscriber", "due_at", **_only("settled_at IS NULL")),
 )
 
 actions = Table(

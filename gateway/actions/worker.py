@@ -202,7 +202,9 @@ class Worker:
             follow=jobs.row_of(follow, self._lease(), now=now, monotonic=monotonic) if follow else None,
             watch=self._watch(job, state),
         )
-        written = await self._write_until_it_holds(settlement)
+        # The sideband of a call that is hung up or transferred closes at once, and its watcher waits for this.
+        can_wait = follow is None and job.command in (Command.ACCEPT, Command.REJECT)
+        written = await self._write_until_it_holds(settlement, can_wait=can_wait)
         if written is False:
             raise LeaseLost
         self._observer.settled(job, state, settlement.watch)
@@ -214,10 +216,10 @@ class Worker:
                 follow.deadline = follow.useless_at
         return follow
 
-    async def _write_until_it_holds(self, settlement: outbox.Settlement) -> int:
+    async def _write_until_it_holds(self, settlement: outbox.Settlement, *, can_wait: bool) -> int:
         """Commit `settlement`, through an outage of the database if need be; False (0) if it was not ours to write."""
         try:
-            return await self._journal.write(outbox.settle, settlement, can_wait=settlement.follow is None)
+            return await self._journal.write(outbox.settle, settlement, can_wait=can_wait)
         except DatabaseUnavailable as error:
             log.warning("a result waits for the database", error=str(error))
         async for attempt in AsyncRetrying(

@@ -24,7 +24,6 @@ from sqlalchemy import (
     bindparam,
     delete,
     func,
-    insert,
     select,
     type_coerce,
     update,
@@ -32,6 +31,7 @@ from sqlalchemy import (
 
 from gateway.calls import search, transcripts
 from gateway.cipher import ID_BYTES, MAGIC, MARK, TAG, tag_of_bytes, tag_of_text
+from gateway.database import insert_or_skip, take_time
 from gateway.encryption_keys import PLAIN
 from gateway.errors import ConfigurationError
 from gateway.sealed import Sealed, SealedBytes, SealedNumber, cipher_of
@@ -43,6 +43,8 @@ LOOK: Final = 2_000
 BATCH: Final = 200
 
 VARIABLE: Final = "GATEWAY_ENCRYPTION_KEYS"
+
+INDEXES: Final = (search.INDEX, transcripts.INDEX)
 
 
 class Place(NamedTuple):
@@ -100,7 +102,7 @@ def demand_first(connection: Connection) -> None:
 def put_first(connection: Connection, now: int) -> None:
     """Let the configuration's first key seal what is stored from now (µs) on. Raises ConfigurationError.
 
-    The indexes of searches are made with that key: with another one they are emptied, and filled again bit by bit.
+    The indexes of searches are made with that key: with another one they are filled again, bit by bit.
     """
     check_keys(connection)
     cipher = cipher_of(connection)
@@ -108,10 +110,16 @@ def put_first(connection: Connection, now: int) -> None:
     if first != first_key(connection):
         connection.execute(delete(encryption_keys).where(encryption_keys.c.tag == first))
         name = cipher.names[first] if cipher is not None and first else PLAIN
-        connection.execute(insert(encryption_keys).values(tag=first, name=name, put_first_at=now))
-    for index in (search.INDEX, transcripts.INDEX):
+        ours = insert_or_skip(connection.dialect.name, encryption_keys)  # unless another node was faster
+        connection.execute(ours.values(tag=first, name=name, put_first_at=now))
+    for index in INDEXES:
         if not index.is_ours(connection):
             index.begin_again(connection)
+
+
+def drop_stale_grams(connection: Connection, limit: int = LOOK) -> int:
+    """Delete some of what the indexes of searches had under earlier keys; how many rows, 0 where nothing is left."""
+    return sum(index.drop_stale(connection, limit) for index in INDEXES)
 
 
 def forget_keys(connection: Connection, tags: Sequence[str]) -> None:
@@ -136,6 +144,7 @@ TABLES: Final = tuple(table for table in metadata.sorted_tables if sealed_column
 
 def count_rows(connection: Connection) -> int:
     """How many rows `bring` has to look at in all."""
+    take_time(connection)
     return sum(connection.execute(select(func.count()).select_from(table)).scalar_one() for table in TABLES)
 
 

@@ -10,14 +10,17 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, null, select, tuple_, update
 
+from gateway.calls.gram_index import step_back
 from gateway.calls.masking import is_hidden, mask_detail, mask_text
 from gateway.calls.pseudonyms import Pseudonyms
 from gateway.calls.sealed_search import all_forms
 from gateway.calls.search import INDEX, forget_grams, index_again
 from gateway.calls.store import own_plan_key, pack_facts, unpack_facts
 from gateway.calls.transcripts import forget_transcripts
+from gateway.database import take_time
 from gateway.statements import Statement
-from gateway.tables import call_facts, calls, deliveries, events, metadata, plans
+from gateway.subscriber import WATERMARK
+from gateway.tables import call_facts, calls, deliveries, events, metadata, notices, plans
 
 # Rows in one transaction: some 10 ms of the writer, in which calls that ring have to wait.
 BATCH: Final = 200
@@ -47,6 +50,7 @@ def find_calls_of(connection: Connection, callers: Sequence[str]) -> list[int]:
 
 def count_calls_of(connection: Connection, callers: Sequence[str]) -> int:
     """How many calls there are of these callers."""
+    take_time(connection)
     wanted = select(func.count()).select_from(calls).where(calls.c.caller.in_(all_forms(connection, "caller", callers)))
     return connection.execute(wanted).scalar_one()
 
@@ -69,6 +73,7 @@ def delete_calls(connection: Connection, batches: Sequence[Sequence[int]]) -> li
         deleted.append(connection.execute(delete(calls).where(_among(ids))).rowcount)
         connection.execute(delete(plans).where(plans.c.digest.in_([own_plan_key(row.call_id) for row in rows])))
         INDEX.step_back(connection)
+        step_back(connection, WATERMARK, events)
     return deleted
 
 
@@ -105,6 +110,7 @@ def drop_bodies(connection: Connection, batches: Sequence[Sequence[int]]) -> lis
 
 def find_bodies_with(connection: Connection, text: str) -> list[int]:
     """The deliveries whose body holds this text."""
+    take_time(connection)
     wanted = select(deliveries.c.id, deliveries.c.body).where(deliveries.c.body.is_not(None))
     return [row.id for row in connection.execute(wanted) if text.encode() in row.body]
 
@@ -146,6 +152,7 @@ class Anonymizer:
             _HIDE_FACTS.run(connection, [{"call": row.id, "new": _hidden_facts(row.content)} for row in rows])
             forget_transcripts(connection, ids)
             _forget_plans(connection, [row.call_id for row in rows])
+            _forget_notices(connection, ids)
             self._hide_details(connection, {row.id: row.called for row in rows})
         return [None] * len(batches)
 
@@ -190,6 +197,13 @@ def _forget_plans(connection: Connection, call_ids: Sequence[str]) -> None:
     _HIDE_PLAN.run(connection, changed)
 
 
+def _forget_notices(connection: Connection, ids: Sequence[int]) -> None:
+    """Leave of what subscribers were to be told of these calls only that they were."""
+    wanted = select(notices.c.id, notices.c.message_id).where(notices.c.call.in_(ids))
+    told = [{"row": row.id, "message_id": row.message_id, "new": b""} for row in connection.execute(wanted)]
+    _HIDE_NOTICE.run(connection, told)
+
+
 def _bare_plan(document: bytes) -> bytes:
     plan = msgspec.json.decode(document)
     steps = [{name: step[name] for name in step if name not in ("body", "conduct")} for step in plan["steps"]]
@@ -220,4 +234,9 @@ _HIDE_DETAIL: Final = Statement(
 )
 _HIDE_PLAN: Final = Statement(
     lambda _: update(plans).where(plans.c.digest == bindparam("digest")).values(document=bindparam("new"))
+)
+_HIDE_NOTICE: Final = Statement(
+    lambda _: (
+        update(notices).where(notices.c.id == bindparam("row")).values(body=bindparam("new", type_=notices.c.body.type))
+    )
 )

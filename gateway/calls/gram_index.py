@@ -6,7 +6,9 @@ an FTS5 table without content, on PostgreSQL an array with a GIN index. What it 
 have a text are among them, and a look at the texts themselves sorts the others out.
 
 Where the texts are sealed, its grams are made with the key that seals, and so its watermark is named after that key:
-with another key it is begun again (`begin_again`).
+with another key it is begun again (`begin_again`). On PostgreSQL what the earlier key left stays until it is filled
+over, or dropped (`drop_stale`): nothing else is quick with millions of rows and waits for no backup that reads them. It
+stands behind the watermark, where all rows are candidates anyway.
 """
 
 from collections.abc import Iterable, Sequence
@@ -31,8 +33,10 @@ from sqlalchemy import (
     union_all,
     update,
 )
+from sqlalchemy.dialects import postgresql
 
 from gateway.calls.grams import Hash, as_words
+from gateway.database import insert_or_skip
 from gateway.sealed import cipher_of
 from gateway.statements import Statement
 from gateway.tables import watermarks
@@ -65,7 +69,9 @@ class GramIndex:
         self._name = name
         self._of = of
         self._grams, self._key, self._words = grams, key, words
-        self._insert = Statement(lambda dialect: insert(words if dialect == "sqlite" else grams))
+        again = postgresql.insert(grams)  # where an earlier key left something
+        again = again.on_conflict_do_update(index_elements=[key], set_={"grams": again.excluded.grams})
+        self._insert = Statement(lambda dialect: insert(words) if dialect == "sqlite" else again)
         self._delete = Statement(
             lambda dialect: (
                 insert(words) if dialect == "sqlite" else delete(grams).where(key == bindparam("key", type_=BigInteger))
@@ -83,14 +89,21 @@ class GramIndex:
         return connection.execute(wanted).one_or_none() is not None
 
     def begin_again(self, connection: Connection) -> None:
-        """Empty the index, to be filled anew with the key that seals now."""
+        """Let the index be filled anew, with the key that seals now."""
         if connection.dialect.name == "sqlite":
             connection.execute(insert(self._words).values({self._grams.name: "delete-all"}))
-        else:
-            connection.execute(delete(self._grams))
-        ours = or_(watermarks.c.name == self._name, watermarks.c.name.startswith(f"{self._name}."))
-        connection.execute(delete(watermarks).where(ours))
-        connection.execute(insert(watermarks).values(name=self._named(connection), id=0))
+        others = or_(watermarks.c.name == self._name, watermarks.c.name.startswith(f"{self._name}."))
+        connection.execute(delete(watermarks).where(others))
+        ours = insert_or_skip(connection.dialect.name, watermarks)  # unless another node was faster
+        connection.execute(ours.values(name=self._named(connection), id=0))
+
+    def drop_stale(self, connection: Connection, limit: int) -> int:
+        """Delete some of what an earlier key left; how many rows. None is what another node adds meanwhile."""
+        if connection.dialect.name == "sqlite":
+            return 0
+        done = select(watermarks.c.id).where(watermarks.c.name == self._named(connection)).scalar_subquery()
+        stale = select(self._key).where(self._key > done).order_by(self._key).limit(limit)
+        return connection.execute(delete(self._grams).where(self._key.in_(stale.scalar_subquery()))).rowcount
 
     def store(self, connection: Connection, items: Sequence[Indexed]) -> list[bool]:
         """Add to the index; False where another node was faster. A unit of the journal."""
@@ -111,14 +124,8 @@ class GramIndex:
         self._insert.run(connection, [self._entry(connection, *row) for row in rows if row[0] <= done])
 
     def step_back(self, connection: Connection) -> None:
-        """After rows were erased: SQLite gives the last ids again, and they must be before the watermark no more."""
-        if connection.dialect.name == "sqlite":
-            last = select(func.coalesce(func.max(self._of.c.id), 0)).scalar_subquery()
-            connection.execute(
-                update(watermarks)
-                .where(watermarks.c.name == self._named(connection), watermarks.c.id > last)
-                .values(id=last)
-            )
+        """After rows were erased."""
+        step_back(connection, self._named(connection), self._of)
 
     def having(self, connection: Connection, parts: Sequence[Grams]) -> Select[tuple[int]]:
         """The ids of rows that have all grams of one of the parts, and of those that the index has not yet."""
@@ -150,6 +157,15 @@ class GramIndex:
         if connection.dialect.name == "sqlite":
             return {"rowid": row, "grams": as_words(grams)}
         return {self._key.name: row, "grams": grams}
+
+
+def step_back(connection: Connection, watermark: str, of: Table) -> None:
+    """After rows were erased: SQLite gives the last ids again, and they must be before the watermark no more."""
+    if connection.dialect.name == "sqlite":
+        last = select(func.coalesce(func.max(of.c.id), 0)).scalar_subquery()
+        connection.execute(
+            update(watermarks).where(watermarks.c.name == watermark, watermarks.c.id > last).values(id=last)
+        )
 
 
 def count_up_to(connection: Connection, found: Select[tuple[int]], most: int) -> int:

@@ -44,6 +44,11 @@ class Sought:
     forms: Mapping[str, Sequence[str]]  # of whole numbers among them: all that may stand for them
     q: str | None
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns that are looked at. To open one takes longer than all else, so no other is."""
+        return tuple(self.numbers) if self.q is None else ("call_id", *FIELDS)
+
 
 def unsealed(connection: Connection, wanted: Wanted) -> tuple[Wanted, Sought | None]:
     """What the database can look for by itself, and what it cannot; None where that is nothing."""
@@ -86,7 +91,7 @@ def find_rows(
     """
     window = min(window, WINDOW)
     way = find_way(connection, rest, window=window, after=after)
-    looked_at = select(*_LOOKED_AT, *(column for column in columns if column not in _LOOKED_AT))
+    looked_at = select(calls.c.id, calls.c.received_at, *(calls.c[name] for name in sought.names), *columns)
     chosen = _narrow(connection, sought, few)
     if chosen is not None:
         way = replace(way, end=None)
@@ -159,6 +164,3 @@ def _mentions(row: Any, text: str, words: list[str] | None) -> bool:
         or lower in row.caller.lower()
         or has_words(row.caller_name or "", words)
     )
-
-
-_LOOKED_AT: Final = tuple(calls.c[name] for name in ("id", "received_at", "call_id", "called", "caller", "caller_name"))

@@ -75,7 +75,9 @@ def rotate(ctx: click.Context, stopped: bool, as_json: bool) -> None:
     database = _opened(settings)
     try:
         runs = _take_over(database, stopped=stopped)
-        changed = _rotate(database, pause=PAUSE if runs else 0.0)
+        pause = PAUSE if runs else 0.0
+        changed = _rotate(database, pause=pause)
+        _drop_stale_grams(database, pause=pause)
         counts = _count(database)
         unused = _forget_unused(database, counts, changed)
         leftover = database.shred()
@@ -146,6 +148,17 @@ def _rotate(database: "Database", *, pause: float) -> int:
                 if step.changed:
                     time.sleep(pause)
     return changed
+
+
+def _drop_stale_grams(database: "Database", *, pause: float) -> None:
+    """Leave nothing of the indexes that were made with earlier keys."""
+    from gateway.calls.encryption import drop_stale_grams
+
+    left = True
+    while left:
+        with database.transaction() as connection:
+            left = drop_stale_grams(connection) > 0
+        time.sleep(pause)
 
 
 def _count(database: "Database") -> Counter[str]:

@@ -74,5 +74,7 @@ def _erase_bodies(database: "Database", caller: str) -> None:
     """Deliveries that could not be read may hold the number too."""
     from gateway.calls.erasure import drop_bodies, find_bodies_with
 
+    with database.reader.connect() as connection:
+        found = find_bodies_with(connection, caller.lstrip("+"))
     with database.transaction() as connection:
-        drop_bodies(connection, [find_bodies_with(connection, caller.lstrip("+"))])
+        drop_bodies(connection, [found])

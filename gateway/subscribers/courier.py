@@ -3,31 +3,37 @@
 A round is three attempts within seconds (tenacity); between rounds the notice waits in the database, longer each time
 (`notice.PAUSES`), so that neither a restart nor another node loses it. Only a 2xx means that it was taken. 410 means
 that the subscriber wants no more of it. Redirects are not followed.
+
+Each subscriber has slots of its own, so that one that is slow or away holds up no other.
 """
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from typing import Final
 
 import httpx
 import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_attempt, wait_random_exponential
 
+from gateway.bell import Bell
 from gateway.clock import Clock
 from gateway.errors import DatabaseUnavailable
 from gateway.journal import Journal
 from gateway.subscriber import Subscriber
 from gateway.subscribers import store
 from gateway.subscribers.notice import pause_after
-from gateway.subscribers.store import Claimed, Told
+from gateway.subscribers.store import Claimed, Told, Wish
 from gateway.upstream.transport import Transport
 from gateway.webhooks.signature import sign
 
-# Posts under way at the same time; slow subscribers must not pile up.
+# Posts to one subscriber that are under way at the same time.
 SLOTS: Final = 16
 
-# Seconds between two looks for notices that are due.
+# Seconds between two looks for notices that are due; while there are more than slots, from one post's end to a look, so
+# that several share it.
 LOOK: Final = 0.5
+REST: Final = 0.05
 
 # Seconds for one attempt, as Standard Webhooks recommends 15 to 30; ours fits three into a lease.
 TIMEOUT: Final = 10.0
@@ -48,42 +54,65 @@ class Courier:
         self._journal = journal
         self._clock = clock
         self._transport = Transport()
-        self._posting: set[asyncio.Task[None]] = set()
+        self._posting: dict[str, set[asyncio.Task[None]]] = {name: set() for name in subscribers}
+        self._busy: set[str] = set()  # subscribers for which more may be due than there were slots
+        self._freed = Bell()  # a slot, for one of those
 
     async def run(self) -> None:
         """Look for ever; ends by being cancelled, and at once where nobody has subscribed."""
+        left = bool(self._subscribers)  # of others
         while self._subscribers:
             try:
+                left = left and await self._give_up_others()
                 await self.look()
             except DatabaseUnavailable as error:
                 log.warning("cannot look for what is to be posted", error=str(error))
             except Exception:
                 log.exception("looking for what is to be posted failed")  # and is tried again
-            await asyncio.sleep(LOOK)
+            if await self._freed.wait(LOOK):
+                await asyncio.sleep(REST)
 
     async def look(self) -> None:
         """Begin to post what is due, as far as there are slots. Raises DatabaseUnavailable."""
-        free = SLOTS - len(self._posting)
-        if free <= 0:
-            return
-        for notice in await self._journal.write(store.claim_notices, (self._clock.now(), free)):
-            task = asyncio.create_task(self._post(notice))
-            self._posting.add(task)
-            task.add_done_callback(self._posting.discard)
+        now = self._clock.now()
+        free = {name: SLOTS - len(posting) for name, posting in self._posting.items()}
+        wishes = [Wish(now, name, slots) for name, slots in free.items() if slots]
+        claims = await asyncio.gather(*(self._journal.write(store.claim_notices, wish) for wish in wishes))
+        self._busy = {name for name, slots in free.items() if not slots}
+        for wish, claimed in zip(wishes, claims, strict=True):
+            if len(claimed) == wish.limit:
+                self._busy.add(wish.subscriber)
+            for notice in claimed:
+                task = asyncio.create_task(self._post(notice))
+                self._posting[notice.subscriber].add(task)
+                task.add_done_callback(partial(self._free, notice.subscriber))
+
+    def _free(self, subscriber: str, task: asyncio.Task[None]) -> None:
+        self._posting[subscriber].discard(task)
+        if subscriber in self._busy:
+            self._freed.ring()
+
+    async def _give_up_others(self) -> bool:
+        """Settle some notices for subscribers that are not configured any more; whether there may be others."""
+        given_up = await self._journal.write(store.give_up_others, (self._clock.now(), tuple(self._subscribers)))
+        if given_up:
+            log.warning("subscribers that are not configured any more are not told", notices=given_up)
+        return given_up > 0
 
     async def close(self) -> None:
         """Give up what is under way, which is due again when its lease is over, and close the connections."""
-        for task in self._posting:
+        posting = [task for tasks in self._posting.values() for task in tasks]
+        for task in posting:
             task.cancel()
-        await asyncio.gather(*self._posting, return_exceptions=True)
+        await asyncio.gather(*posting, return_exceptions=True)
         await self._transport.aclose()
 
     async def _post(self, notice: Claimed) -> None:
         """One round of attempts, and what becomes of the notice."""
         try:
-            subscriber = self._subscribers.get(notice.subscriber)
-            if subscriber is None or subscriber.secret is None:
-                result: Result = (None, "it is not configured any more, or has no secret")
+            subscriber = self._subscribers[notice.subscriber]
+            if subscriber.secret is None:
+                result: Result = (None, "it has no secret")
             else:
                 result = await self._deliver(subscriber, notice)
             await self._journal.write(store.settle_notices, self._told(notice, *result))
@@ -140,7 +169,7 @@ class Courier:
                 again_in=pause,
             )
         again_at = None if pause is None else now + pause * 1_000_000
-        return Told(id=notice.id, now=now, status=status, error=error, again_at=again_at)
+        return Told(id=notice.id, message_id=notice.message_id, now=now, status=status, error=error, again_at=again_at)
 
 
 def _may_pass(result: Result) -> bool:

@@ -7,8 +7,7 @@ its lines, and the way of a ringing call pays nothing for subscribers. `read_lin
 `open_notices` stores what they mean. A line may be read twice, by two nodes or again after a crash: a subscriber is
 told each event of a call once, by the unique key (subscriber, call, event).
 
-On PostgreSQL a transaction may commit after a later one, so its lines may show up behind lines that were read. The
-watermark therefore stays `LAG` behind, longer than any transaction of ours can last.
+Lines are read up to the horizon (see `gateway.calls.horizon`), behind which none can show up any more.
 
 A notice belongs to whoever claims it until `due_at`; a node that dies gives it back by that. So an event may be posted
 twice, under the same `webhook-id`.
@@ -23,13 +22,9 @@ from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 from gateway.calls.lifecycle import BIRTHS
 from gateway.database import insert_or_skip
 from gateway.statements import Statement
+from gateway.subscriber import WATERMARK
 from gateway.subscribers.notice import TELLING
 from gateway.tables import calls, events, notices, watermarks
-
-NAME: Final = "subscribers"  # of the watermark
-
-# µs. A statement of ours takes two seconds at most, a transaction fifteen.
-LAG: Final = 20_000_000
 
 # µs that a claim lasts: longer than one round of attempts.
 LEASE: Final = 60_000_000
@@ -67,6 +62,14 @@ class Opening:
     notices: Sequence[NewNotice]
 
 
+class Wish(NamedTuple):
+    """A wish for work."""
+
+    now: int  # µs
+    subscriber: str
+    limit: int
+
+
 class Claimed(NamedTuple):
     """A notice in our hands."""
 
@@ -83,6 +86,7 @@ class Told:
     """How a round of attempts ended."""
 
     id: int
+    message_id: str
     now: int  # µs
     status: int | None  # HTTP, of the last reply
     error: str | None  # None: the subscriber has taken it
@@ -91,7 +95,7 @@ class Told:
 
 def find_watermark(connection: Connection) -> int | None:
     """The id of the last line that was read for good; None before the first."""
-    return connection.execute(select(watermarks.c.id).where(watermarks.c.name == NAME)).scalar()
+    return connection.execute(select(watermarks.c.id).where(watermarks.c.name == WATERMARK)).scalar()
 
 
 def newest_line(connection: Connection) -> int:
@@ -99,23 +103,18 @@ def newest_line(connection: Connection) -> int:
     return connection.execute(select(func.max(events.c.id))).scalar() or 0
 
 
-def read_lines(connection: Connection, after: int, since: int) -> tuple[list[Line], int, int]:
-    """Lines behind `after` that may mean something; the last id looked at, and the one to go on behind later."""
-    newest = connection.execute(
-        select(events.c.id).where(events.c.id > after).order_by(events.c.id).offset(CHUNK - 1).limit(1)
-    ).scalar()
-    upto = newest or newest_line(connection)
-    span = (events.c.id > after, events.c.id <= upto)
+def read_lines(connection: Connection, after: int, settled: int) -> tuple[list[Line], int]:
+    """Of the next lines behind `after`, up to `settled`, those that may mean something, and where to go on."""
+    ids = select(events.c.id).where(events.c.id > after, events.c.id <= settled).order_by(events.c.id)
+    upto = connection.execute(ids.offset(CHUNK - 1).limit(1)).scalar() or settled
     telling = or_(events.c.kind.in_(list(BIRTHS)), events.c.state.in_(TELLING))
-    wanted = select(events.c.id, calls.c.call_id, events.c.at, events.c.kind, events.c.state)
-    found = connection.execute(
-        wanted.join(calls, calls.c.id == events.c.call).where(*span, telling).order_by(events.c.id)
+    wanted = (
+        select(events.c.id, calls.c.call_id, events.c.at, events.c.kind, events.c.state)
+        .join(calls, calls.c.id == events.c.call)
+        .where(events.c.id > after, events.c.id <= upto, telling)
+        .order_by(events.c.id)
     )
-    lines = [Line(*row) for row in found]
-    if connection.dialect.name == "sqlite":
-        return lines, upto, upto
-    settled = connection.execute(select(func.min(events.c.id)).where(*span, events.c.at >= since)).scalar()
-    return lines, upto, upto if settled is None else settled - 1
+    return [Line(*row) for row in connection.execute(wanted)], upto
 
 
 def open_notices(connection: Connection, openings: Sequence[Opening]) -> list[None]:
@@ -127,36 +126,48 @@ def open_notices(connection: Connection, openings: Sequence[Opening]) -> list[No
                 for notice in opening.notices
             ]
             _OPEN.run(connection, rows)
-        step = {"index": NAME, "upto": opening.watermark}
+        step = {"index": WATERMARK, "upto": opening.watermark}
         if connection.execute(_ADVANCE, step).rowcount == 0 and find_watermark(connection) is None:
-            connection.execute(insert(watermarks), {"name": NAME, "id": opening.watermark})
+            connection.execute(insert(watermarks), {"name": WATERMARK, "id": opening.watermark})
     return [None] * len(openings)
 
 
-def claim_notices(connection: Connection, wishes: Sequence[tuple[int, int]]) -> list[list[Claimed]]:
-    """Take notices that are due, for (now, how many at most), the oldest first."""
-    return [_claim(connection, now, limit) for now, limit in wishes]
+def claim_notices(connection: Connection, wishes: Sequence[Wish]) -> list[list[Claimed]]:
+    """Take notices that are due, the oldest first."""
+    return [_claim(connection, wish) for wish in wishes]
 
 
-def _claim(connection: Connection, now: int, limit: int) -> list[Claimed]:
+def _claim(connection: Connection, wish: Wish) -> list[Claimed]:
     due = (
         select(notices.c.id)
-        .where(notices.c.settled_at.is_(None), notices.c.due_at <= now)
+        .where(_PENDING, notices.c.subscriber == wish.subscriber, notices.c.due_at <= wish.now)
         .order_by(notices.c.due_at)
-        .limit(limit)
+        .limit(wish.limit)
         .with_for_update(skip_locked=True)
     )
     taken = connection.execute(
         update(notices)
         .where(notices.c.id.in_(due.scalar_subquery()))
-        .values(due_at=now + LEASE, rounds=notices.c.rounds + 1)
+        .values(due_at=wish.now + LEASE, rounds=notices.c.rounds + 1)
         .returning(*(notices.c[name] for name in Claimed._fields))
     )
     return [Claimed(*row) for row in taken]
 
 
+def give_up_others(connection: Connection, looks: Sequence[tuple[int, Sequence[str]]]) -> list[int]:
+    """Settle some of what is due to others than (now, these subscribers); how many notices."""
+    return [_give_up(connection, now, subscribers) for now, subscribers in looks]
+
+
+def _give_up(connection: Connection, now: int, subscribers: Sequence[str]) -> int:
+    others = select(notices.c.id).where(_PENDING, notices.c.subscriber.not_in(subscribers), notices.c.due_at <= now)
+    why = "it is not configured any more"
+    wanted = notices.c.id.in_(others.limit(CHUNK).scalar_subquery())
+    return connection.execute(update(notices).where(wanted).values(settled_at=now, error=why)).rowcount
+
+
 def settle_notices(connection: Connection, ends: Sequence[Told]) -> list[None]:
-    """Write down how rounds of attempts ended."""
+    """Write down how rounds of attempts ended. What will not be posted again is forgotten: it may tell who called."""
     for end in ends:
         connection.execute(
             _SETTLE,
@@ -168,6 +179,8 @@ def settle_notices(connection: Connection, ends: Sequence[Told]) -> list[None]:
                 "why": end.error,
             },
         )
+    over = [{"notice": end.id, "message_id": end.message_id, "nothing": b""} for end in ends if end.again_at is None]
+    _FORGET.run(connection, over)
     return [None] * len(ends)
 
 
@@ -188,6 +201,7 @@ def list_notices(
     return list(connection.execute(wanted.order_by(notices.c.id.desc()).limit(limit)))
 
 
+_PENDING: Final = notices.c.settled_at.is_(None)
 _OPEN: Final = Statement(lambda dialect: insert_or_skip(dialect, notices))
 _LOGGED: Final = (
     *("id", "subscriber", "event", "message_id", "created_at", "due_at", "rounds"),
@@ -202,4 +216,11 @@ _SETTLE: Final = (
     update(notices)
     .where(notices.c.id == bindparam("notice"), notices.c.settled_at.is_(None))
     .values(settled_at=bindparam("end"), due_at=bindparam("again"), status=bindparam("reply"), error=bindparam("why"))
+)
+_FORGET: Final = Statement(
+    lambda _: (
+        update(notices)
+        .where(notices.c.id == bindparam("notice"))
+        .values(body=bindparam("nothing", type_=notices.c.body.type))
+    )
 )

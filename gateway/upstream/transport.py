@@ -143,7 +143,7 @@ class _Connection(asyncio.Protocol):
             raise AssertionError("a connection is used when it is made")
         self._headers, self._body, self._size, self._until_closed = [], [], 0, False
         self._reply = self._loop.create_future()
-        timer = self._loop.call_later(seconds, self._fail, httpx.ReadTimeout(f"no reply within {seconds:g} s"))
+        timer = self._loop.call_later(seconds, self._give_up, seconds)
         self._transport.write(request)
         try:
             return await self._reply
@@ -174,6 +174,9 @@ class _Connection(asyncio.Protocol):
         self._registry.discard(self)
         self.is_reusable = False
         self._fail(httpx.ReadError(f"the connection was lost: {exc or 'closed by the upstream'}"))
+
+    def _give_up(self, seconds: float) -> None:
+        self._fail(httpx.ReadTimeout(f"no reply within {seconds:g} s"))
 
     def _fail(self, error: httpx.TransportError) -> None:
         self.is_reusable = False

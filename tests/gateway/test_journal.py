@@ -10,7 +10,7 @@ from sqlalchemy import Column, Connection, Integer, MetaData, Table, func, inser
 
 from gateway.database import Database
 from gateway.errors import DatabaseUnavailable, JournalFull
-from gateway.journal import LARGEST_BATCH, Journal
+from gateway.journal import LARGEST_BATCH, MANY, Journal
 
 numbers = Table("numbers", MetaData(), Column("number", Integer, primary_key=True))
 
@@ -107,6 +107,15 @@ async def test_what_can_wait_shares_a_commit_and_keeps_nothing_else_waiting(open
     await journal.stop()
     assert await asyncio.gather(*patient) == [10, 30]
     assert batches == [1, 2]
+    open_database.close()
+
+
+async def test_nothing_is_kept_waiting_because_much_that_can_wait_was_written(open_database: Database) -> None:
+    journal = Journal(open_database.writer, on_death=lambda: None, pause=3600, moment=0)
+    journal.start()
+    await asyncio.gather(*(journal.write(add, number, can_wait=True) for number in range(MANY)))
+    assert await asyncio.wait_for(journal.write(add, MANY), 60) == MANY * 10
+    await journal.stop()
     open_database.close()
 
 

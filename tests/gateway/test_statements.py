@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import Column, Integer, MetaData, Table, Text, bindparam, delete, insert, select, update
 
 from gateway.database import Database, insert_or_skip
-from gateway.statements import Statement
+from gateway.statements import Statement, begin, commit, roll_back
 
 words = Table(
     "words",
@@ -44,6 +44,26 @@ def test_a_row_that_is_skipped_returns_nothing_and_moves_no_other(stored: Databa
         rows = [{"word": word, "n": 9} for word in ("four", "two", "four", "five")]
         assert INSERT.returning(connection, rows) == [("four", 9), ("five", 9)]
         assert FIND.returning(connection, [{"sought": "two"}, {"sought": "nobody"}]) == [(2, 2)]
+
+
+@pytest.mark.parametrize("by", ["driver", "core", "driver, then core", "core, then driver"])
+def test_a_transaction_holds_what_the_driver_and_what_core_wrote(stored: Database, by: str) -> None:
+    def write(word: str) -> None:
+        for one in by.split(", then "):
+            row = {"word": f"{word} by {one}", "n": 9}
+            if one == "core":
+                connection.execute(insert(words), row)
+            else:
+                PLAIN.run(connection, [row])
+
+    with stored.writer.connect() as connection:
+        for word, end in (("kept", commit), ("undone", roll_back), ("kept again", commit)):
+            begin(connection)
+            write(word)
+            end(connection)
+    with stored.reader.connect() as connection:
+        found = connection.execute(select(words.c.word).where(words.c.n == 9).order_by(words.c.id)).scalars()
+        assert list(found) == [f"{word} by {one}" for word in ("kept", "kept again") for one in by.split(", then ")]
 
 
 def test_no_rows_are_no_statement(stored: Database) -> None:

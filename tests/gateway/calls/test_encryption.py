@@ -12,17 +12,27 @@ from gateway.actions.action import Orders
 from gateway.actions.outbox import open_actions
 from gateway.calls.call import unchanged
 from gateway.calls.changes import find_changes
-from gateway.calls.encryption import TABLES, check_keys, count_values, demand_first, forget_keys, known_keys
+from gateway.calls.encryption import (
+    TABLES,
+    check_keys,
+    count_rows,
+    count_values,
+    demand_first,
+    drop_stale_grams,
+    forget_keys,
+    known_keys,
+)
 from gateway.calls.erasure import Anonymizer, count_calls_of, delete_calls, find_bodies_with, find_calls_of
 from gateway.calls.history import find_call, find_events, find_plan_of
 from gateway.calls.pseudonyms import Pseudonyms
-from gateway.calls.search import INDEX, read_unindexed, store_grams
+from gateway.calls.search import INDEX, having_part, read_unindexed, store_grams
 from gateway.calls.store import advance_calls, insert_events, insert_plans, own_plan_key
 from gateway.calls.transcripts import INDEX as LINES
 from gateway.calls.transcripts import find_lines, read_unindexed_lines
+from gateway.calls.wanted import Pattern
 from gateway.database import Database
 from gateway.errors import CannotDecrypt, ConfigurationError
-from gateway.subscribers.store import NewNotice, Opening, claim_notices, open_notices
+from gateway.subscribers.store import NewNotice, Opening, Wish, claim_notices, open_notices
 from gateway.tables import calls, encryption_keys, events, metadata, postgresql_metadata, watermarks
 from tests.encrypted_run import needs_plain
 from tests.gateway.api_fixtures import NOW, a_call, given_calls
@@ -77,7 +87,7 @@ def told(database: Database, call_id: str = "rtc_1") -> list[Any]:
     with database.transaction() as connection:
         call = find_call(connection, call_id)
         assert call is not None
-        (claimed,) = claim_notices(connection, [(NOW + 10**12, 9)])
+        (claimed,) = claim_notices(connection, [Wish(NOW + 10**12, "crm", 9)])
         connection.execute(text("UPDATE notices SET due_at = 0, rounds = 0"))
         return [
             (call.caller, call.called, call.caller_name, call.target, call.error, call.facts),
@@ -232,3 +242,37 @@ def test_with_another_key_the_indexes_are_made_anew(databases: Any) -> None:
     with database.transaction() as connection:
         assert store_grams(connection, []) == []
         assert INDEX.watermark(connection) == call
+
+
+def test_what_an_earlier_key_left_in_the_indexes_misleads_nobody_and_can_be_dropped(databases: Any) -> None:
+    database: Database = databases(OLD, at=1)
+    call = given_a_call(database)
+    indexed(database, call)
+    database = databases(NEW, OLD, at=2)
+    left = 0 if database.is_sqlite else 1  # a start must not wait for the deletion of millions of rows
+    with database.transaction() as connection:
+        part = having_part(connection, Pattern("4155550", from_start=False, to_end=False), ["caller"])
+        assert part is not None
+        assert set(connection.execute(part).scalars()) == {call}
+        assert (INDEX.drop_stale(connection, 9), LINES.drop_stale(connection, 1)) == (left, left)
+        assert drop_stale_grams(connection) == left  # the other of two lines
+        assert drop_stale_grams(connection) == 0
+    indexed(database, call)
+    with database.transaction() as connection:
+        assert drop_stale_grams(connection) == 0
+        part = having_part(connection, Pattern("4155550", from_start=False, to_end=False), ["caller"])
+        assert part is not None
+        assert list(connection.execute(part).scalars()) == [call]
+
+
+def test_what_looks_at_whole_tables_may_take_its_time(databases: Any) -> None:
+    database: Database = databases(at=1)
+    if database.is_sqlite:
+        return
+    looks = (count_rows, lambda connection: count_calls_of(connection, [CALLER]), lambda c: find_bodies_with(c, "1"))
+    for look in looks:
+        with database.reader.connect() as connection:
+            look(connection)
+            assert connection.execute(text("SHOW statement_timeout")).scalar() == "0"
+    with database.reader.connect() as connection:
+        assert connection.execute(text("SHOW statement_timeout")).scalar() == "2s"

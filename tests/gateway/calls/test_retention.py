@@ -16,7 +16,8 @@ from gateway.calls.wanted import Pattern
 from gateway.database import Database
 from gateway.endpoint import Endpoint
 from gateway.settings import Settings
-from gateway.tables import call_facts, calls, deliveries, events, plans, transcripts
+from gateway.subscribers.store import NewNotice, Opening, open_notices
+from gateway.tables import call_facts, calls, deliveries, events, notices, plans, transcripts
 from gateway.webhooks.inbox import Arrival, NewDelivery, Verdict, store_arrivals
 from tests.conftest import SettableClock
 from tests.encrypted_run import needs_plain
@@ -125,6 +126,19 @@ async def test_what_a_timeline_tells_of_the_caller_goes_with_the_number(
         details = [event.detail for event in find_events(connection, call, limit=10)]
     assert count(database, transcripts) == 0
     assert details == [None, '{"transcript":"•••","to":"+1415•••00","attempt":1}']
+
+
+async def test_what_subscribers_were_told_of_the_caller_goes_with_the_number(
+    database: Database, retention: Retention
+) -> None:
+    ids = given_calls(database, a_call("rtc_old", received_at=NOW - 31 * DAY), a_call("rtc_fresh", received_at=NOW))
+    told = [NewNotice("crm", call, "call.ended", name, b'{"caller":"+14155550100"}') for name, call in ids.items()]
+    with database.transaction() as connection:
+        open_notices(connection, [Opening(now=NOW, watermark=0, notices=told)])
+    await retention.forget()
+    with database.reader.connect() as connection:
+        kept = {row.message_id: row.body for row in connection.execute(select(notices))}
+    assert {name for name, body in kept.items() if not body} == {"rtc_old"}
 
 
 async def test_calls_go_after_ninety_days_with_all_that_belongs_to_them(

@@ -22,9 +22,26 @@ def given_notices(database: Database) -> None:
         open_notices(connection, [Opening(now=NOW, watermark=1, notices=notices)])
     taken, waiting, lost = claimed(database, NOW)
     with database.transaction() as connection:
-        settle_notices(connection, [Told(id=taken.id, now=NOW, status=204, error=None, again_at=None)])
-        settle_notices(connection, [Told(id=waiting.id, now=NOW, status=500, error="HTTP 500", again_at=NOW + 5)])
-        settle_notices(connection, [Told(id=lost.id, now=NOW, status=410, error="HTTP 410", again_at=None)])
+        settle_notices(
+            connection, [Told(id=taken.id, message_id=taken.message_id, now=NOW, status=204, error=None, again_at=None)]
+        )
+        settle_notices(
+            connection,
+            [
+                Told(
+                    id=waiting.id,
+                    message_id=waiting.message_id,
+                    now=NOW,
+                    status=500,
+                    error="HTTP 500",
+                    again_at=NOW + 5,
+                )
+            ],
+        )
+        settle_notices(
+            connection,
+            [Told(id=lost.id, message_id=lost.message_id, now=NOW, status=410, error="HTTP 410", again_at=None)],
+        )
 
 
 async def test_the_log_tells_what_was_taken_what_waits_and_what_was_given_up(api: Api) -> None:

@@ -1,20 +1,26 @@
 """Notices in the database: opened once, claimed by one, kept until they are settled."""
 
+from sqlalchemy import select
+
+from gateway.calls.erasure import delete_calls
 from gateway.database import Database
 from gateway.subscribers.store import (
-    LAG,
     LEASE,
     Claimed,
     NewNotice,
     Opening,
     Told,
+    Wish,
     claim_notices,
     find_watermark,
+    give_up_others,
     list_notices,
+    newest_line,
     open_notices,
     read_lines,
     settle_notices,
 )
+from gateway.tables import notices
 from tests.gateway.api_fixtures import NOW, a_call, given_calls, given_events
 
 
@@ -29,7 +35,7 @@ def opened(database: Database, *notices: NewNotice, watermark: int = 5) -> None:
 
 def claimed(database: Database, now: int, limit: int = 10) -> list[Claimed]:
     with database.transaction() as connection:
-        (found,) = claim_notices(connection, [(now, limit)])
+        (found,) = claim_notices(connection, [Wish(now, "crm", limit)])
     return found
 
 
@@ -54,21 +60,47 @@ def test_a_notice_has_one_owner_until_its_lease_is_over(database: Database) -> N
     assert (again.id, again.rounds) == (first.id, 2)
 
 
+def test_each_subscriber_has_a_queue_and_one_that_is_not_configured_any_more_is_given_up(database: Database) -> None:
+    call = given_calls(database, a_call("rtc_1"))["rtc_1"]
+    opened(database, a_notice(call)._replace(subscriber="gone"), a_notice(call))
+    assert [notice.subscriber for notice in claimed(database, NOW)] == ["crm"]
+    with database.transaction() as connection:
+        assert give_up_others(connection, [(NOW, ["crm"]), (NOW, ["crm"])]) == [1, 0]
+        (row,) = list_notices(connection, subscriber="gone", pending=False, limit=10, before=None)
+    assert (row.settled_at, row.error) == (NOW, "it is not configured any more")
+
+
 def test_a_failed_notice_waits_and_a_settled_one_is_done(database: Database) -> None:
     call = given_calls(database, a_call("rtc_1"))["rtc_1"]
     opened(database, a_notice(call))
     (notice,) = claimed(database, NOW)
-    failed = Told(id=notice.id, now=NOW, status=500, error="HTTP 500", again_at=NOW + 5_000_000)
+    failed = Told(
+        id=notice.id, message_id=notice.message_id, now=NOW, status=500, error="HTTP 500", again_at=NOW + 5_000_000
+    )
     with database.transaction() as connection:
         settle_notices(connection, [failed])
     assert claimed(database, NOW + 4_999_999) == []
     (notice,) = claimed(database, NOW + 5_000_000)
+    assert notice.body == b"{}"
     with database.transaction() as connection:
-        settle_notices(connection, [Told(id=notice.id, now=NOW + 6_000_000, status=204, error=None, again_at=None)])
+        settle_notices(
+            connection,
+            [
+                Told(
+                    id=notice.id,
+                    message_id=notice.message_id,
+                    now=NOW + 6_000_000,
+                    status=204,
+                    error=None,
+                    again_at=None,
+                )
+            ],
+        )
     assert claimed(database, NOW + 10 * LEASE) == []
     with database.reader.connect() as connection:
         assert list_notices(connection, subscriber=None, pending=True, limit=10, before=None) == []
         (row,) = list_notices(connection, subscriber=None, pending=False, limit=10, before=None)
+        assert connection.execute(select(notices.c.body)).scalars().all() == [b""]
     assert (row.status, row.error, row.settled_at, row.rounds) == (204, None, NOW + 6_000_000, 2)
 
 
@@ -77,20 +109,24 @@ def test_lines_that_mean_something_are_read_in_order(database: Database) -> None
     given_events(database, ids["rtc_1"], ("arrived", "decided"), ("accept_started", "accepting"))
     given_events(database, ids["rtc_2"], ("arrived", "decided"), ("caller_gone", "gone"))
     with database.reader.connect() as connection:
-        lines, upto, watermark = read_lines(connection, 0, NOW + LAG)
-        assert [(line.call_id, line.kind) for line in lines] == [
-            ("rtc_1", "arrived"),
-            ("rtc_2", "arrived"),
-            ("rtc_2", "caller_gone"),
-        ]
-        assert upto == watermark
-        assert read_lines(connection, upto, NOW) == ([], upto, upto)
+        lines, upto = read_lines(connection, 0, 3)
+        assert [(line.call_id, line.kind) for line in lines] == [("rtc_1", "arrived"), ("rtc_2", "arrived")]
+        assert upto == 3
+        lines, upto = read_lines(connection, 3, 4)
+        assert [(line.call_id, line.kind) for line in lines] == [("rtc_2", "caller_gone")]
+        assert read_lines(connection, upto, 4) == ([], 4)
 
 
-def test_the_watermark_lags_where_a_late_commit_may_still_show_up(database: Database) -> None:
-    call = given_calls(database, a_call("rtc_1"))["rtc_1"]
-    given_events(database, call, ("arrived", "decided"), ("accept_started", "accepting"))
+def test_what_happens_after_the_newest_call_was_erased_is_not_passed_over(database: Database) -> None:
+    ids = given_calls(database, a_call("rtc_1"), a_call("rtc_2"))
+    for name in ids:
+        given_events(database, ids[name], ("arrived", "decided"))
+    opened(database, watermark=2)
+    with database.transaction() as connection:
+        delete_calls(connection, [[ids["rtc_2"]]])
+    (later,) = given_calls(database, a_call("rtc_3")).values()
+    given_events(database, later, ("arrived", "decided"))  # SQLite gives it the id of the line that was erased
     with database.reader.connect() as connection:
-        lines, upto, watermark = read_lines(connection, 0, NOW)
-    assert len(lines) == 1
-    assert watermark == (upto if database.is_sqlite else 0)
+        after = find_watermark(connection)
+        assert after is not None
+        assert [line.call_id for line in read_lines(connection, after, newest_line(connection))[0]] == ["rtc_3"]
