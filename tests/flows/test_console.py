@@ -16,7 +16,7 @@ from gateway.emulator.callers import DEMO_RULEBOOK, SALES
 from gateway.emulator.invite import Invite, Trunk, new_call_id
 from gateway.emulator.scenarios import CATALOGUE
 from tests.browser import sign_in
-from tests.flows.console_screenshots import DONE, PAGES, find_known, visit
+from tests.flows.console_screenshots import DONE, PAGES, SIZES, find_known, visit
 from tests.flows.harness import ADMIN_KEY, Running, running_gateway
 
 DEMO = tomllib.loads(DEMO_RULEBOOK.read_text("utf-8"))
@@ -124,19 +124,32 @@ async def test_an_admin_tests_a_call_without_leaving_the_page(running: Running, 
     assert await reports(page) == []
 
 
-async def test_a_caller_named_like_a_script_runs_nothing_on_any_page(running: Running, page: Page) -> None:
+async def test_a_caller_named_like_a_script_runs_nothing_and_breaks_no_page_even_of_a_phone(
+    running: Running, page: Page
+) -> None:
     call_id = await ring(running, name=HOSTILE)
+    await page.set_viewport_size(SIZES["phone"])
     errors: list[str] = []
     page.on("console", lambda told: errors.append(told.text) if told.type == "error" else None)
     async for name in visit_all(page, running, call_id):
         assert await page.evaluate("window.ran") is None, name
         assert await reports(page) == [], name
         assert [told for told in errors if "status of 404" not in told] == [], name  # not all are there in this test
+        assert await page.evaluate(_TOO_WIDE) == [], name
     for path in ("/calls?reveal=true", f"/calls/{call_id}?reveal=true"):  # names are masked unless asked for
         await page.goto(running.url + path)
         await expect(page.get_by_role("main")).to_contain_text("<img src=x")
         assert await page.evaluate("window.ran") is None, path
         assert await reports(page) == [], path
+
+
+# What reaches out of a phone's screen and cannot be scrolled to within its own box.
+_TOO_WIDE = """
+[...document.querySelectorAll("main *")].filter(one => {
+  const box = one.getBoundingClientRect();
+  return box.width && box.right > innerWidth + 1 && !one.closest(".scroll, pre, .code-line, .crumbs, .hidden, svg");
+}).map(one => one.outerHTML.slice(0, 120))
+"""
 
 
 async def test_axe_finds_no_serious_issue_on_any_page_by_day_or_night(running: Running, page: Page) -> None:
