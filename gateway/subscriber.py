@@ -11,6 +11,9 @@ from typing import Any, Final, Literal
 from gateway import settings_syntax as syntax
 from gateway.endpoint import SecretStr
 
+# The row of `watermarks` that says how far the timelines were read for subscribers.
+WATERMARK: Final = "subscribers"
+
 # What a subscriber may be told, and when.
 EVENTS: Final[Mapping[str, str]] = {
     "call.decided": "a call rang, and it is decided what happens to it",

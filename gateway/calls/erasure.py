@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, null, select, tuple_, update
 
+from gateway.calls.gram_index import step_back
 from gateway.calls.masking import is_hidden, mask_detail, mask_text
 from gateway.calls.pseudonyms import Pseudonyms
 from gateway.calls.sealed_search import all_forms
@@ -18,6 +19,7 @@ from gateway.calls.store import own_plan_key, pack_facts, unpack_facts
 from gateway.calls.transcripts import forget_transcripts
 from gateway.database import take_time
 from gateway.statements import Statement
+from gateway.subscriber import WATERMARK
 from gateway.tables import call_facts, calls, deliveries, events, metadata, notices, plans
 
 # Rows in one transaction: some 10 ms of the writer, in which calls that ring have to wait.
@@ -71,6 +73,7 @@ def delete_calls(connection: Connection, batches: Sequence[Sequence[int]]) -> li
         deleted.append(connection.execute(delete(calls).where(_among(ids))).rowcount)
         connection.execute(delete(plans).where(plans.c.digest.in_([own_plan_key(row.call_id) for row in rows])))
         INDEX.step_back(connection)
+        step_back(connection, WATERMARK, events)
     return deleted
 
 

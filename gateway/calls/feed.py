@@ -101,9 +101,9 @@ class Feed:
 
     async def _look_once(self) -> None:
         found, settled = await self._database.read(self._read_new)
-        if settled <= self._last:
+        if settled == self._last:
             return
-        if found is None:  # followed anew, or too much at once: whoever is behind reads for itself
+        if found is None:  # followed anew, too much at once, or the latest were erased: whoever is behind reads itself
             self._recent.clear()
             self._first = settled
         else:
@@ -115,7 +115,7 @@ class Feed:
 
     def _read_new(self, connection: Connection) -> tuple[list[Change] | None, int]:
         settled = self._horizon.settled(connection)
-        if self._last == UNKNOWN or settled - self._last > RECENT:
+        if self._last == UNKNOWN or not 0 <= settled - self._last <= RECENT:
             return None, settled
         return find_changes(connection, after=self._last, upto=settled, limit=RECENT), settled
 

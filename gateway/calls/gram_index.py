@@ -124,14 +124,8 @@ class GramIndex:
         self._insert.run(connection, [self._entry(connection, *row) for row in rows if row[0] <= done])
 
     def step_back(self, connection: Connection) -> None:
-        """After rows were erased: SQLite gives the last ids again, and they must be before the watermark no more."""
-        if connection.dialect.name == "sqlite":
-            last = select(func.coalesce(func.max(self._of.c.id), 0)).scalar_subquery()
-            connection.execute(
-                update(watermarks)
-                .where(watermarks.c.name == self._named(connection), watermarks.c.id > last)
-                .values(id=last)
-            )
+        """After rows were erased."""
+        step_back(connection, self._named(connection), self._of)
 
     def having(self, connection: Connection, parts: Sequence[Grams]) -> Select[tuple[int]]:
         """The ids of rows that have all grams of one of the parts, and of those that the index has not yet."""
@@ -163,6 +157,15 @@ class GramIndex:
         if connection.dialect.name == "sqlite":
             return {"rowid": row, "grams": as_words(grams)}
         return {self._key.name: row, "grams": grams}
+
+
+def step_back(connection: Connection, watermark: str, of: Table) -> None:
+    """After rows were erased: SQLite gives the last ids again, and they must be before the watermark no more."""
+    if connection.dialect.name == "sqlite":
+        last = select(func.coalesce(func.max(of.c.id), 0)).scalar_subquery()
+        connection.execute(
+            update(watermarks).where(watermarks.c.name == watermark, watermarks.c.id > last).values(id=last)
+        )
 
 
 def count_up_to(connection: Connection, found: Select[tuple[int]], most: int) -> int:

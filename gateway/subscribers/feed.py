@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy import Connection
 
 from gateway.calls.history import RecordedCall, find_call
+from gateway.calls.horizon import Horizon
 from gateway.clock import Clock
 from gateway.database import Database
 from gateway.errors import DatabaseUnavailable
@@ -20,15 +21,13 @@ from gateway.subscriber import Subscriber
 from gateway.subscribers import store
 from gateway.subscribers.notice import body_of, events_of, message_id
 from gateway.subscribers.store import Line, NewNotice, Opening
+from gateway.tables import events
 
 # Seconds between two looks.
 PAUSE: Final = 0.5
 
 # µs. The oldest news.
 OLDEST: Final = 24 * 3_600_000_000
-
-# Notices remembered as opened, so that a line that is read again while the watermark lags costs nothing.
-REMEMBERED: Final = 20_000
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +42,7 @@ class Feed:
         self._database = database
         self._journal = journal
         self._clock = clock
-        self._opened: dict[str, None] = {}  # by message id, the oldest first
+        self._horizon = Horizon(events)
 
     async def run(self) -> None:
         """Look for ever; ends by being cancelled, and at once where nobody has subscribed."""
@@ -58,25 +57,21 @@ class Feed:
 
     async def look(self) -> None:
         """Open notices for everything that happened since the last look. Raises DatabaseUnavailable."""
-        after = await self._database.read(store.find_watermark)
-        if after is None:
-            after = await self._database.read(store.newest_line)
-            await self._open([], after)
-        newest = await self._database.read(store.newest_line)
-        while after < newest:
-            now = self._clock.now()
-            lines, upto, watermark = await self._database.read(store.read_lines, after, now - store.LAG)
-            fresh = [line for line in lines if line.at >= now - OLDEST]
-            await self._open(await self._database.read(self._notices, fresh), watermark)
-            after = upto
+        known = await self._database.read(store.find_watermark)
+        if known is None:
+            known = await self._database.read(store.newest_line)
+            await self._open([], known)
+        settled, after = await self._database.read(self._horizon.settled), known
+        while after < settled:
+            lines, after = await self._database.read(store.read_lines, after, settled)
+            oldest = self._clock.now() - OLDEST
+            fresh = [line for line in lines if line.at >= oldest]
+            await self._open(await self._database.read(self._notices, fresh), after)
 
     async def _open(self, notices: list[NewNotice], watermark: int) -> None:
         await self._journal.write(
             store.open_notices, Opening(now=self._clock.now(), watermark=watermark, notices=notices)
         )
-        self._opened.update(dict.fromkeys(notice.message_id for notice in notices))
-        while len(self._opened) > REMEMBERED:
-            del self._opened[next(iter(self._opened))]
 
     def _notices(self, connection: Connection, lines: list[Line]) -> list[NewNotice]:
         """What the lines mean, for every subscriber that wants to hear it."""
@@ -86,7 +81,7 @@ class Feed:
             for event in events_of(line.kind, line.state):
                 for subscriber in self._subscribers.values():
                     name = message_id(subscriber.name, line.call_id, event)
-                    if event not in subscriber.events or name in self._opened or name in found:
+                    if event not in subscriber.events or name in found:
                         continue
                     if line.call_id not in known:
                         known[line.call_id] = find_call(connection, line.call_id)

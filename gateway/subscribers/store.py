@@ -7,8 +7,7 @@ its lines, and the way of a ringing call pays nothing for subscribers. `read_lin
 `open_notices` stores what they mean. A line may be read twice, by two nodes or again after a crash: a subscriber is
 told each event of a call once, by the unique key (subscriber, call, event).
 
-On PostgreSQL a transaction may commit after a later one, so its lines may show up behind lines that were read. The
-watermark therefore stays `LAG` behind, longer than any transaction of ours can last.
+Lines are read up to the horizon (see `gateway.calls.horizon`), behind which none can show up any more.
 
 A notice belongs to whoever claims it until `due_at`; a node that dies gives it back by that. So an event may be posted
 twice, under the same `webhook-id`.
@@ -23,13 +22,9 @@ from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 from gateway.calls.lifecycle import BIRTHS
 from gateway.database import insert_or_skip
 from gateway.statements import Statement
+from gateway.subscriber import WATERMARK
 from gateway.subscribers.notice import TELLING
 from gateway.tables import calls, events, notices, watermarks
-
-NAME: Final = "subscribers"  # of the watermark
-
-# µs. A statement of ours takes two seconds at most, a transaction fifteen.
-LAG: Final = 20_000_000
 
 # µs that a claim lasts: longer than one round of attempts.
 LEASE: Final = 60_000_000
@@ -100,7 +95,7 @@ class Told:
 
 def find_watermark(connection: Connection) -> int | None:
     """The id of the last line that was read for good; None before the first."""
-    return connection.execute(select(watermarks.c.id).where(watermarks.c.name == NAME)).scalar()
+    return connection.execute(select(watermarks.c.id).where(watermarks.c.name == WATERMARK)).scalar()
 
 
 def newest_line(connection: Connection) -> int:
@@ -108,23 +103,18 @@ def newest_line(connection: Connection) -> int:
     return connection.execute(select(func.max(events.c.id))).scalar() or 0
 
 
-def read_lines(connection: Connection, after: int, since: int) -> tuple[list[Line], int, int]:
-    """Lines behind `after` that may mean something; the last id looked at, and the one to go on behind later."""
-    newest = connection.execute(
-        select(events.c.id).where(events.c.id > after).order_by(events.c.id).offset(CHUNK - 1).limit(1)
-    ).scalar()
-    upto = newest or newest_line(connection)
-    span = (events.c.id > after, events.c.id <= upto)
+def read_lines(connection: Connection, after: int, settled: int) -> tuple[list[Line], int]:
+    """Of the next lines behind `after`, up to `settled`, those that may mean something, and where to go on."""
+    ids = select(events.c.id).where(events.c.id > after, events.c.id <= settled).order_by(events.c.id)
+    upto = connection.execute(ids.offset(CHUNK - 1).limit(1)).scalar() or settled
     telling = or_(events.c.kind.in_(list(BIRTHS)), events.c.state.in_(TELLING))
-    wanted = select(events.c.id, calls.c.call_id, events.c.at, events.c.kind, events.c.state)
-    found = connection.execute(
-        wanted.join(calls, calls.c.id == events.c.call).where(*span, telling).order_by(events.c.id)
+    wanted = (
+        select(events.c.id, calls.c.call_id, events.c.at, events.c.kind, events.c.state)
+        .join(calls, calls.c.id == events.c.call)
+        .where(events.c.id > after, events.c.id <= upto, telling)
+        .order_by(events.c.id)
     )
-    lines = [Line(*row) for row in found]
-    if connection.dialect.name == "sqlite":
-        return lines, upto, upto
-    settled = connection.execute(select(func.min(events.c.id)).where(*span, events.c.at >= since)).scalar()
-    return lines, upto, upto if settled is None else settled - 1
+    return [Line(*row) for row in connection.execute(wanted)], upto
 
 
 def open_notices(connection: Connection, openings: Sequence[Opening]) -> list[None]:
@@ -136,9 +126,9 @@ def open_notices(connection: Connection, openings: Sequence[Opening]) -> list[No
                 for notice in opening.notices
             ]
             _OPEN.run(connection, rows)
-        step = {"index": NAME, "upto": opening.watermark}
+        step = {"index": WATERMARK, "upto": opening.watermark}
         if connection.execute(_ADVANCE, step).rowcount == 0 and find_watermark(connection) is None:
-            connection.execute(insert(watermarks), {"name": NAME, "id": opening.watermark})
+            connection.execute(insert(watermarks), {"name": WATERMARK, "id": opening.watermark})
     return [None] * len(openings)
 
 

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import insert
 
 from gateway.calls import feed as feed_module
+from gateway.calls.erasure import delete_calls
 from gateway.calls.feed import MOST_BEHIND, PAGE, RECENT, Feed, Follower, Gap
 from gateway.database import Database
 from gateway.tables import events
@@ -85,6 +86,19 @@ async def test_who_is_too_far_behind_is_told_of_the_gap(database: Database) -> N
 async def test_a_place_that_this_database_never_had_is_a_gap(database: Database) -> None:
     async with running(database) as feed, feed.follow(after=77) as follower:
         assert await follower.next(1) == Gap(0)
+
+
+async def test_who_follows_while_the_latest_calls_are_erased_is_told_of_the_gap(sqlite_url: str) -> None:
+    database = Database(sqlite_url)
+    ids = given_calls(database, a_call("rtc_1"), a_call("rtc_2"))
+    happen(database, ids["rtc_2"], 3)
+    async with running(database) as feed, feed.follow() as follower:
+        with database.transaction() as connection:
+            delete_calls(connection, [[ids["rtc_2"]]])
+        assert await follower.next(10) == Gap(0)
+        happen(database, ids["rtc_1"])
+        assert await heard(follower, 1) == [1]  # SQLite gives the last ids again
+    database.close()
 
 
 async def test_nobody_is_kept_waiting_by_a_closed_feed(database: Database) -> None:
