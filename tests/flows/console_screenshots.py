@@ -9,6 +9,7 @@ import asyncio
 import sys
 import tempfile
 import tomllib
+from collections.abc import Collection, Mapping
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -38,7 +39,7 @@ ZONE: Final = "Europe/Berlin"
 # How often something is called in each hour of a working day.
 BUSY: Final = (1, 0, 0, 0, 1, 1, 3, 6, 10, 13, 12, 9, 7, 11, 12, 10, 8, 6, 4, 3, 2, 2, 1, 1)
 
-# Every page, by the name of its picture. {call} is a call that met trouble on its way.
+# Every page, by the name of its picture; `find_known` knows what stands in braces.
 PAGES: Final = {
     "now": "/",
     "calls": "/calls?reveal=true",
@@ -48,37 +49,53 @@ PAGES: Final = {
     "hang-up": "/calls/{call}/hangup",
     "transfer": "/calls/{call}/transfer",
     "test": "/test?called=030+23125100&caller=%2B442079460123&headers=X-Customer-Tier%3A+silver",
+    "test-draft": f"/test?called=%2B{SALES[1:]}&caller=%2B442079460123&by=draft",
+    "test-every-rule": f"/test/rules?called=%2B{SALES[1:]}&caller=%2B442079460123",
     "rules": "/rules",
     "rules-row": "/rules?edit=sales-uk",
     "rule": "/rules/best-customers",
     "rule-new": "/rules/new",
     "draft": "/draft",
+    "replay": "/draft/replay",
     "revisions": "/revisions",
     "revision": "/revisions/2?before=1",
     "profiles": "/profiles",
     "profile": "/profiles/sales",
     "profile-json": "/profiles/sales?as=json",
+    "profile-new": "/profiles/new",
     "calendars": "/calendars",
     "calendar": "/calendars/office",
+    "calendar-closed": "/calendars/office?week=2026-12-24",
+    "calendar-new": "/calendars/new",
     "lists": "/lists",
     "list": "/lists/blocked",
+    "list-new": "/lists/new",
     "list-import": "/lists/blocked/import",
+    "list-look": "/lists/blocked/import/{upload}",
     "overrides": "/overrides",
     "deliveries": "/deliveries",
+    "delivery": "/deliveries/{delivery}",
     "refused": "/deliveries/refused",
     "endpoints": "/endpoints",
     "outbox": "/outbox",
     "subscribers": "/subscribers",
     "nodes": "/nodes",
     "keys": "/keys",
+    "revoke": "/keys/{key}/revoke",
     "audit": "/audit",
 }
+
+# What a page shows once something was done on it.
+DONE: Final = {"rule-tried": "/rules/best-customers"}
 
 # Taken last, while a revision waits for confirmation, of which every page tells.
 WAITING: Final = {"waiting": "/revisions"}
 
 # Those that are shown to their end; of the others the first screen tells enough.
 WHOLE: Final = {"call", "test", "draft", "rule"}
+
+# A file with a line that is no number.
+NUMBERS: Final = b"number\n+15550009999\n+15550008888\nKim's desk\n"
 
 
 async def ring(running: Running, count: int = 45) -> str:
@@ -125,6 +142,35 @@ async def close_the_line(running: Running) -> None:
     assert answer.status_code == 201, answer.text
 
 
+async def find_known(page: Page, running: Running, call: str) -> dict[str, str]:
+    """What stands in the addresses of pages: a call, a delivery, a key, and a file of numbers that was sent."""
+    key = await running.client.post("/keys", json={"name": "a lost laptop", "role": "viewer"})
+    await page.goto(f"{running.url}/deliveries")
+    delivery = await page.locator("#found td a").first.get_attribute("href") or ""
+    await page.goto(f"{running.url}/lists/blocked/import")
+    await page.get_by_label("File").set_input_files({"name": "numbers.csv", "mimeType": "text/csv", "buffer": NUMBERS})
+    await page.get_by_role("button", name="Read the file").click()
+    await page.get_by_role("heading", name="What the file says").wait_for()
+    upload = page.url.rpartition("/")[2]
+    return {"call": call, "delivery": delivery.rpartition("/")[2], "key": key.json()["id"], "upload": upload}
+
+
+async def try_a_call(page: Page) -> None:
+    """Test a call beside the editor of a rule."""
+    beside = page.get_by_role("form", name="Test a call")
+    await beside.get_by_label("Calls to").fill(SALES)
+    await beside.get_by_label("From", exact=True).fill("+33199001777")
+    await beside.get_by_role("button", name="What happens?").click()
+    await page.locator("#trial-verdict").wait_for()
+
+
+async def visit(page: Page, url: str, name: str, known: Mapping[str, str]) -> None:
+    """Go to a page, and do what has to be done there."""
+    await page.goto(url + {**PAGES, **WAITING, **DONE}[name].format(**known))
+    if name in DONE:
+        await try_a_call(page)
+
+
 async def draft(page: Page, url: str) -> None:
     """Some changes that nobody has published."""
     await page.goto(f"{url}/rules")
@@ -133,21 +179,23 @@ async def draft(page: Page, url: str) -> None:
     await page.get_by_text("Your draft: 2 changes").wait_for()
 
 
-async def picture(browser: Browser, url: str, known: dict[str, Any], only: set[str], pages: dict[str, str]) -> None:
+async def picture(browser: Browser, running: Running, call: str, only: set[str], pages: Collection[str]) -> None:
     """Take every picture of these pages."""
+    url, known = running.url, {"call": call}
     for size, viewport in SIZES.items():
         for theme in THEMES:
             context = await browser.new_context(viewport=viewport, color_scheme=theme, timezone_id=ZONE)
             page = await context.new_page()
-            if pages is PAGES and (not only or "sign-in" in only):
+            if pages is not WAITING and (not only or "sign-in" in only):
                 await page.goto(f"{url}/sign-in")
                 await page.screenshot(path=FOLDER / f"sign-in-{theme}-{size}.png")
             await sign_in(page, url, ADMIN_KEY)
-            if pages is PAGES and (size, theme) == ("desktop", "light"):
+            if pages is not WAITING and len(known) == 1:
                 await draft(page, url)
-            for name, path in pages.items():
+                known = await find_known(page, running, call)
+            for name in pages:
                 if not only or name in only:
-                    await page.goto(url + path.format(**known))
+                    await visit(page, url, name, known)
                     await page.screenshot(
                         path=FOLDER / f"{name}-{theme}-{size}.png", full_page=size == "desktop" and name in WHOLE
                     )
@@ -163,17 +211,17 @@ async def main(only: set[str]) -> None:
         async with running_gateway(f"sqlite:///{directory}/gateway.db", Path(directory)) as running:
             document = tomllib.loads(DEMO_RULEBOOK.read_text("utf-8"))
             await running.publish(document)
-            known = {"call": await ring(running)}
+            call = await ring(running)
             earlier_today(running.gateway.database)
             await publish_again(running, document, 1, comment="Munich answers its own calls")
             await close_the_line(running)
             for name, role in (("Kim, analyst", "analyst"), ("deployments", "editor")):
                 await running.client.post("/keys", json={"name": name, "role": role})
             async with running_browser(executable) as browser:
-                await picture(browser, running.url, known, only, PAGES)
+                await picture(browser, running, call, only, [*PAGES, *DONE])
                 waits = {"confirm_within": "3600", "comment": "Munich on trial"}
                 await publish_again(running, {**document, "lists": {}, "rules": document["rules"][1:]}, 2, **waits)
-                await picture(browser, running.url, known, only, WAITING)
+                await picture(browser, running, call, only, WAITING)
 
 
 if __name__ == "__main__":

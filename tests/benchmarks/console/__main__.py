@@ -58,6 +58,9 @@ SEARCHES: Final = {
     "deliveries: an id": "/deliveries?webhook_id=wh_500",
 }
 
+# Pages of what is not there: a key and a file of numbers.
+LACKING: Final = {"revoke", "list-look"}
+
 # Pages of a call that was decided by the large rulebook, the last of whose rules took it.
 DECIDED: Final = {
     "a decided call": "/calls/{call}?again=1",
@@ -107,8 +110,8 @@ async def _measure(folder: Path, history: Built, rules: int) -> list[Cost]:
             api.current.swap(compile_revision(await database.read(_revision, newest)))
             await console.sign_in()
             await console.client.get("/rules?only=warnings")  # which waits until the rules were examined
-            known = {"call": history.rows[-1].call_id}
-            asked = {name: path.format(**known) for name, path in PAGES.items()} | SEARCHES
+            known = {"call": history.rows[-1].call_id, "delivery": "500"}
+            asked = {name: PAGES[name].format(**known) for name in PAGES if name not in LACKING} | SEARCHES
             asked |= {"rules-row": "/rules?edit=r7", "rule": "/rules/r7", "revision": f"/revisions/{newest}"}
             asked |= {name: path.format(call=now) for name, path in DECIDED.items()}
             asked |= {f"{name}, one edit ago": path.format(call=before) for name, path in DECIDED.items()}

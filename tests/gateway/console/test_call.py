@@ -112,7 +112,7 @@ async def test_what_was_said_is_hidden_until_it_is_asked_for(console: Console) -
     [
         ([], "There is no rule sales-open any more"),
         ([{"id": "sales-open", "enabled": False, "then": {"reject": 486}}], "disabled the rule is switched off"),
-        ([{"id": "sales-open", "when": {"called": "+44*"}, "then": {"reject": 486}}], "called called is +15551230000"),
+        ([{"id": "sales-open", "when": {"called": "+44*"}, "then": {"reject": 486}}], "called is +15551230000"),
         ([{"id": "sales-open", "then": {"reject": 486}}], "It would go elsewhere now."),
         (
             [{"id": "first", "then": {"reject": 486}}, {"id": "sales-open", "then": {"accept": "sales"}}],
@@ -137,9 +137,9 @@ async def test_every_rule_is_held_against_a_call_one_by_one(console: Console) ->
     await console.sign_in()
     assert "and 201 others before, which do not concern these numbers" in await console.see("/calls/rtc_1?again=1")
     seen = await console.see("/calls/rtc_1/rules?again=1")
-    assert "r199 caller caller is +1415•••00, not +•••" in seen
+    assert "r199 caller is +1415•••00, not +•••" in seen
     assert "r200" not in seen
-    assert "r200 caller caller is +14155550100" in await console.see("/calls/rtc_1/rules?again=1&begin=201&reveal=true")
+    assert "r200 caller is +14155550100" in await console.see("/calls/rtc_1/rules?again=1&begin=201&reveal=true")
     assert "No rule stands there" in await console.see("/calls/rtc_1/rules?again=1&begin=202")
     assert "Each rule of revision 0" in await console.see("/calls/rtc_1/rules")
     assert "cannot read revision 7" in await console.see("/calls/rtc_old/rules", 404)

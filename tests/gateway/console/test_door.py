@@ -1,13 +1,21 @@
 import gzip
+from urllib.parse import urlsplit
 
 import pytest
-from starlette.routing import Route
+from starlette.routing import Route, compile_path
 
 from gateway.access.roles import Role, may
 from gateway.console.door import POLICY, Page
 from gateway.console.routes import console_routes, pages
 from gateway.console.sign_in import SignIn
+from tests.flows.console_screenshots import PAGES
 from tests.gateway.console_fixtures import HOST, Console, text_of
+
+# What browsers are given that is no page to look at: files, a stream, a part of a page. The sign-in is on every way.
+NO_PAGES = {
+    *("/calls/export", "/draft.toml", "/rulebook.toml", "/lists/{name}/import/{id}/mistakes.csv"),
+    *("/live", "/rules/number", "/sign-in"),
+}
 
 
 def listed(console: Console) -> list[Page]:
@@ -19,6 +27,13 @@ def listed(console: Console) -> list[Page]:
 def test_every_page_has_a_route(console: Console) -> None:
     routed = {route.path for route in console_routes(console.context) if isinstance(route, Route)}
     assert {page.path for page in listed(console)} <= routed
+
+
+def test_every_page_is_looked_at_by_the_browsers_tests(console: Console) -> None:
+    routed = {page.path: compile_path(page.path)[0] for page in listed(console) if page.path not in NO_PAGES}
+    paths = [urlsplit(shown).path for shown in PAGES.values()]
+    seen = {next(path for path, pattern in routed.items() if pattern.match(shown)) for shown in paths}
+    assert seen == {page.path for page in listed(console) if page.method == "GET"} - NO_PAGES
 
 
 async def test_no_page_is_for_strangers(console: Console) -> None:

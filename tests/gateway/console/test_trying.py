@@ -73,7 +73,7 @@ async def test_every_rule_is_held_against_a_call_that_nobody_made(console: Conso
     await console.sign_in()
     answer = await console.client.get("/test?called=%2B15551230000")
     assert "/test/rules?called=%2B15551230000" in answer.text
-    assert "r0 called called is +15551230000, not +49300000" in await console.see("/test/rules?called=%2B15551230000")
+    assert "r0 called is +15551230000, not +49300000" in await console.see("/test/rules?called=%2B15551230000")
     assert "r200 called" in await console.see("/test/rules?called=%2B15551230000&begin=201")
     for wrong in ("endpoint=nowhere", "event=%7B", "at=yesterday"):
         await console.see(f"/test/rules?{wrong}", 422)
