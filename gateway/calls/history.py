@@ -54,8 +54,8 @@ TEXT_WINDOW: Final = 50_000
 # Calls that are found by a part of a text and sorted, rather than met on the way: some 20 ms.
 FEW: Final = 4_000
 
-# Calls whose headers are opened for one page: some 5 ms.
-HEADER_WINDOW: Final = 400
+# Calls whose headers are opened for one page: some 4 ms.
+HEADER_WINDOW: Final = 300
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

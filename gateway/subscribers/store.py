@@ -155,15 +155,14 @@ def _claim(connection: Connection, wish: Wish) -> list[Claimed]:
 
 
 def give_up_others(connection: Connection, looks: Sequence[tuple[int, Sequence[str]]]) -> list[int]:
-    """Settle some of what is due to others than (now, these subscribers); how many notices."""
+    """Settle some of what waits for others than (now, these subscribers); how many notices."""
     return [_give_up(connection, now, subscribers) for now, subscribers in looks]
 
 
 def _give_up(connection: Connection, now: int, subscribers: Sequence[str]) -> int:
-    others = select(notices.c.id).where(_PENDING, notices.c.subscriber.not_in(subscribers), notices.c.due_at <= now)
-    why = "it is not configured any more"
-    wanted = notices.c.id.in_(others.limit(CHUNK).scalar_subquery())
-    return connection.execute(update(notices).where(wanted).values(settled_at=now, error=why)).rowcount
+    others = select(notices.c.id).where(_PENDING, notices.c.subscriber.not_in(subscribers)).limit(CHUNK)
+    given_up = update(notices).where(notices.c.id.in_(others.scalar_subquery()))
+    return connection.execute(given_up.values(settled_at=now, error="it is not configured any more")).rowcount
 
 
 def settle_notices(connection: Connection, ends: Sequence[Told]) -> list[None]:

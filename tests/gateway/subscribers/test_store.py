@@ -65,6 +65,9 @@ def test_each_subscriber_has_a_queue_and_one_that_is_not_configured_any_more_is_
     opened(database, a_notice(call)._replace(subscriber="gone"), a_notice(call))
     assert [notice.subscriber for notice in claimed(database, NOW)] == ["crm"]
     with database.transaction() as connection:
+        ((waits,),) = claim_notices(connection, [Wish(NOW, "gone", 1)])
+        told = {"id": waits.id, "message_id": waits.message_id, "status": 500, "error": "HTTP 500"}
+        settle_notices(connection, [Told(now=NOW, again_at=NOW + LEASE, **told)])
         assert give_up_others(connection, [(NOW, ["crm"]), (NOW, ["crm"])]) == [1, 0]
         (row,) = list_notices(connection, subscriber="gone", pending=False, limit=10, before=None)
     assert (row.settled_at, row.error) == (NOW, "it is not configured any more")
