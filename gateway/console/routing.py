@@ -20,7 +20,7 @@ from gateway.rulebook.overriding import Overriding
 from gateway.rulebook.replay import Replay
 from gateway.rulebook.trial import Trial
 
-_READ, _PUBLISH = Permission.READ_RULEBOOK, Permission.PUBLISH
+_READ, _PUBLISH, _TRY = Permission.READ_RULEBOOK, Permission.PUBLISH, Permission.TRY_CALLS
 
 
 def routing_pages(context: ConsoleContext, drafting: Drafting, trial: Trial) -> list[Page]:
@@ -63,7 +63,7 @@ def _rule_pages(context: ConsoleContext, drafting: Drafting, trial: Trial) -> li
         Page("POST", "/rules/new", _PUBLISH, rules.save_rule),
         Page("GET", "/rules/{id}", _READ, rules.show_rule),
         Page("POST", "/rules/{id}", _PUBLISH, rules.save_rule),
-        Page("POST", "/rules/{id}/test", _PUBLISH, trials.try_rule),
+        Page("POST", "/rules/{id}/test", _TRY, trials.try_rule),
     ]
 
 

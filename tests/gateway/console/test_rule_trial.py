@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from gateway.access.roles import Role
 from tests.gateway.console_fixtures import Console, text_of
 
 RULEBOOK: dict[str, Any] = {
@@ -42,6 +43,15 @@ async def test_it_is_said_why_the_rule_does_not_decide(editing: Console) -> None
     assert "This rule does not match: called" in seen
     seen = await tried(editing, "office", {name: text for name, text in (OFFICE | CALL).items() if name != "enabled"})
     assert "Reject with SIP 603" in seen
+
+
+async def test_who_may_not_edit_looks_at_a_rule_and_tries_it_as_it_is(editing: Console) -> None:
+    await editing.sign_in_as(Role.VIEWER)
+    html = (await editing.client.get("/rules/office")).text
+    assert '<fieldset class="bare" disabled>' in html
+    assert "Save into" not in html
+    assert "Delete" not in html
+    assert "Reject with SIP 486 This rule is the first that matches." in await tried(editing, "office", CALL)
 
 
 async def test_a_new_rule_and_one_with_a_new_name_are_tried_too(editing: Console) -> None:
