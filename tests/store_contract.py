@@ -10,7 +10,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from gateway.actions import outbox
 from gateway.actions.action import NewAction
@@ -455,8 +455,12 @@ def make(database: Database, *moves: Move) -> list[Moved]:
         return move(connection, moves)
 
 
-def claim_calls(database: Database, *, lease_now: int, node: str = "b", held: tuple[int, ...] = ()) -> list[Any]:
-    wish = WatchClaim(node=node, lease_now=lease_now, lease=LEASE, orphaned_after=ORPHANED_AFTER, limit=10, held=held)
+def claim_calls(
+    database: Database, *, lease_now: int, node: str = "b", held: tuple[int, ...] = (), limit: int = 10
+) -> list[Any]:
+    wish = WatchClaim(
+        node=node, lease_now=lease_now, lease=LEASE, orphaned_after=ORPHANED_AFTER, limit=limit, held=held
+    )
     with database.transaction() as connection:
         (found,) = claim_watches(connection, [wish])
         return found
@@ -483,6 +487,15 @@ def test_an_end_that_was_seen_is_written_with_all_that_is_known(database: Databa
     assert [line.kind for line in rows(database, events)][-3:] == ["confirmed", "trouble", "closed"]
     assert rows(database, watches) == []
     assert make(database, over) == [Moved(refusal=Refusal.NOT_OURS, state=State.ENDED)]
+
+
+def test_calls_in_doubt_are_watched_before_those_that_merely_talk(database: Database) -> None:
+    talking = watched(database, "rtc_talks", lease_until=NOW).call
+    in_doubt = watched(database, "rtc_doubt", lease_until=NOW + 9).call
+    with database.transaction() as connection:
+        connection.execute(update(calls).where(calls.c.id == in_doubt).values(state=State.ACCEPT_UNKNOWN))
+    claimed = [claim_calls(database, lease_now=NOW + LEASE, limit=1) for _ in range(3)]
+    assert [[row.id for row in rows] for rows in claimed] == [[in_doubt], [talking], []]
 
 
 def test_who_does_not_own_the_watch_any_more_changes_nothing(database: Database) -> None:

@@ -1,7 +1,9 @@
 """What migrations do with the data that is there."""
 
 import json
+import sqlite3
 import zlib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -62,6 +64,33 @@ def test_documents_become_rows_and_every_revision_is_what_it_was(first_schema: D
         assert find_edited(connection, 3, "rule", list("abc")) == {"a": 1, "b": 3, "c": 3}
         assert [note.counts for note in list_revisions(connection, limit=9)] == [{}] * 3
     first_schema.close()
+
+
+def test_a_sqlite_that_lets_nobody_edit_its_schema_is_upgraded_all_the_same(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/gateway.db")
+    with database.writer.connect() as connection:
+        configuration = migrations()
+        configuration.attributes["connection"] = connection
+        command.upgrade(configuration, "0017")
+        driver: Any = connection.connection.driver_connection
+        driver.set_authorizer(_no_edits_of_the_schema)
+        command.upgrade(configuration, "0018")
+        command.downgrade(configuration, "0017")
+        command.upgrade(configuration, "0018")
+        driver.set_authorizer(None)
+    database.upgrade()
+    assert database.schema() == SCHEMA
+    with database.transaction() as connection:
+        assert (
+            "fk_calls_plan"
+            in connection.execute(text("SELECT sql FROM sqlite_master WHERE name = 'calls'")).scalar_one()
+        )
+        assert connection.execute(text("PRAGMA integrity_check")).scalar_one() == "ok"
+    database.close()
+
+
+def _no_edits_of_the_schema(action: int, table: str | None, *_: object) -> int:
+    return sqlite3.SQLITE_DENY if action == sqlite3.SQLITE_UPDATE and table == "sqlite_master" else sqlite3.SQLITE_OK
 
 
 def test_a_database_without_revisions_gets_none(first_schema: Database) -> None:

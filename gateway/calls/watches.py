@@ -25,7 +25,7 @@ from sqlalchemy import (
     update,
 )
 
-from gateway.calls.lifecycle import LIVE
+from gateway.calls.lifecycle import LIVE, State
 from gateway.database import insert_or_skip
 from gateway.statements import Statement
 from gateway.tables import calls, events, plans, watches
@@ -64,7 +64,7 @@ def close_watches(connection: Connection, rows: Sequence[int]) -> None:
 
 
 def claim_watches(connection: Connection, claims: Sequence[WatchClaim]) -> list[list[Any]]:
-    """Take over watches that nobody holds: rows of `_CLAIMED`."""
+    """Take over watches that nobody holds, those of calls in doubt or on their way first: rows of `_CLAIMED`."""
     return [_claim(connection, claim) for claim in claims]
 
 
@@ -113,10 +113,11 @@ def _claim(connection: Connection, wish: WatchClaim) -> list[Any]:
     )
     free = (
         select(watches.c.call)
+        .join(calls, calls.c.id == watches.c.call)
         .where(or_(watches.c.lease_until < wish.lease_now, orphaned), watches.c.call.not_in(wish.held))
-        .order_by(watches.c.lease_until)
+        .order_by(calls.c.state == State.ACCEPTED, watches.c.lease_until)
         .limit(wish.limit)
-        .with_for_update(skip_locked=True)
+        .with_for_update(of=watches, skip_locked=True)
     )
     taken = connection.execute(
         update(watches)

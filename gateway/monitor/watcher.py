@@ -29,7 +29,7 @@ from gateway.monitor.watch import Patience, Watch, conduct_in
 # How often the time is looked at; what is due may come this much later.
 TICK: Final = 0.5
 
-# Calls taken over by one look, so that a restart among thousands does not hold up the journal.
+# Calls taken over by one commit, so that a restart among thousands does not hold up the journal.
 CLAIMED_AT_ONCE: Final = 200
 
 # A stop does not wait longer for a database that is away; leases then run out by themselves.
@@ -186,7 +186,8 @@ class Watcher:
     async def _look_for_calls(self) -> None:
         while True:
             try:
-                await self._claim()
+                while await self._claim():
+                    pass
                 await self._look_for_moves()
             except DatabaseUnavailable as error:
                 log.warning("could not look for calls to watch", error=str(error))
@@ -200,7 +201,8 @@ class Watcher:
         for watch in list(self._held.values()):
             watch.enter(State(elsewhere.get(watch.live.call, State.ACCEPTED)), self._clock.monotonic())
 
-    async def _claim(self) -> None:
+    async def _claim(self) -> bool:
+        """Take over calls that nobody watches; whether there may be more."""
         wish = WatchClaim(
             node=self._node,
             lease_now=self._leases.now(),
@@ -209,11 +211,13 @@ class Watcher:
             limit=CLAIMED_AT_ONCE,
             held=tuple(self._held),
         )
-        for row in await self._journal.write(claim_watches, wish):
+        rows = await self._journal.write(claim_watches, wish)
+        for row in rows:
             try:
                 self._watch(self._taken_over(row))
             except (msgspec.MsgspecError, IndexError):  # the others are watched all the same
                 log.exception("a call that should be watched cannot be read", call_id=row.call_id)
+        return len(rows) == CLAIMED_AT_ONCE
 
     def _taken_over(self, row: Any) -> Watch:
         monotonic, now = self._clock.monotonic(), self._clock.now()

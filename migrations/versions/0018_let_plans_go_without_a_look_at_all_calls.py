@@ -10,6 +10,7 @@ Follows: 0017
 import re
 
 from alembic import op
+from sqlalchemy.exc import DatabaseError
 
 revision = "0018"
 down_revision = "0017"
@@ -37,15 +38,22 @@ def downgrade() -> None:
 def _rewrite(old: re.Pattern[str], new: str) -> None:
     """Change what SQLite knows of the table, as https://www.sqlite.org/lang_altertable.html tells for constraints.
 
-    To make the table anew would take minutes with millions of calls, and as much of the disk again.
+    To make the table anew would take minutes with millions of calls, and as much of the disk again. Builds of SQLite
+    that let nobody edit the schema, such as Apple's, keep the key: there plans go slowly, and all else is the same.
     """
     connection = op.get_bind()
     (sql,) = connection.exec_driver_sql("SELECT sql FROM sqlite_master WHERE name = 'calls'").one()
+    if old is BEFORE and KEY.search(sql):  # it was kept
+        return
     changed, count = old.subn(new, sql)
     if count != 1:
         raise RuntimeError(f"the table of calls is not as the migrations made it: {sql}")
     version = connection.exec_driver_sql("PRAGMA schema_version").scalar_one()
     connection.exec_driver_sql("PRAGMA writable_schema=ON")
-    connection.exec_driver_sql("UPDATE sqlite_master SET sql = ? WHERE name = 'calls'", (changed,))
+    try:
+        connection.exec_driver_sql("UPDATE sqlite_master SET sql = ? WHERE name = 'calls'", (changed,))
+    except DatabaseError:
+        connection.exec_driver_sql("PRAGMA writable_schema=OFF")
+        return
     connection.exec_driver_sql(f"PRAGMA schema_version={version + 1}")  # other connections read the schema again
     connection.exec_driver_sql("PRAGMA writable_schema=RESET")  # and so does this one
