@@ -11,6 +11,7 @@ A row then has the columns that name it, also where the statement does not write
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Delete, Insert, Select, Update
@@ -62,24 +63,25 @@ class Statement:
         if not rows:
             return 0
         text, rows = self._prepared(connection, rows)
-        cursor = _driver(connection).cursor()
-        cursor.executemany(text, rows)
-        touched: int = cursor.rowcount
-        return touched
+        with closing(_driver(connection).cursor()) as cursor:
+            cursor.executemany(text, rows)
+            touched: int = cursor.rowcount
+            return touched
 
     def returning(self, connection: Connection, rows: Sequence[Any]) -> list[tuple[Any, ...]]:
         """Run it for every row; what it selects or returns, in order, without the rows that were skipped."""
         if not rows:
             return []
         text, rows = self._prepared(connection, rows)
-        cursor = _driver(connection).cursor()
-        if connection.dialect.name == "sqlite":
-            return [found for row in rows for found in cursor.execute(text, row).fetchall()]
-        cursor.executemany(text, rows, returning=True)
-        found = cursor.fetchall()
-        while cursor.nextset():
-            found += cursor.fetchall()
-        return list(found)
+        # Closed also where it fails: SQLite keeps a connection alive, and its lock, for a statement that is not done.
+        with closing(_driver(connection).cursor()) as cursor:
+            if connection.dialect.name == "sqlite":
+                return [found for row in rows for found in cursor.execute(text, row).fetchall()]
+            cursor.executemany(text, rows, returning=True)
+            found = cursor.fetchall()
+            while cursor.nextset():
+                found += cursor.fetchall()
+            return list(found)
 
     def _prepared(self, connection: Connection, rows: Sequence[Any]) -> tuple[str, Sequence[Any]]:
         """The statement's text, and the rows as they are stored."""

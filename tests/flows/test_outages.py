@@ -3,13 +3,14 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from random import Random
+from typing import Any, Final
 
 import httpx
 import pytest
-from sqlalchemy import event, func, select
+from sqlalchemy import Connection, event, func, select
 
 from gateway.emulator.events import incoming_call, webhook_id
 from gateway.emulator.invite import new_call_id
@@ -20,6 +21,8 @@ from tests.flows.black_hole import BlackHole
 from tests.flows.harness import SECRET, Running, running_gateway
 from tests.flows.test_calls import DEMO, SALES_CALL, ring
 from tests.postgresql import PostgreSQL, start_postgresql
+
+UNLIMITED: Final = 1_073_741_823  # pages, SQLite's own default
 
 
 async def post(running: Running, call_id: str, *, body: bytes | None = None, **headers: str) -> httpx.Response:
@@ -53,24 +56,29 @@ async def until_ready(running: Running, *, within: float) -> None:
 async def test_a_full_disk_is_answered_503_until_there_is_space_again(tmp_path: Path) -> None:
     async with running_gateway(f"sqlite:///{tmp_path}/gateway.db", tmp_path) as running:
         await running.publish(DEMO)
-        limit = {"pages": 0}
+        limit = {"pages": UNLIMITED}
 
-        def cap(connection: object) -> None:
-            """SQLite then fails as on a disk with no space left; a new connection takes the limit that holds then."""
-            pages = limit["pages"] or 1_073_741_823
-            connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")  # type: ignore[attr-defined]
+        def cap(driver: Any, *_: object) -> None:
+            """SQLite then fails as on a disk with no space left."""
+            driver.execute(f"PRAGMA max_page_count={limit['pages']}")
 
-        event.listen(running.gateway.database.writer, "begin", cap, insert=True)
+        def cap_this(connection: Connection, items: Sequence[None]) -> list[None]:
+            cap(connection.connection.dbapi_connection)
+            return [None] * len(items)
+
+        event.listen(running.gateway.database.writer, "connect", cap)
         first = new_call_id(Random())
         assert (await post(running, first)).status_code == 200
         limit["pages"] = 1
+        await running.gateway.journal.write(cap_this, None)
         refused = [new_call_id(Random()) for _ in range(40)]
         answers = [await post(running, call_id) for call_id in refused]
         full = [answer for answer in answers if answer.status_code != 200]
         assert full
         assert {(answer.status_code, answer.headers["retry-after"]) for answer in full} == {(503, "2")}
         stored = [c for c, answer in zip(refused, answers, strict=True) if answer.status_code == 200]
-        limit["pages"] = 0
+        limit["pages"] = UNLIMITED
+        await running.gateway.journal.write(cap_this, None)
         await until_ready(running, within=5)
         assert (await post(running, refused[-1])).status_code == 200
         for call_id in {first, *stored, refused[-1]}:
