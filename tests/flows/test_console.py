@@ -1,7 +1,7 @@
 """The console in a browser, against a running gateway and emulator: what each kind of user does there."""
 
-import csv
 import asyncio
+import csv
 import re
 import tomllib
 from collections.abc import AsyncIterator
@@ -349,7 +349,7 @@ async def test_todays_chart_is_its_table_drawn_and_opens_the_calls_of_an_hour(
     hour = page.locator("#today-hours tbody tr:visible").last
     await expect(hour.locator("td").last).to_have_text(re.compile("[23]"))  # it goes on by itself, and stays open
     async with asyncio.timeout(30):  # `wait_for_function` evaluates text within the page, which its policy forbids
-        while (await page.evaluate(_DRAWN))[-1] != 3:
+        while (await page.evaluate(_DRAWN))[-1] != 3:  # noqa: ASYNC110  the page signals nobody out here
             await asyncio.sleep(0.05)
     assert await page.evaluate(_DRAWN) == await page.evaluate(_TOLD)
 
