@@ -52,8 +52,7 @@ LARGEST_BATCH: Final = 500
 MANY: Final = 3
 PAUSE: Final = 0.003
 
-# For how long entries that can wait are kept back. At 200 calls a second four outcomes then share a commit, and half as
-# many arrivals find the writer busy.
+# For how long entries that can wait are kept back: at 200 calls a second some four outcomes then share a commit.
 MOMENT: Final = 0.02
 
 # A writer that the database holds up for longer is left behind when the process ends.

@@ -80,7 +80,7 @@ class Redactor:
         known = sorted({secret for secret in secrets if len(secret) >= SHORTEST_SECRET}, key=len, reverse=True)
         self._secret = re.compile("|".join((*map(re.escape, known), *_SECRET_FORMS)))
         # As it would stand in JSON: a secret with a quote or a backslash is caught by the backslash.
-        self._suspicious = re2.Set.SearchSet()  # of one: it only says whether, in a fifth of the time
+        self._suspicious = re2.Set.SearchSet()  # of one: it is asked whether, not where
         self._suspicious.Add("|".join((_SUSPICIOUS, *map(re2.escape, known))))
         self._suspicious.Compile()
 

@@ -167,7 +167,7 @@ def _v1_entries(header: str) -> tuple[bytes, ...]:
 
 
 def _keyed(secret: str) -> HMAC:
-    """HMAC-SHA256 with the key of a secret. OpenSSL takes as long to begin one as to copy it and hash a delivery."""
+    """HMAC-SHA256 with the key of a secret: begun once and copied, since OpenSSL takes its time to begin."""
     return HMAC(_key(secret), digestmod="sha256")
 
 
