@@ -113,6 +113,8 @@ class Listening:
             moved = await self._move(watch, lambda: self._fall_back(watch))
             if moved.state is State.ACCEPTED:
                 await self._conducting.stay(watch)
+        elif due is Due.HANGUP_FAILED:
+            await self._move(watch, lambda: self._not_hung_up(watch))
         elif due is Due.PROBE_IS_OVER:
             await self._move(watch, lambda: self._prove(watch, sighting.UNPROVEN))
         else:
@@ -241,6 +243,12 @@ class Listening:
             return Moved(state=watch.state)
         detail = msgspec.json.encode({"why": "the call is still there"}).decode()
         return await self._control.fall_back(watch.live, watch.state, epoch=watch.epoch, detail=detail)
+
+    async def _not_hung_up(self, watch: Watch) -> Moved:
+        if watch.line is None:  # it was, while the action was still open
+            return Moved(state=watch.state)
+        why = "the hangup did not work: the call is still there"
+        return await self._write(watch, steps=sighting.NOT_HUNG_UP, error=why)
 
     def _write(self, watch: Watch, **move_: Any) -> asyncio.Future[Moved]:
         return self._journal.write(move, Move(call=watch.live.call, now=self._clock.now(), epoch=watch.epoch, **move_))

@@ -86,6 +86,7 @@ CASES: list[tuple[Command, Result, Progress, RetryDecision]] = [
     (Command.HANGUP, Result.CONFLICT, FRESH, settled(Event.REFUSED)),
     (Command.HANGUP, Result.UNAUTHORIZED, FRESH, settled(Event.UNAUTHORIZED)),
     (Command.HANGUP, Result.SERVER_ERROR, LAST, settled(Event.OUT_OF_TIME)),
+    (Command.HANGUP, Result.AMBIGUOUS, LAST, settled(Event.IN_DOUBT, Event.OUT_OF_TIME, in_doubt=True)),
     # A refer: one request, whatever comes back.
     (Command.REFER, Result.DONE, FRESH, settled(Event.SUCCEEDED)),
     (Command.REFER, Result.AMBIGUOUS, FRESH, settled(Event.IN_DOUBT, in_doubt=True)),

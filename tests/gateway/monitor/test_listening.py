@@ -123,7 +123,9 @@ async def test_a_note_is_written_down_before_the_model_is_told_so(sqlite_url: st
         assert scene.emulator.sideband.conversation("rtc_1").unanswered == ["send_note"]
 
 
-async def test_the_end_of_a_call_waits_for_the_action_that_is_open(sqlite_url: str) -> None:
+@pytest.mark.parametrize("left", [State.ENDED, State.ENDING])
+async def test_the_end_of_a_call_waits_for_the_action_that_is_open(sqlite_url: str, left: State) -> None:
+    """Which may end without knowing whether its hangup was what ended the call."""
     async with scene_on(sqlite_url) as scene:
         watch = await scene.answered(Talk(moments=(HangsUp(),), patient=True), state=State.ENDING)
         opened = {"call": watch.live.call, "command": "hangup", "step": 0, "target": 0, "opened_at": NOW}
@@ -135,6 +137,6 @@ async def test_the_end_of_a_call_waits_for_the_action_that_is_open(sqlite_url: s
         assert not following.done()
         with scene.stage.database.transaction() as connection:
             connection.execute(update(actions).values(settled_at=NOW))
-            connection.execute(update(calls).values(state="ended"))
+            connection.execute(update(calls).values(state=left))
         await following
         assert watch.state is State.ENDED

@@ -45,10 +45,13 @@ def a_watch(state: State, *, attached: bool = False, confirmed: bool = False) ->
         (State.REFER_WAIT, True, 9.9, None),
         (State.REFER_WAIT, True, 10.0, Due.TRANSFER_FAILED),
         (State.REFER_WAIT, False, 39.0, None),
-        (State.REFER_WAIT, False, 40.0, Due.TRANSFER_UNPROVEN),
+        (State.REFER_WAIT, False, 40.0, Due.UNPROVEN),
         (State.REFER_UNKNOWN, True, 10.0, Due.TRANSFER_FAILED),
-        (State.REFER_UNKNOWN, False, 40.0, Due.TRANSFER_UNPROVEN),
-        (State.ENDING, True, 60.0, None),
+        (State.REFER_UNKNOWN, False, 40.0, Due.UNPROVEN),
+        (State.ENDING, True, 9.9, None),
+        (State.ENDING, True, 10.0, Due.HANGUP_FAILED),
+        (State.ENDING, False, 39.0, None),
+        (State.ENDING, False, 40.0, Due.UNPROVEN),
     ],
 )
 def test_what_is_due(state: State, attached: bool, waited: float, due: Due | None) -> None:
