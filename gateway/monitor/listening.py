@@ -7,6 +7,7 @@ over (FACTS section 4), success that only the connection had been lost. Everythi
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any, Final
 
 import msgspec
@@ -28,8 +29,10 @@ from gateway.upstream import sideband_wire as wire
 from gateway.upstream.sideband import CallAbsent, Line, SidebandError, Sidebands
 from gateway.upstream.sideband_wire import Closed, Happening, Trouble
 
-# Handshakes under way; after a restart all live calls are attached at once.
+# Handshakes under way; after a restart all live calls are attached at once. Some are kept from calls that talked when
+# they were last seen, so that one that has just been answered, is in doubt or has closed does not wait for thousands.
 SLOTS: Final = 64
+FOR_TALKING: Final = 48
 
 # Between attempts: while a young call may not be attachable yet, and while the upstream cannot be reached.
 YOUNG: Final = 0.2
@@ -76,14 +79,14 @@ class Listening:
         self._clock = clock
         self._settled = settled
         self._slots = asyncio.Semaphore(SLOTS)
+        self._talking = asyncio.Semaphore(FOR_TALKING)
 
     async def follow(self, watch: Watch) -> None:
         """Watch one call to its end. Raises WatchLost."""
         pause = FIRST_PAUSE
         while watch.state not in TERMINAL:
             try:
-                async with self._slots:
-                    line = await self._sidebands.attach(watch.live.endpoint, watch.live.call_id)
+                line = await self._attach(watch)
             except CallAbsent:
                 watch.unasked_since = None
                 if watch.is_certainly_over(self._clock.monotonic(), self._patience):
@@ -104,6 +107,11 @@ class Listening:
                     await asyncio.sleep(pause)
                     pause = min(2 * pause, LONGEST_PAUSE)
         await self._over(watch)
+
+    async def _attach(self, watch: Watch) -> Line:
+        talks = watch.confirmed and watch.state is State.ACCEPTED and watch.closed_at is None
+        async with self._talking if talks else nullcontext(), self._slots:
+            return await self._sidebands.attach(watch.live.endpoint, watch.live.call_id)
 
     async def act(self, watch: Watch, due: Due) -> None:
         """Do what the time has come for. Raises WatchLost."""
