@@ -253,9 +253,9 @@ class Listening:
         return await self._control.fall_back(watch.live, watch.state, epoch=watch.epoch, detail=detail)
 
     async def _not_hung_up(self, watch: Watch) -> Moved:
-        if watch.line is None:  # it was, while the action was still open
+        if watch.line is None and watch.unasked_since is None:  # it closed meanwhile, and that tells more
             return Moved(state=watch.state)
-        why = "the hangup did not work: the call is still there"
+        why = "nothing proves that the hangup worked"
         return await self._write(watch, steps=sighting.NOT_HUNG_UP, error=why)
 
     def _write(self, watch: Watch, **move_: Any) -> asyncio.Future[Moved]:

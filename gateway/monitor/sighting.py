@@ -28,7 +28,7 @@ OVER: Final[Steps] = {**_LEFT, State.ACCEPTED: (Event.CLOSED,)}
 # … although we have tried from the moment when it was accepted: the caller had hung up before.
 NEVER_THERE: Final[Steps] = {**_LEFT, State.ACCEPTED: (Event.CALLER_GONE,)}
 
-# The caller is still here long after a hangup that may have been applied.
+# A hangup that may have been applied was not: the caller is still here, or nobody can be asked.
 NOT_HUNG_UP: Final[Steps] = {State.ENDING: (Event.OUT_OF_TIME,)}
 
 # The upstream could not be asked in time.

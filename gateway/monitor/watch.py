@@ -24,11 +24,12 @@ class Patience:
     # A call that the upstream does not know this long after it was answered was never there. The sideband is not
     # always attachable at once: 0.6 s were seen (FACTS section 4).
     probe: float = 3.0
-    # A transfer that works takes the caller away within seconds, as does a hangup; one that was swallowed does nothing
-    # (FACTS P6).
-    departure: float = 10.0
-    # For how long either may stay unproven while the upstream cannot be asked.
+    # A transfer that works takes the caller away within seconds; one that was swallowed does nothing (FACTS P6).
+    transfer: float = 10.0
+    # For how long a transfer may stay unproven while the upstream cannot be asked.
     unproven: float = 40.0
+    # A hangup is tried for half a minute (`jobs.WINDOWS`), and works within seconds.
+    hangup: float = 40.0
     # The upstream ends a session after 60 minutes; a call that nobody can ask about is taken for over a little later.
     longest_call: float = 3_900.0
     # Between writes of what a call has used up while it goes on; a crash loses no more.
@@ -47,20 +48,12 @@ class Due(StrEnum):
 
     PROBE_IS_OVER = "probe_is_over"  # an accept in doubt could be neither proven nor refuted
     TRANSFER_FAILED = "transfer_failed"  # the caller is still here
-    HANGUP_FAILED = "hangup_failed"  # likewise
-    UNPROVEN = "unproven"  # the upstream could not be asked in time whether a transfer or hangup worked
+    TRANSFER_UNPROVEN = "transfer_unproven"  # the upstream could not be asked in time
+    HANGUP_FAILED = "hangup_failed"  # the caller is still here, or the upstream could not be asked
     OUTLIVED = "outlived"  # no session lasts so long
     ORDERED = "ordered"  # what the model or the caller ordered
     TOO_LONG = "too_long"  # the profile's longest duration is reached
     SILENT = "silent"  # nobody has said anything for as long as the profile allows
-
-
-# What a caller shows who should have left and has not.
-_FAILED: Final = {
-    State.REFER_WAIT: Due.TRANSFER_FAILED,
-    State.REFER_UNKNOWN: Due.TRANSFER_FAILED,
-    State.ENDING: Due.HANGUP_FAILED,
-}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -121,10 +114,13 @@ class Watch:
         waited = at - self.since
         if self.state is State.ACCEPT_UNKNOWN:  # an upstream that answers is heard (`is_certainly_over`)
             return Due.PROBE_IS_OVER if self._unasked_for(at) >= patience.probe else None
-        if (failed := _FAILED.get(self.state)) is not None:
+        if self.state in (State.REFER_WAIT, State.REFER_UNKNOWN):
             if self.line is not None:
-                return failed if waited >= patience.departure else None
-            return Due.UNPROVEN if self._unasked_for(at) >= patience.unproven else None
+                return Due.TRANSFER_FAILED if waited >= patience.transfer else None
+            return Due.TRANSFER_UNPROVEN if self._unasked_for(at) >= patience.unproven else None
+        if self.state is State.ENDING:
+            waited = self._unasked_for(at) if self.line is None else waited
+            return Due.HANGUP_FAILED if waited >= patience.hangup else None
         if self.state is not State.ACCEPTED:
             return None
         if at - self.answered >= patience.longest_call:

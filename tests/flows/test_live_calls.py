@@ -26,7 +26,7 @@ SALES_CALL = Invite(trunk=Trunk.TWILIO, called=SALES, caller="+33199001234")
 RECEPTION_CALL = Invite(trunk=Trunk.TELNYX, called=RECEPTION, caller="+33199001234")
 
 
-HASTE = Patience(probe=1.0, departure=0.5, store=0.2)
+HASTE = Patience(probe=1.0, transfer=0.5, store=0.2)
 
 
 async def ring(running: Running, scenario: Scenario, invite: Invite = SALES_CALL) -> str:

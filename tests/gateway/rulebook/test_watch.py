@@ -8,10 +8,11 @@ from gateway.database import Database
 from gateway.errors import DatabaseUnavailable
 from gateway.rulebook.current import Compiled, Current, compile_rulebook
 from gateway.rulebook.overrides import Addition, Ending, Overrides, add_overrides, end_overrides
-from gateway.rulebook.store import Revision, insert_revision
+from gateway.rulebook.store import Revision
 from gateway.rulebook.watch import Watch
 from routing_rules import read_override
 from tests.conftest import SettableClock
+from tests.gateway.rulebook.rulebooks import insert_revision
 from tests.gateway.rulebook.test_comparison import publish_all
 from tests.gateway.rulebook.test_row_plan import changed, many, moved
 from tests.postgresql import PostgreSQL
