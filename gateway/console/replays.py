@@ -27,8 +27,8 @@ from gateway.rulebook.replay_contract import KEPT, ShownChange, change_of
 # Past calls that are checked: a busy day, in half a second.
 REPLAYED: Final = 10_000
 
-# Seconds that a page waits for the end, which most histories reach: a page has a tenth of a second for everything.
-MOMENT: Final = 0.04
+# Seconds that a page waits for the end, which a short history reaches: it has a tenth of a second for everything.
+MOMENT: Final = 0.02
 
 # Replays that were worked out and are kept: those of the people who are editing now.
 REMEMBERED: Final = 8
