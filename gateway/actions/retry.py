@@ -6,8 +6,9 @@ The worker sends; this module judges. It never sleeps, reads no clock and sends 
 policy of RELIABILITY 2.2 can be shown by a table of cases.
 
 Accept, reject and hangup are safe to send again with the same bytes: the upstream applies the first and answers the
-later ones with an error. So a failure that may pass (no connection, 5xx, 408, 429) is retried while there is time, at
-most `MOST_ATTEMPTS` times. Refer is never sent twice, whatever happened.
+later ones with an error. So a failure that may pass (no connection, 5xx, 408, 429) is retried while there is time, an
+accept or a reject at most `MOST_ATTEMPTS` times. A hangup has half a minute and no such limit: a caller may be talking.
+Refer is never sent twice, whatever happened.
 
 *Doubt is sticky.* Once a reply to an accept was lost, no later refusal proves that the accept was not applied: it may
 mean "decided already", by us. From then on the outcome is either a success or `UNCLEAR`, which settles as accepted
@@ -30,6 +31,7 @@ from gateway.upstream.wire import Command
 # answers of up to a second.
 MOST_ATTEMPTS: Final = 4
 FIRST_PAUSE: Final = 0.2
+LONGEST_PAUSE: Final = 3.2  # the fifth; hangups come so far
 
 # Seconds that a repeated request must have left. One that is cut short by the deadline would leave us in doubt about a
 # command that the upstream had plainly failed.
@@ -74,7 +76,7 @@ def judge(command: Command, outcome: Outcome, progress: Progress) -> RetryDecisi
     if outcome.result is Result.DONE:
         return RetryDecision(then=Then.SETTLE, events=(Event.SUCCEEDED,))
     in_doubt = progress.in_doubt or outcome.result in _DOUBTFUL[command]
-    pause = _pause(outcome, progress)
+    pause = _pause(command, outcome, progress)
     if pause is not None:
         events: tuple[Event, ...] = (Event.RETRYING,)
         if command is Command.ACCEPT and in_doubt:
@@ -84,7 +86,7 @@ def judge(command: Command, outcome: Outcome, progress: Progress) -> RetryDecisi
         return _judge_accept(outcome, in_doubt=in_doubt, after_server_error=progress.after_server_error)
     if command is Command.REJECT:
         return _judge_reject(outcome, in_doubt=in_doubt, after_server_error=progress.after_server_error)
-    return _judge_hangup(outcome)
+    return _judge_hangup(outcome, in_doubt=in_doubt)
 
 
 # After which results the command itself may have been applied. A 5xx may hide an applied accept too, but an accept that
@@ -96,12 +98,14 @@ _DOUBTFUL: Final = {
 }
 
 
-def _pause(outcome: Outcome, progress: Progress) -> float | None:
+def _pause(command: Command, outcome: Outcome, progress: Progress) -> float | None:
     """Seconds to wait before the same bytes are sent again; None if they are not."""
     passing = {Result.NOT_SENT, Result.AMBIGUOUS, Result.SERVER_ERROR, Result.RATE_LIMITED}
-    if outcome.result not in passing or not progress.may_retry or progress.attempts >= MOST_ATTEMPTS:
+    if outcome.result not in passing or not progress.may_retry:
         return None
-    pause: float = FIRST_PAUSE * 2 ** (progress.attempts - 1) * (1 + 0.5 * progress.spread)
+    if command is not Command.HANGUP and progress.attempts >= MOST_ATTEMPTS:
+        return None
+    pause: float = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(progress.attempts - 1, 8)) * (1 + 0.5 * progress.spread)
     if outcome.retry_after is not None:
         pause = max(pause, outcome.retry_after)
     return pause if pause + ROOM <= progress.seconds_left else None
@@ -132,14 +136,22 @@ def _judge_reject(outcome: Outcome, *, in_doubt: bool, after_server_error: bool)
     return RetryDecision(then=Then.SETTLE, events=(Event.OUT_OF_TIME,))
 
 
-def _judge_hangup(outcome: Outcome) -> RetryDecision:
-    event = {
+def _judge_hangup(outcome: Outcome, *, in_doubt: bool) -> RetryDecision:
+    final = {
         Result.GONE: Event.CALLER_GONE,
         Result.UNAUTHORIZED: Event.UNAUTHORIZED,
         Result.REFUSED: Event.REFUSED,
         Result.CONFLICT: Event.REFUSED,
-    }.get(outcome.result, Event.OUT_OF_TIME)
-    return RetryDecision(then=Then.SETTLE, events=(event,))
+    }.get(outcome.result)
+    if final is None:
+        return unanswered_hangup(in_doubt=in_doubt)
+    return RetryDecision(then=Then.SETTLE, events=(final,))
+
+
+def unanswered_hangup(*, in_doubt: bool) -> RetryDecision:
+    """A hangup whose time is over; `in_doubt`: a request may have been applied."""
+    events = (Event.IN_DOUBT, Event.OUT_OF_TIME) if in_doubt else (Event.OUT_OF_TIME,)
+    return RetryDecision(then=Then.SETTLE, events=events, in_doubt=in_doubt)
 
 
 def _judge_refer(outcome: Outcome) -> RetryDecision:

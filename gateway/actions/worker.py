@@ -10,6 +10,7 @@ decision. If the lease is lost in the meantime, the new owner's result counts an
 """
 
 import asyncio
+import math
 from collections.abc import Collection
 from typing import Any, Final, Protocol
 
@@ -35,7 +36,7 @@ from gateway.upstream.wire import Command
 # Requests in flight. At 150 ms each, this many carry 1,700 calls a second; more would only pile up on a slow upstream.
 SLOTS: Final = 256
 
-# An action that has had so many owners, or that cannot even be read, makes no progress in anyone's hands.
+# An action that so many owners took up and none ended is not sent again: the next one writes down what is known of it.
 MOST_OWNERS: Final = 5
 
 log = structlog.get_logger(__name__)
@@ -293,19 +294,18 @@ class Worker:
                 await self._give_up(row)
                 continue
             if row.epoch > MOST_OWNERS:
-                await self._give_up(row)
-                continue
+                log.error("an action makes no progress and is not sent again", call_id=row.call_id, command=row.command)
+                job.useless_at = -math.inf
             self._free -= 1
             self.begin(job)
 
     async def _give_up(self, row: Any) -> None:
-        """Settle an action that nobody can carry out; its call fails, and an operator is told."""
-        log.error("an action makes no progress and is given up", call_id=row.call_id, command=row.command)
+        """Settle an action that nobody can carry out; its call fails."""
         now = self._clock.now()
         state = TRANSITIONS.get(State(row.state), {}).get(Event.STUCK, State(row.state))
         change = unchanged(row.call, state)
         change["new_ended_at"] = now if state in TERMINAL else None
-        change["new_error"] = f"given up after {row.epoch} attempts to carry it out"
+        change["new_error"] = "given up: its action cannot be read"
         line = Happened(call=row.call, at=now, kind=Event.STUCK, state=state, detail=None)
         settlement = outbox.Settlement(
             action=row.id,

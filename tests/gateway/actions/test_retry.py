@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.actions.retry import FIRST_PAUSE, MOST_ATTEMPTS, ROOM, Budget, Progress, RetryDecision, Then, judge
+from gateway.actions.retry import (
+    FIRST_PAUSE,
+    LONGEST_PAUSE,
+    MOST_ATTEMPTS,
+    ROOM,
+    Budget,
+    Progress,
+    RetryDecision,
+    Then,
+    judge,
+)
 from gateway.calls.lifecycle import Event
 from gateway.upstream.outcome import Outcome, Result, classify
 from gateway.upstream.wire import Command
@@ -15,6 +25,7 @@ FRESH = Progress(attempts=1, seconds_left=8.0)
 DOUBTFUL = Progress(attempts=2, seconds_left=8.0, in_doubt=True)
 AFTER_5XX = Progress(attempts=2, seconds_left=8.0, after_server_error=True)
 LAST = Progress(attempts=MOST_ATTEMPTS, seconds_left=8.0)
+MANY = Progress(attempts=2_000, seconds_left=8.0)
 LATE = Progress(attempts=1, seconds_left=0.1)
 SHED = Progress(attempts=1, seconds_left=8.0, may_retry=False)
 
@@ -85,7 +96,11 @@ CASES: list[tuple[Command, Result, Progress, RetryDecision]] = [
     (Command.HANGUP, Result.REFUSED, FRESH, settled(Event.REFUSED)),
     (Command.HANGUP, Result.CONFLICT, FRESH, settled(Event.REFUSED)),
     (Command.HANGUP, Result.UNAUTHORIZED, FRESH, settled(Event.UNAUTHORIZED)),
-    (Command.HANGUP, Result.SERVER_ERROR, LAST, settled(Event.OUT_OF_TIME)),
+    (Command.HANGUP, Result.SERVER_ERROR, LAST, again(Event.RETRYING, pause=8 * FIRST_PAUSE)),
+    (Command.HANGUP, Result.AMBIGUOUS, MANY, again(Event.RETRYING, pause=LONGEST_PAUSE, in_doubt=True)),
+    (Command.HANGUP, Result.SERVER_ERROR, LATE, settled(Event.OUT_OF_TIME)),
+    (Command.HANGUP, Result.SERVER_ERROR, SHED, settled(Event.OUT_OF_TIME)),
+    (Command.HANGUP, Result.AMBIGUOUS, LATE, settled(Event.IN_DOUBT, Event.OUT_OF_TIME, in_doubt=True)),
     # A refer: one request, whatever comes back.
     (Command.REFER, Result.DONE, FRESH, settled(Event.SUCCEEDED)),
     (Command.REFER, Result.AMBIGUOUS, FRESH, settled(Event.IN_DOUBT, in_doubt=True)),
@@ -155,7 +170,7 @@ def test_a_repetition_always_fits_into_the_time_left_and_the_attempts(
     decision = judge(command, outcome, progress)
     if decision.then is Then.AGAIN:
         assert decision.pause + ROOM <= progress.seconds_left
-        assert progress.attempts < MOST_ATTEMPTS
+        assert progress.attempts < MOST_ATTEMPTS or command is Command.HANGUP
         assert progress.may_retry
 
 
