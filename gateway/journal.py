@@ -297,39 +297,32 @@ def database_failed(error: Exception) -> bool:
     Knows SQLAlchemy's errors and the drivers' own (see `gateway.statements`).
     """
     if isinstance(error, DBAPIError):
-        return error.connection_invalidated or type(error.orig).__name__ in _FAILURES
+        return error.connection_invalidated or _is_failure(error.orig)
     if isinstance(error, SQLAlchemyError):
         return isinstance(error, PoolTimeout | DisconnectionError)  # we never reached the database
-    return type(error).__module__.partition(".")[0] in _DRIVERS and type(error).__name__ in _FAILURES
+    return type(error).__module__.partition(".")[0] in _DRIVERS and _is_failure(error)
+
+
+def _is_failure(error: BaseException | None) -> bool:
+    sqlstate = getattr(error, "sqlstate", None)  # what PostgreSQL itself has answered
+    if sqlstate is None:
+        return type(error).__name__ in _FAILURES
+    return sqlstate[:2] in _FAILING_CLASSES or sqlstate in _FAILING_STATES
 
 
 _DRIVERS: Final = frozenset({"sqlite3", "psycopg"})
 
-# By name, because the driver of the database not in use need not be installed. psycopg's classes for classes 53
-# (insufficient resources), 57 (operator intervention) and 58 (system error) derive from OperationalError but carry
-# names of their own.
+# The drivers' own errors, by name, because the driver of the database not in use need not be installed.
 _FAILURES: Final = frozenset(
-    {
-        "OperationalError",
-        "DatabaseError",
-        "InterfaceError",
-        "InternalError",
-        "DiskFull",
-        "OutOfMemory",
-        "TooManyConnections",
-        "InsufficientResources",
-        "QueryCanceled",
-        "AdminShutdown",
-        "CrashShutdown",
-        "CannotConnectNow",
-        "DatabaseDropped",
-        "IdleSessionTimeout",
-        "SystemError",
-        "IoError",
-        "ReadOnlySqlTransaction",
-        "LockNotAvailable",
-    }
+    {"OperationalError", "DatabaseError", "InterfaceError", "InternalError", "ConnectionTimeout"}
 )
+
+# Classes of SQLSTATE: connection, insufficient resources, operator intervention, system error. A deadlock (40) or a
+# statement beyond a limit (54) is the unit's own.
+_FAILING_CLASSES: Final = frozenset({"08", "53", "57", "58"})
+
+# A database that can only be read, sessions that were ended for what they kept, a lock that was not to be had.
+_FAILING_STATES: Final = frozenset({"25006", "25P03", "25P04", "55P03"})
 
 
 def _first_line(error: Exception) -> str:

@@ -24,7 +24,7 @@ from gateway.errors import DatabaseUnavailable, RequestError
 
 MEDIA_TYPE: Final = "application/problem+json"
 
-# Where `gateway.openapi` publishes the explanations.
+# Where `gateway.api.openapi` publishes the explanations.
 TYPES: Final = "/openapi.json#/x-problems/"
 
 # Long enough for a database that fails over, short enough for a person who waits.

@@ -10,7 +10,7 @@ To open a value its row's key is needed, so a SELECT asks for both at once: the 
 that puts the row's key, with its length, in front of the value (`_Keyed`).
 
 A number (`SealedNumber`) is also looked for. Its own column holds a token then, which conditions compare with
-(`gateway.calls.lookup`), and the column `…_sealed` beside it the value.
+(`gateway.calls.sealed_search`), and the column `…_sealed` beside it the value.
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -253,7 +253,8 @@ def _split(text: str) -> SplitResult | None:
 
 def without_password(url: str) -> str:
     """The URL as it may be shown."""
-    return re.sub(r"(//[^/@:]*):[^/@]*@", r"\1:•••@", url)
+    without = re.sub(r"(//[^/@:]*):.*@", r"\1:•••@", url)  # a password may hold an @ or a / that nobody has escaped
+    return re.sub(r"([?&](?:ssl)?password=)[^&]*", r"\1•••", without)
 
 
 def is_loopback(host: str) -> bool:

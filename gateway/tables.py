@@ -282,7 +282,7 @@ rulebook_items = Table(
     "rulebook_items",
     metadata,
     Column("id", _Serial, primary_key=True),
-    Column("kind", Text, nullable=False),  # see gateway.rulebook.items.Kind
+    Column("kind", Text, nullable=False),  # see gateway.rulebook.items.ItemKind
     Column("name", _Number, nullable=False),  # the rule's id; empty for the default and the expectations
     Column("place", BigInteger, nullable=False),  # orders rules and the chunks of a list; sparse
     Column("content", LargeBinary, nullable=False),  # canonical JSON

@@ -31,9 +31,10 @@ from gateway.calls.watches import (
 )
 from gateway.database import Database, migrations
 from gateway.monitor.sighting import OVER, SEEN
-from gateway.rulebook.store import Revision, find_revision, insert_revision, newest_number
+from gateway.rulebook.store import Revision, find_revision, newest_number
 from gateway.tables import SCHEMA, actions, calls, deliveries, events, metadata, plans, postgresql_metadata, watches
 from gateway.webhooks.inbox import Arrival, NewCallRows, NewDelivery, Receipt, Verdict, store_arrivals
+from tests.gateway.rulebook.rulebooks import insert_revision
 
 PLAN = Plan((Step(kind="accept", body=b'{"type":"realtime"}', profile="sales"), Step(kind="reject", status=503)))
 FACTS: Any = {

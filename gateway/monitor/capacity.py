@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import structlog
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, select
 
 from gateway.calls.lifecycle import LIVE, State
 from gateway.calls.usage import LONGEST_SESSION, Known, LiveUsage
@@ -28,6 +28,9 @@ OVERLAP: Final = 4.0  # seconds
 
 # Calls read at once; a rule that is asked about a longer time than these took counts too few for a while.
 MOST: Final = 100_000
+
+# Rules that a statement names; databases limit its parameters.
+MOST_NAMED: Final = 1_000
 
 log = structlog.get_logger(__name__)
 
@@ -104,12 +107,17 @@ _RULE: Final = calls.c.rule + ""
 
 def _find_live(connection: Connection, rules: frozenset[str], since: int) -> list[Any]:
     """Live calls of these rules."""
-    wanted = _CALLS.where(calls.c.state.in_(_COUNTED), calls.c.received_at > since, _RULE.in_(rules))
-    return list(connection.execute(wanted.limit(MOST)))
+    wanted = _CALLS.where(calls.c.state.in_(_COUNTED), calls.c.received_at > since, _decided_by(rules))
+    return [row for row in connection.execute(wanted.limit(MOST)) if row.rule in rules]
 
 
 def _find_decided(connection: Connection, rules: frozenset[str], since: int) -> list[Any]:
     """Calls that these rules decided since then (µs), the oldest first."""
-    wanted = _CALLS.where(calls.c.received_at > since, _RULE.in_(rules), calls.c.state != State.EXPIRED)
+    wanted = _CALLS.where(calls.c.received_at > since, _decided_by(rules), calls.c.state != State.EXPIRED)
     newest = wanted.order_by(calls.c.received_at.desc()).limit(MOST)
-    return list(connection.execute(newest))[::-1]
+    return [row for row in connection.execute(newest) if row.rule in rules][::-1]
+
+
+def _decided_by(rules: frozenset[str]) -> ColumnElement[bool]:
+    """That one of these decided the call; of very many rules, that any rule did."""
+    return _RULE.in_(rules) if len(rules) <= MOST_NAMED else calls.c.rule.is_not(None)

@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, and_, exists, func, insert, select, text
+from sqlalchemy import Connection, and_, exists, func, select, text
 
 from gateway.access.audit import Action, Author, Entry, record
 from gateway.clock import to_rfc3339
@@ -122,21 +122,6 @@ def _first(connection: Connection) -> Revision:
     if not rows or not newest_number(connection):
         return starter()
     return replace(starter(), document=msgspec.json.decode(write_text(rows)))
-
-
-def insert_revision(connection: Connection, revision: Revision) -> None:
-    """Publish a revision as a whole. Its number must be free: the primary key decides a race."""
-    connection.execute(
-        insert(revisions).values(
-            number=revision.number,
-            created_at=revision.created_at,
-            author=revision.author,
-            comment=revision.comment,
-        )
-    )
-    rows = rows_of(revision.document, revision.number)
-    write_items(connection, Writing(number=revision.number, ends=(), rows=rows, everything=True))
-    notify(connection, CHANNEL)
 
 
 def publish_revisions(connection: Connection, publications: Sequence[Publication]) -> list[Published]:

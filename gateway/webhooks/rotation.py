@@ -1,8 +1,8 @@
 """Changing secrets without a restart, and without refusing a delivery.
 
-Signing secrets and API keys that stand in files (`*_FILE`, a directory of secrets) are read again every ten seconds,
-and at once upon SIGHUP. What is new is taken from the next delivery on; a file that cannot be read or holds no secret
-leaves what is in force in force, and says so. Other settings wait for a restart.
+Endpoints' signing secrets and API keys that stand in files (`*_FILE`, a directory of secrets) are read again every ten
+seconds, and at once upon SIGHUP. What is new is taken from the next delivery on; a file that cannot be read or holds no
+secret leaves what is in force in force, and says so. Other settings, and other secrets, wait for a restart.
 
 The uses of secrets are written down once a minute, so that every node can tell which ones are idle.
 """
@@ -84,7 +84,7 @@ class Rotation:
             return
         fresh = {name: settings.endpoints.get(name, endpoint) for name, endpoint in self._endpoints.items()}
         if _differ(settings, self._settings):
-            self._complain("settings other than secrets have changed; they wait for a restart")
+            self._complain("settings other than endpoints' secrets have changed; they wait for a restart")
         else:
             self._complaint = ""
         self._take({name: _with_secrets_of(fresh[name], endpoint) for name, endpoint in self._endpoints.items()})
@@ -124,14 +124,12 @@ def _with_secrets_of(fresh: Endpoint, endpoint: Endpoint) -> Endpoint:
 
 
 def _differ(settings: Settings, other: Settings) -> bool:
-    """Whether the two differ in more than secrets."""
-    return _without_secrets(settings) != _without_secrets(other)
+    """Whether the two differ in more than what can be taken without a restart."""
+    return _without_endpoints_secrets(settings) != _without_endpoints_secrets(other)
 
 
-def _without_secrets(settings: Settings) -> Settings:
+def _without_endpoints_secrets(settings: Settings) -> Settings:
     endpoints = {
         name: replace(endpoint, api_key=None, webhook_secrets=()) for name, endpoint in settings.endpoints.items()
     }
-    subscribers = {name: replace(one, secret=None) for name, one in settings.subscribers.items()}
-    kept = replace(settings, endpoints=endpoints, subscribers=subscribers, sources={}, warnings=())
-    return replace(kept, admin_key=None, privacy_key=None)
+    return replace(settings, endpoints=endpoints, sources={}, warnings=())

@@ -8,12 +8,13 @@ from pathlib import Path
 from random import Random
 
 import httpx
+from structlog.testing import capture_logs
 
 from gateway.clock import SystemClock
 from gateway.emulator.events import incoming_call
 from gateway.emulator.invite import new_call_id
 from gateway.webhooks.signature import fingerprint, sign
-from tests.flows.harness import Running, running_gateway
+from tests.flows.harness import ADMIN_KEY, Running, running_gateway
 from tests.flows.test_calls import SALES_CALL
 
 OLD = "whsec_b2xkIHNlY3JldCBvZiB0aGUgcm90YXRpb24="
@@ -116,6 +117,19 @@ async def test_a_file_that_holds_no_secret_leaves_the_one_in_force(tmp_path: Pat
         file.write_text(NEW)
         await running.gateway.rotation.look()
         assert set(await uses(running)) == {fingerprint(NEW)}
+
+
+async def test_a_secret_that_waits_for_a_restart_is_said_to(tmp_path: Path) -> None:
+    file = tmp_path / "admin-key"
+    file.write_text(ADMIN_KEY)
+    from_file = {"GATEWAY_ADMIN_KEY": "", "GATEWAY_ADMIN_KEY_FILE": str(file)}
+    async with running_gateway(f"sqlite:///{tmp_path}/gateway.db", tmp_path, reloads=True, **from_file) as running:
+        file.write_text("another-key-of-the-administrator")
+        with capture_logs() as lines:
+            await running.gateway.rotation.look()
+    assert [line["event"] for line in lines] == [
+        "settings other than endpoints' secrets have changed; they wait for a restart"
+    ]
 
 
 async def test_no_secret_is_in_the_database_the_log_or_an_answer(tmp_path: Path, capsys, caplog) -> None:

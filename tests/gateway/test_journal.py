@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
+from psycopg import errors
 from sqlalchemy import Column, Connection, Integer, MetaData, Table, func, insert, select, text
+from sqlalchemy.exc import DBAPIError
 
 from gateway.database import Database
 from gateway.errors import DatabaseUnavailable, JournalFull
-from gateway.journal import LARGEST_BATCH, MANY, Journal
+from gateway.journal import LARGEST_BATCH, MANY, Journal, database_failed
 
 numbers = Table("numbers", MetaData(), Column("number", Integer, primary_key=True))
 
@@ -147,6 +149,25 @@ async def test_a_failed_database_fails_every_entry_and_is_reported_until_it_heal
     assert journal.failing
     assert await journal.write(add, 1) == 10
     assert not journal.failing
+
+
+@pytest.mark.parametrize(
+    ("error", "failed"),
+    [
+        (errors.OperationalError("connection refused"), True),
+        (errors.ConnectionTimeout("connection timeout expired"), True),
+        (errors.ProtocolViolation("server_login_retry, from a pooler in between"), True),
+        (errors.TooManyConnections("sorry, too many clients already"), True),
+        (errors.ReadOnlySqlTransaction("in recovery"), True),
+        (errors.IdleInTransactionSessionTimeout("terminated"), True),
+        (errors.DeadlockDetected("deadlock detected"), False),
+        (errors.UniqueViolation("duplicate key"), False),
+        (errors.ProgramLimitExceeded("index row too large"), False),
+    ],
+)
+def test_what_postgresql_answers_is_the_databases_failure_or_the_units_own(error: Exception, failed: bool) -> None:
+    assert database_failed(error) is failed
+    assert database_failed(DBAPIError("SELECT 1", None, error)) is failed
 
 
 async def test_a_full_queue_is_refused_at_once(open_database: Database) -> None:

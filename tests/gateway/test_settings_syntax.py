@@ -122,5 +122,9 @@ def test_what_is_not_valid_is_refused_with_the_remedy(read, text, remedy):
 
 
 def test_a_password_in_an_address_is_not_shown():
-    assert syntax.without_password("postgresql://user:secret@host/db") == "postgresql://user:•••@host/db"
+    for secret in ("secret", "s@cret", "sec/r@t"):
+        assert syntax.without_password(f"postgresql://user:{secret}@host/db") == "postgresql://user:•••@host/db"
+    assert syntax.without_password("postgresql://host/db?password=secret&sslmode=require") == (
+        "postgresql://host/db?password=•••&sslmode=require"
+    )
     assert syntax.without_password("sqlite:///var/gateway.db") == "sqlite:///var/gateway.db"

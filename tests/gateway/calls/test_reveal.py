@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from gateway.access.roles import Role
-from gateway.rulebook.store import Revision, insert_revision
+from gateway.rulebook.store import Revision
 from tests.conftest import SettableClock
 from tests.gateway.api_fixtures import NOW, Api, a_call, given_calls, given_events
+from tests.gateway.rulebook.rulebooks import insert_revision
 
 PATHS = ["/calls", "/calls/rtc_1", "/calls/rtc_1/events", "/calls/rtc_1/transcript"]
 RULES = {

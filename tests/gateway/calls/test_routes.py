@@ -6,9 +6,10 @@ import pytest
 
 from gateway.access.roles import Role
 from gateway.calls.store import insert_plans, own_plan_key
-from gateway.rulebook.store import Revision, insert_revision
+from gateway.rulebook.store import Revision
 from tests.gateway.api_fixtures import NOW, Api, a_call, given_calls, given_events
 from tests.gateway.calls.histories import given_words
+from tests.gateway.rulebook.rulebooks import insert_revision
 
 CALLS = "/api/v1/calls"
 

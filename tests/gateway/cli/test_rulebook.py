@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from gateway.database import Database
-from gateway.rulebook.store import Revision, insert_revision
+from gateway.rulebook.store import Revision
 from routing_rules import read_document, write_document
 from tests.gateway.cli.test_commands import Run, run
+from tests.gateway.rulebook.rulebooks import insert_revision
 from tests.new_databases import provide_tables
 
 __all__ = ["run"]

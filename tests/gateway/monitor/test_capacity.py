@@ -103,6 +103,18 @@ async def test_limits_of_the_rules_in_force_are_known_before_a_call_asks(
     assert usage.active("it") == 1
 
 
+async def test_as_many_rules_may_have_a_limit_as_a_rulebook_holds(
+    database: Database, usage: LiveUsage, capacity: Capacity
+) -> None:
+    given(database, "rtc_1")
+    given_calls(database, a_call("rtc_2", state="accepted", rule="without-limit", received_at=NOW))
+    for rule in ("it", *(f"did-{number}" for number in range(100_000))):
+        usage.active(rule)
+        usage.recent(rule, "rule", "", 60)
+    await capacity.look()
+    assert (usage.active("it"), usage.recent("it", "rule", "", 60)) == (1, 1)
+
+
 async def test_nothing_is_asked_where_no_rule_wants_to_know(usage: LiveUsage, capacity: Capacity) -> None:
     await capacity.look()
     assert (usage.limited, usage.rated) == (frozenset(), {})

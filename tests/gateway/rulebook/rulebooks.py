@@ -1,9 +1,15 @@
-"""Rulebooks drawn at random, near enough to each other that edits of every sort lie between two of them."""
+"""Rulebooks stored as a whole; and drawn at random, so near to each other that all sorts of edits lie between two."""
 
 from typing import Any
 
 from hypothesis import strategies as st
+from sqlalchemy import Connection, insert
 
+from gateway.notifications import notify
+from gateway.rulebook.item_store import Writing, write_items
+from gateway.rulebook.items import rows_of
+from gateway.rulebook.store import CHANNEL, Revision
+from gateway.tables import revisions
 from routing_rules import Rulebook, read_document
 
 _RULES = st.dictionaries(st.sampled_from("abcdefgh"), st.sampled_from([480, 486, 603]), max_size=8)
@@ -30,3 +36,18 @@ def rulebooks(draw: st.DrawFn) -> Rulebook:
         "expect": [{"name": "it", "call": {}, "rule": "a"}] if draw(st.booleans()) else [],
     }
     return read_document(document)
+
+
+def insert_revision(connection: Connection, revision: Revision) -> None:
+    """Publish a revision as it is, unchecked. Its number must be free."""
+    connection.execute(
+        insert(revisions).values(
+            number=revision.number,
+            created_at=revision.created_at,
+            author=revision.author,
+            comment=revision.comment,
+        )
+    )
+    rows = rows_of(revision.document, revision.number)
+    write_items(connection, Writing(number=revision.number, ends=(), rows=rows, everything=True))
+    notify(connection, CHANNEL)

@@ -13,10 +13,10 @@ from gateway.database import Database
 from gateway.rulebook.comparison import compare_revisions
 from gateway.rulebook.difference import counts, difference
 from gateway.rulebook.revision_contract import MOST_CHANGES, shown_change
-from gateway.rulebook.store import Revision, insert_revision, starter
+from gateway.rulebook.store import Revision, starter
 from gateway.tables import revisions
 from routing_rules import DocumentError, Rulebook, read_document
-from tests.gateway.rulebook.rulebooks import rulebooks
+from tests.gateway.rulebook.rulebooks import insert_revision, rulebooks
 from tests.gateway.rulebook.test_row_plan import begin, changed, many, moved, publish
 
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from gateway.database import Database
 from gateway.rulebook.current import Compiled, compile_rulebook
 from gateway.rulebook.derivation import compile_derived, derive_rulebook
-from gateway.rulebook.store import Revision, insert_revision
+from gateway.rulebook.store import Revision
 from routing_rules import DocumentError, Rulebook, read_document
-from tests.gateway.rulebook.rulebooks import rulebooks
+from tests.gateway.rulebook.rulebooks import insert_revision, rulebooks
 from tests.gateway.rulebook.test_comparison import publish_all
 from tests.gateway.rulebook.test_row_plan import changed, many, moved
 

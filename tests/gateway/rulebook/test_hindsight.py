@@ -8,9 +8,10 @@ from gateway.calls.history import find_call
 from gateway.rulebook.current import compile_revision
 from gateway.rulebook.hindsight import Hindsight
 from gateway.rulebook.overrides import Addition, Ending, add_overrides, end_overrides
-from gateway.rulebook.store import Revision, find_revision, insert_revision
+from gateway.rulebook.store import Revision, find_revision
 from routing_rules import Explanation, read_override
 from tests.gateway.api_fixtures import NOW, Api, a_call, given_calls
+from tests.gateway.rulebook.rulebooks import insert_revision
 
 # The clock of the tests begins on a Monday at 16:13 in Berlin.
 HOURS = {"zone": "Europe/Berlin", "open": ["Mon 16:00-17:00"]}

@@ -6,7 +6,8 @@ import pytest
 from gateway.database import Database
 from gateway.rulebook.item_desk import Read, read_item, shown
 from gateway.rulebook.items import ItemKind, Row
-from gateway.rulebook.store import Revision, insert_revision
+from gateway.rulebook.store import Revision
+from tests.gateway.rulebook.rulebooks import insert_revision
 
 DOCUMENT = {
     "profiles": {"sales": {"model": "m"}},

@@ -10,9 +10,10 @@ from gateway.database import Database
 from gateway.rulebook.current import Current, compile_revision
 from gateway.rulebook.refer_guard import ReferGuard
 from gateway.rulebook.replay import Change, Replay, Slice, Span, bare, planned_decision
-from gateway.rulebook.store import Revision, insert_revision
+from gateway.rulebook.store import Revision
 from routing_rules import Accept, Decision, DocumentError, Refer, Reject, read_document
 from tests.gateway.api_fixtures import NOW, a_call, given_calls
+from tests.gateway.rulebook.rulebooks import insert_revision
 
 PROFILES = {"sales": {"model": "gpt-realtime-2.1"}, "support": {"model": "gpt-realtime-2.1"}}
 SALES = "+15551230000"

@@ -9,8 +9,9 @@ from starlette.types import Message
 
 from gateway.api.routes import api_routes
 from gateway.rulebook.replay_contract import KEPT
-from gateway.rulebook.store import Revision, insert_revision
+from gateway.rulebook.store import Revision
 from tests.gateway.api_fixtures import ADMIN_KEY, NOW, Api, a_call, given_calls
+from tests.gateway.rulebook.rulebooks import insert_revision
 
 REPLAY = "/api/v1/replay"
 

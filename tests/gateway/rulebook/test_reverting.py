@@ -19,12 +19,13 @@ from gateway.rulebook.publish import (
     StaleBaseError,
 )
 from gateway.rulebook.reverting import Reverting
-from gateway.rulebook.store import Revision, Signed, find_revision, insert_revision, list_revisions
+from gateway.rulebook.store import Revision, Signed, find_revision, list_revisions
 from gateway.tables import revisions
 from tests.conftest import SettableClock
 from tests.flows.harness import running_gateway
 from tests.gateway.api_fixtures import Api, running_api
 from tests.gateway.authors import an_author
+from tests.gateway.rulebook.rulebooks import insert_revision
 
 BEFORE: dict[str, Any] = {"rules": [{"id": "all", "then": {"reject": 486}}]}
 AFTER: dict[str, Any] = {"profiles": {"new": {}}, "rules": [{"id": "all", "then": {"accept": "new"}}]}

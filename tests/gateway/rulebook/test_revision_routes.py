@@ -5,9 +5,10 @@ import pytest
 
 from gateway.access.roles import Role
 from gateway.database import Database
-from gateway.rulebook.store import Revision, insert_revision
+from gateway.rulebook.store import Revision
 from tests.conftest import SettableClock
 from tests.gateway.api_fixtures import Api, running_api
+from tests.gateway.rulebook.rulebooks import insert_revision
 
 ROOT = "/api/v1/rulebook"
 FIRST: dict[str, Any] = {

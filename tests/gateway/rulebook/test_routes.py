@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from gateway.access.roles import Role
-from gateway.rulebook.store import Revision, insert_revision
+from gateway.rulebook.store import Revision
 from gateway.upstream.wire import INCOMING_CALL
 from tests.gateway.api_fixtures import Api
+from tests.gateway.rulebook.rulebooks import insert_revision
 
 RULEBOOK = "/api/v1/rulebook"
 DECIDE = "/api/v1/decide"

@@ -8,9 +8,10 @@ from gateway.access.roles import Role
 from gateway.database import Database
 from gateway.rulebook.examination import FEW
 from gateway.rulebook.item_store import find_places
-from gateway.rulebook.store import Revision, insert_revision
+from gateway.rulebook.store import Revision
 from tests.conftest import SettableClock
 from tests.gateway.api_fixtures import Api, running_api
+from tests.gateway.rulebook.rulebooks import insert_revision
 
 ROOT = "/api/v1"
 DOCUMENT: dict[str, Any] = {

@@ -18,7 +18,6 @@ from gateway.rulebook.store import (
     Signed,
     find_revision,
     find_text,
-    insert_revision,
     list_revisions,
     make_way,
     newest_number,
@@ -29,6 +28,7 @@ from gateway.rulebook.store import (
 )
 from gateway.tables import revisions, rulebook_items
 from tests.gateway.authors import an_author
+from tests.gateway.rulebook.rulebooks import insert_revision
 
 DOCUMENT: dict[str, Any] = {"profiles": {}, "calendars": {}, "lists": {}, "rules": [], "default": {"reject": 603}}
 
