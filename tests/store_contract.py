@@ -511,6 +511,15 @@ def test_who_does_not_own_the_watch_any_more_changes_nothing(database: Database)
     assert make(database, Move(call=call, now=NOW + 9, epoch=2, steps=OVER)) == [Moved(state=State.ENDED)]
 
 
+def test_whoever_takes_a_watch_over_knows_when_the_call_came_to_its_state(database: Database) -> None:
+    call = watched(database).call
+    accepted_at = max(line.at for line in rows(database, events))
+    found = Line(at=NOW + 70, kind=Remark.REATTACHED, detail=None)
+    make(database, Move(call=call, now=NOW + 60, epoch=1, steps=SEEN, confirmed=True, remarks=[found]))
+    (taken,) = claim_calls(database, lease_now=NOW + LEASE + 1)
+    assert (taken.moved_at, taken.confirmed) == (accepted_at, True)
+
+
 def test_while_an_action_is_open_nobody_else_moves_the_call(database: Database) -> None:
     call = watched(database).call
     hangup = an_action(call=call, **HANGUP)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.actions.action import Job
-from gateway.actions.retry import RetryDecision, Then
+from gateway.actions.retry import RetryDecision, Then, unanswered_hangup
 from gateway.calls.lifecycle import Event
 from gateway.upstream.wire import Command
 
@@ -36,6 +36,9 @@ class Conclusion:
 # one who was not the upstream refuses it.
 _ANSWERED: Final = frozenset({Event.SUCCEEDED, Event.UNCLEAR})
 
+# Of an accept or a reject, and of a hangup.
+_TOLD_BY_SIDEBAND: Final = frozenset({(Event.IN_DOUBT, Event.UNCLEAR), (Event.IN_DOUBT, Event.OUT_OF_TIME)})
+
 
 def conclude(job: Job, decision: RetryDecision, refer_guard: ReferGuard, *, watched: bool) -> Conclusion:
     """What the ended action means for its call. `watched`: someone is, or will be, on the sideband to tell its end."""
@@ -43,7 +46,7 @@ def conclude(job: Job, decision: RetryDecision, refer_guard: ReferGuard, *, watc
         if job.command is Command.REFER:
             return transfer(job, job.target + 1, refer_guard)
         return _fall_back(job, refused=decision.refused)
-    if watched and decision.events == (Event.IN_DOUBT, Event.UNCLEAR):
+    if watched and decision.events in _TOLD_BY_SIDEBAND:
         return Conclusion(events=(Event.IN_DOUBT,))  # the sideband will tell
     if job.command is Command.ACCEPT and decision.events[-1] in _ANSWERED and job.alternative.targets:
         onward = transfer(job, 0, refer_guard)
@@ -65,6 +68,8 @@ def conclude_unsent(job: Job) -> RetryDecision:
         return RetryDecision(then=Then.SETTLE, events=(Event.NEVER_SENT,))
     if job.command is Command.ACCEPT and job.in_doubt:
         return RetryDecision(then=Then.SETTLE, events=(Event.IN_DOUBT, Event.UNCLEAR), in_doubt=True)
+    if job.command is Command.HANGUP:
+        return unanswered_hangup(in_doubt=job.in_doubt)
     return RetryDecision(then=Then.SETTLE, events=(Event.OUT_OF_TIME,))
 
 

@@ -86,7 +86,7 @@ def judge(command: Command, outcome: Outcome, progress: Progress) -> RetryDecisi
         return _judge_accept(outcome, in_doubt=in_doubt, after_server_error=progress.after_server_error)
     if command is Command.REJECT:
         return _judge_reject(outcome, in_doubt=in_doubt, after_server_error=progress.after_server_error)
-    return _judge_hangup(outcome)
+    return _judge_hangup(outcome, in_doubt=in_doubt)
 
 
 # After which results the command itself may have been applied. A 5xx may hide an applied accept too, but an accept that
@@ -136,14 +136,22 @@ def _judge_reject(outcome: Outcome, *, in_doubt: bool, after_server_error: bool)
     return RetryDecision(then=Then.SETTLE, events=(Event.OUT_OF_TIME,))
 
 
-def _judge_hangup(outcome: Outcome) -> RetryDecision:
-    event = {
+def _judge_hangup(outcome: Outcome, *, in_doubt: bool) -> RetryDecision:
+    final = {
         Result.GONE: Event.CALLER_GONE,
         Result.UNAUTHORIZED: Event.UNAUTHORIZED,
         Result.REFUSED: Event.REFUSED,
         Result.CONFLICT: Event.REFUSED,
-    }.get(outcome.result, Event.OUT_OF_TIME)
-    return RetryDecision(then=Then.SETTLE, events=(event,))
+    }.get(outcome.result)
+    if final is None:
+        return unanswered_hangup(in_doubt=in_doubt)
+    return RetryDecision(then=Then.SETTLE, events=(final,))
+
+
+def unanswered_hangup(*, in_doubt: bool) -> RetryDecision:
+    """A hangup whose time is over; `in_doubt`: a request may have been applied."""
+    events = (Event.IN_DOUBT, Event.OUT_OF_TIME) if in_doubt else (Event.OUT_OF_TIME,)
+    return RetryDecision(then=Then.SETTLE, events=events, in_doubt=in_doubt)
 
 
 def _judge_refer(outcome: Outcome) -> RetryDecision:

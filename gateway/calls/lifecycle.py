@@ -179,6 +179,8 @@ TRANSITIONS: Final = MappingProxyType(
             _E.CONFIRMED: _S.ENDING,
             _E.SUCCEEDED: _S.ENDED,
             _E.RETRYING: _S.ENDING,
+            # No answer in time, and a request may have been applied: the sideband will tell.
+            _E.IN_DOUBT: _S.ENDING,
             _E.CALLER_GONE: _S.ENDED,
             _E.CLOSED: _S.ENDED,
             _E.REFUSED: _S.FAILED,

@@ -7,6 +7,7 @@ over (FACTS section 4), success that only the connection had been lost. Everythi
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any, Final
 
 import msgspec
@@ -28,8 +29,10 @@ from gateway.upstream import sideband_wire as wire
 from gateway.upstream.sideband import CallAbsent, Line, SidebandError, Sidebands
 from gateway.upstream.sideband_wire import Closed, Happening, Trouble
 
-# Handshakes under way; after a restart all live calls are attached at once.
+# Handshakes under way; after a restart all live calls are attached at once. Some are kept from calls that talked when
+# they were last seen, so that one that has just been answered, is in doubt or has closed does not wait for thousands.
 SLOTS: Final = 64
+FOR_TALKING: Final = 48
 
 # Between attempts: while a young call may not be attachable yet, and while the upstream cannot be reached.
 YOUNG: Final = 0.2
@@ -76,14 +79,14 @@ class Listening:
         self._clock = clock
         self._settled = settled
         self._slots = asyncio.Semaphore(SLOTS)
+        self._talking = asyncio.Semaphore(FOR_TALKING)
 
     async def follow(self, watch: Watch) -> None:
         """Watch one call to its end. Raises WatchLost."""
         pause = FIRST_PAUSE
         while watch.state not in TERMINAL:
             try:
-                async with self._slots:
-                    line = await self._sidebands.attach(watch.live.endpoint, watch.live.call_id)
+                line = await self._attach(watch)
             except CallAbsent:
                 watch.unasked_since = None
                 if watch.is_certainly_over(self._clock.monotonic(), self._patience):
@@ -105,6 +108,11 @@ class Listening:
                     pause = min(2 * pause, LONGEST_PAUSE)
         await self._over(watch)
 
+    async def _attach(self, watch: Watch) -> Line:
+        talks = watch.confirmed and watch.state is State.ACCEPTED and watch.closed_at is None
+        async with self._talking if talks else nullcontext(), self._slots:
+            return await self._sidebands.attach(watch.live.endpoint, watch.live.call_id)
+
     async def act(self, watch: Watch, due: Due) -> None:
         """Do what the time has come for. Raises WatchLost."""
         if due in BY_CONDUCT:
@@ -113,6 +121,8 @@ class Listening:
             moved = await self._move(watch, lambda: self._fall_back(watch))
             if moved.state is State.ACCEPTED:
                 await self._conducting.stay(watch)
+        elif due is Due.HANGUP_FAILED:
+            await self._move(watch, lambda: self._not_hung_up(watch))
         elif due is Due.PROBE_IS_OVER:
             await self._move(watch, lambda: self._prove(watch, sighting.UNPROVEN))
         else:
@@ -241,6 +251,12 @@ class Listening:
             return Moved(state=watch.state)
         detail = msgspec.json.encode({"why": "the call is still there"}).decode()
         return await self._control.fall_back(watch.live, watch.state, epoch=watch.epoch, detail=detail)
+
+    async def _not_hung_up(self, watch: Watch) -> Moved:
+        if watch.line is None and watch.unasked_since is None:  # it closed meanwhile, and that tells more
+            return Moved(state=watch.state)
+        why = "nothing proves that the hangup worked"
+        return await self._write(watch, steps=sighting.NOT_HUNG_UP, error=why)
 
     def _write(self, watch: Watch, **move_: Any) -> asyncio.Future[Moved]:
         return self._journal.write(move, Move(call=watch.live.call, now=self._clock.now(), epoch=watch.epoch, **move_))

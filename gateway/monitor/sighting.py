@@ -18,6 +18,7 @@ _LEFT: Final[Steps] = {
     State.ACCEPT_UNKNOWN: (Event.CALLER_GONE,),
     State.REFER_WAIT: (Event.CLOSED,),
     State.REFER_UNKNOWN: (Event.CLOSED,),
+    State.ENDING: (Event.CLOSED,),
     **_FINISHED,
 }
 
@@ -27,10 +28,14 @@ OVER: Final[Steps] = {**_LEFT, State.ACCEPTED: (Event.CLOSED,)}
 # … although we have tried from the moment when it was accepted: the caller had hung up before.
 NEVER_THERE: Final[Steps] = {**_LEFT, State.ACCEPTED: (Event.CALLER_GONE,)}
 
+# A hangup that may have been applied was not: the caller is still here, or nobody can be asked.
+NOT_HUNG_UP: Final[Steps] = {State.ENDING: (Event.OUT_OF_TIME,)}
+
 # The upstream could not be asked in time.
 UNPROVEN: Final[Steps] = {
     State.ACCEPT_UNKNOWN: (Event.UNCLEAR,),
     State.ACCEPTED: (Event.OUT_OF_TIME,),
     State.REFER_WAIT: (Event.UNWATCHED,),
     State.REFER_UNKNOWN: (Event.UNWATCHED,),
+    **NOT_HUNG_UP,
 }

@@ -24,25 +24,30 @@ from gateway.actions.control import opening
 from gateway.actions.leases import LeaseClock
 from gateway.actions.moves import Move, Moved, move
 from gateway.calls.lifecycle import TRANSITIONS, Event, State
+from gateway.calls.watches import MOVED_AT
 from gateway.clock import Clock
 from gateway.database import Database
 from gateway.errors import DatabaseUnavailable
 from gateway.journal import Journal
 from gateway.monitor.sighting import UNPROVEN
-from gateway.tables import actions, calls, events, plans, watches
+from gateway.tables import actions, calls, plans, watches
 from gateway.upstream.wire import Command
 
 ROUND: Final = 5.0  # seconds
 
-# Without progress for so long (seconds), a call is stuck; so long we must have been looking, too: after a start, or an
-# outage, those whose task it is come first.
+# Without progress for so long (seconds), a call is stuck; so long we must have been looking, too: after a start, an
+# outage, or a time in which this machine stood still, those whose task it is come first.
 STUCK_AFTER: Final = 60.0
+
+# Between two looks, in seconds, at most; else we stood still, or the clock was set. A transfer rightly makes no
+# progress for 40 s (`Patience.unproven`), and would not seem stuck by a gap of this length.
+LONGEST_GAP: Final = 15.0
 
 # Calls found by one look; the next finds the others.
 MOST: Final = 500
 
 # In which a call waits for its sideband to tell.
-WAITING: Final = frozenset({State.ACCEPT_UNKNOWN, State.REFER_WAIT, State.REFER_UNKNOWN})
+WAITING: Final = frozenset({State.ACCEPT_UNKNOWN, State.REFER_WAIT, State.REFER_UNKNOWN, State.ENDING})
 
 # In which something is owed to a call.
 UNSETTLED: Final = frozenset(state for state, steps in TRANSITIONS.items() if Event.STUCK in steps)
@@ -75,6 +80,7 @@ class Stragglers:
         self._clock = clock
         self._settled = settled
         self._since = clock.monotonic()  # since when we, and so the others of this process, have been at work
+        self._looked_at = clock.now()
 
     async def run(self) -> None:
         """Look for ever; ends by being cancelled."""
@@ -90,6 +96,9 @@ class Stragglers:
 
     async def look(self) -> None:
         """Settle what there is. Raises DatabaseUnavailable."""
+        if self._clock.now() - self._looked_at > LONGEST_GAP * 1e6:
+            self._since = self._clock.monotonic()
+        self._looked_at = self._clock.now()
         patient = self._clock.monotonic() - self._since >= STUCK_AFTER
         still_since = self._clock.now() - int(STUCK_AFTER * 1e6) if patient else 0
         found = await self._database.read(find_stragglers, self._watched, self._leases.now(), still_since)
@@ -151,11 +160,10 @@ def find_stragglers(connection: Connection, watched: Collection[str], lease_now:
         & calls.c.endpoint.not_in(watched)
         & or_(watches.c.lease_until.is_(None), watches.c.lease_until < lease_now)
     )
-    wanted = _OWING.where(or_(unwatched, func.coalesce(_LATEST, calls.c.received_at) < still_since))
+    wanted = _OWING.where(or_(unwatched, func.coalesce(MOVED_AT, calls.c.received_at) < still_since))
     return list(connection.execute(wanted.order_by(calls.c.id).limit(MOST)))
 
 
-_LATEST: Final = select(func.max(events.c.at)).where(events.c.call == calls.c.id).scalar_subquery()
 _OWING: Final = (
     select(
         calls.c.id,

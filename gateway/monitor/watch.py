@@ -28,6 +28,8 @@ class Patience:
     transfer: float = 10.0
     # For how long a transfer may stay unproven while the upstream cannot be asked.
     unproven: float = 40.0
+    # A hangup is tried for half a minute (`jobs.WINDOWS`), and works within seconds.
+    hangup: float = 40.0
     # The upstream ends a session after 60 minutes; a call that nobody can ask about is taken for over a little later.
     longest_call: float = 3_900.0
     # Between writes of what a call has used up while it goes on; a crash loses no more.
@@ -47,6 +49,7 @@ class Due(StrEnum):
     PROBE_IS_OVER = "probe_is_over"  # an accept in doubt could be neither proven nor refuted
     TRANSFER_FAILED = "transfer_failed"  # the caller is still here
     TRANSFER_UNPROVEN = "transfer_unproven"  # the upstream could not be asked in time
+    HANGUP_FAILED = "hangup_failed"  # the caller is still here, or the upstream could not be asked
     OUTLIVED = "outlived"  # no session lasts so long
     ORDERED = "ordered"  # what the model or the caller ordered
     TOO_LONG = "too_long"  # the profile's longest duration is reached
@@ -115,6 +118,9 @@ class Watch:
             if self.line is not None:
                 return Due.TRANSFER_FAILED if waited >= patience.transfer else None
             return Due.TRANSFER_UNPROVEN if self._unasked_for(at) >= patience.unproven else None
+        if self.state is State.ENDING:
+            waited = self._unasked_for(at) if self.line is None else waited
+            return Due.HANGUP_FAILED if waited >= patience.hangup else None
         if self.state is not State.ACCEPTED:
             return None
         if at - self.answered >= patience.longest_call:

@@ -4,7 +4,8 @@ Reading and compiling 100,000 rules takes seconds. But most revisions differ fro
 the rules that both have are shared, and so is most of what was compiled of them.
 """
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -12,11 +13,12 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from gateway.collector import uncollected
+from gateway.database import Database
 from gateway.rulebook.comparison import Rows, find_begun, find_ended, is_begun, is_ended
-from gateway.rulebook.current import Compiled, compile_rulebook
+from gateway.rulebook.current import Compiled, compile_revision, compile_rulebook
 from gateway.rulebook.item_store import find_entries, find_places
 from gateway.rulebook.items import SECTIONS, ItemKind, Row, write_text
-from gateway.rulebook.store import newest_number
+from gateway.rulebook.store import find_revision, newest_number
 from gateway.tables import rulebook_items as items
 from routing_rules import Rule, Rulebook, read_document
 
@@ -25,6 +27,18 @@ MOST: Final = 10_000
 
 _NAMED: Final = tuple(section for section, kind in SECTIONS.items() if kind is not ItemKind.RULE)
 _SINGLE: Final = (ItemKind.DEFAULT, ItemKind.EXPECT, ItemKind.MANAGED_BY)
+
+
+async def compile_near(database: Database, number: int, near: Compiled, years: Collection[int] = ()) -> Compiled | None:
+    """Revision `number` with its table, made of another one or else read as a whole; None if there is none.
+
+    Raises routing_rules.DocumentError where it holds what only a newer release knows, and DatabaseUnavailable.
+    """
+    rulebook = await database.read(derive_rulebook, number, near)
+    if rulebook is not None:
+        return await asyncio.to_thread(compile_derived, rulebook, number, near, years)
+    revision = await database.read(find_revision, number)
+    return None if revision is None else await asyncio.to_thread(compile_revision, revision, years)
 
 
 def derive_rulebook(connection: Connection, number: int, near: Compiled, *, most: int = MOST) -> Rulebook | None:
@@ -42,10 +56,10 @@ def derive_rulebook(connection: Connection, number: int, near: Compiled, *, most
         return _put_together(connection, near, fresh, there, here)
 
 
-def compile_derived(rulebook: Rulebook, number: int, near: Compiled) -> Compiled:
+def compile_derived(rulebook: Rulebook, number: int, near: Compiled, years: Collection[int] = ()) -> Compiled:
     """The table of a rulebook that was made of another one. Raises as `compile_rulebook` does."""
     with uncollected():
-        return compile_rulebook(rulebook, number, like=near.table)
+        return compile_rulebook(rulebook, number, years, like=near.table)
 
 
 def _differ_much(connection: Connection, low: int, high: int, most: int) -> bool:

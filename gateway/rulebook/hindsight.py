@@ -10,9 +10,9 @@ from gateway.calls.history import RecordedCall
 from gateway.clock import to_datetime
 from gateway.database import Database
 from gateway.rulebook.current import Compiled, Current, compile_revision
-from gateway.rulebook.derivation import compile_derived, derive_rulebook
+from gateway.rulebook.derivation import compile_near
 from gateway.rulebook.overrides import Overrides, find_state
-from gateway.rulebook.store import Revision, find_revision
+from gateway.rulebook.store import Revision
 from routing_rules import DocumentError, Explanation, Tried, explain, try_rules
 
 
@@ -44,20 +44,11 @@ class Hindsight:
                 if compiled is not None and compiled.number == number:
                     return compiled
             try:
-                compiled = await self._derive(number) or await self._read(number)
+                compiled = await compile_near(self._database, number, self._current.revision)
             except DocumentError:
                 return None
             self._past = compiled or self._past
             return compiled
-
-    async def _derive(self, number: int) -> Compiled | None:
-        near = self._current.revision
-        rulebook = await self._database.read(derive_rulebook, number, near)
-        return None if rulebook is None else await asyncio.to_thread(compile_derived, rulebook, number, near)
-
-    async def _read(self, number: int) -> Compiled | None:
-        revision = await self._database.read(find_revision, number)
-        return None if revision is None else await asyncio.to_thread(compile_revision, revision)
 
 
 def try_again(compiled: Compiled, call: RecordedCall, *, begin: int, count: int) -> tuple[Tried, ...]:

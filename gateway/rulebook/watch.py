@@ -3,8 +3,8 @@
 On PostgreSQL a publish notifies every node at once. That is only a hint, and may be lost: the newest revision's number
 is asked for again and again anyway, which costs some fifty microseconds on a reading connection. (SQLite's `PRAGMA
 data_version` would tell that *something* was written, but our own journal writes all the time.) A newer revision is
-compiled in a thread and put in force; one that this release cannot read is not, and `Current.failure` says so until
-another one can be.
+made of the one in force and the rows that differ, in threads, and put in force; one that this release cannot read is
+not, and `Current.failure` says so until another one can be.
 """
 
 import asyncio
@@ -18,9 +18,10 @@ from gateway.clock import Clock
 from gateway.database import Database
 from gateway.errors import DatabaseUnavailable
 from gateway.notifications import listen
-from gateway.rulebook.current import Compiled, Current, compile_revision, years_around
+from gateway.rulebook.current import Current, compile_revision, years_around
+from gateway.rulebook.derivation import compile_near
 from gateway.rulebook.overrides import find_live, newest_change
-from gateway.rulebook.store import CHANNEL, Revision, find_revision, newest_number
+from gateway.rulebook.store import CHANNEL, find_revision, newest_number
 
 # Seconds between two looks where nothing is heard: an admin who publishes elsewhere and then dials must find the new
 # rules in force.
@@ -75,17 +76,19 @@ class Watch:
         await self._look_at_overrides(change)
         if newest <= max(self._current.revision.number, self._unreadable):
             return
-        revision = await self._database.read(find_revision)
-        if revision is None:
+        near, years = self._current.revision, years_around(self._clock.now())
+        try:
+            compiled = await compile_near(self._database, newest, near, years)
+        except DatabaseUnavailable:
+            raise
+        except Exception as error:  # whatever it is, the revision in force stays in force
+            self._unreadable = newest
+            self._current.failure = f"revision {newest} cannot be used by this release: {error}"
+            log.error("a newer revision cannot be used", revision=newest, error=str(error))
             return
-        compiled = await asyncio.to_thread(self._compile, revision)
-        if isinstance(compiled, str):
-            self._unreadable = revision.number
-            self._current.failure = compiled
-            log.error("a newer revision cannot be used", revision=revision.number, error=compiled)
-        else:
+        if compiled is not None:
             self._current.swap(compiled)
-            log.info("revision in force", revision=revision.number, author=revision.author)
+            log.info("revision in force", revision=newest)
 
     async def _look_at_overrides(self, change: int) -> None:
         """Put the overrides in force as of their last change, and forget those that have expired.
@@ -100,10 +103,3 @@ class Watch:
         elif (still := known.at(now)) != known:
             self._current.override(still)
             log.info("overrides expired", overrides=[one.id for one in known.live if one not in still.live])
-
-    def _compile(self, revision: Revision) -> Compiled | str:
-        """The compiled revision, or why it cannot be."""
-        try:
-            return compile_revision(revision, years_around(self._clock.now()))
-        except Exception as error:  # whatever it is, the revision in force stays in force
-            return f"revision {revision.number} cannot be used by this release: {error}"

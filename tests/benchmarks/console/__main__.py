@@ -36,7 +36,7 @@ from gateway.emulator.invite import Invite, Trunk, new_call_id
 from gateway.rulebook.current import compile_revision
 from gateway.rulebook.store import Revision, find_revision
 from tests.benchmarks.editing.workload import CALLED, large_rulebook
-from tests.benchmarks.history.build import Built, build, built
+from tests.benchmarks.history.build import Built, provide
 from tests.conftest import SettableClock
 from tests.flows.console_screenshots import PAGES
 from tests.flows.harness import running_gateway
@@ -126,11 +126,7 @@ def _history(folder: Path, calls: int) -> Built:
     database = Database(f"sqlite:///{folder}/gateway.db")
     try:
         database.upgrade()
-        if (found := built(database, calls)) is None:
-            build(database, calls, lambda _: None)
-            found = built(database, calls)
-        if found is None:
-            raise RuntimeError(f"{database.url} was filled with another number of calls; choose another folder")
+        found = provide(database, calls)
         with database.transaction() as connection:
             connection.execute(text("DELETE FROM deliveries"))
             connection.execute(text(_DELIVERIES))

@@ -11,7 +11,7 @@ import time
 from gateway.calls.encryption import TABLES, bring, put_first
 from gateway.calls.search import INDEX, read_unindexed
 from gateway.database import Database
-from tests.benchmarks.history.build import START, build, built
+from tests.benchmarks.history.build import START, provide
 from tests.benchmarks.history.measure import ask_searches
 from tests.gateway.sealing import NEW
 from tests.new_databases import provide_tables
@@ -26,10 +26,8 @@ def measure_history(count: int) -> None:
         url = f"sqlite:///{folder}/gateway.db"
         provide_tables(url)
         plain = Database(url)
-        build(plain, count, lambda calls: None)
-        found = built(plain, count)
+        found = provide(plain, count)
         plain.close()
-        assert found is not None
         database = Database(url, (NEW,))
         _tell("encrypted", count, _encrypt(database))
         _tell("indexed", count, _index(database, count))

@@ -2,12 +2,13 @@
 
     python -m tests.benchmarks.history                          a million calls, on SQLite and PostgreSQL
     python -m tests.benchmarks.history --calls 5000000
-    python -m tests.benchmarks.history --database sqlite --keep FOLDER
+    python -m tests.benchmarks.history --keep FOLDER            the same, left there and used again the next time
+    python -m tests.benchmarks.history --keep FOLDER --only-build
     python -m tests.benchmarks.history --url postgresql://…       a database of one's own, empty or built before
 
-With `--keep`, SQLite's file is left in FOLDER and used again, as is the database that `--url` names. Needs the `test`
-extra, a PostgreSQL as the tests do, and some 2 kB of disk per call. Nothing is asserted: figures stand beside their
-targets, for people to judge.
+With `--keep`, SQLite's file and PostgreSQL's files are left in FOLDER and used again, as is the database that `--url`
+names; they serve one number of calls. Needs the `test` extra, a PostgreSQL as the tests do, and some 2 kB of disk per
+call. Nothing is asserted: figures stand beside their targets, for people to judge.
 """
 
 import argparse
@@ -16,7 +17,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from rich.console import Console
@@ -24,7 +25,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from gateway.database import Database
-from tests.benchmarks.history.build import build, built
+from tests.benchmarks.history.build import Built, provide
 from tests.benchmarks.history.measure import Cost, ask_everything, sizes
 from tests.benchmarks.history.under_load import RATE, measure
 from tests.postgresql import start_postgresql
@@ -34,20 +35,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--calls", type=int, default=1_000_000)
     parser.add_argument("--database", choices=["sqlite", "postgresql", "both"], default="both")
-    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="where SQLite's file is left")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="where the databases are left")
     parser.add_argument("--url", help="the database, in place of --database and --keep")
+    parser.add_argument("--only-build", action="store_true", help="measure nothing, for a later run with --keep")
     parser.add_argument("--no-load", action="store_true", help="leave out the export beside ringing calls")
     parser.add_argument("--only-load", action="store_true", help="measure nothing else, on SQLite")
     arguments = parser.parse_args()
     console = Console()
+    ask = not (arguments.only_load or arguments.only_build)
     if arguments.url:
-        _measure(arguments.url, arguments.calls, console, ask=True)
+        _measure(arguments.url, arguments.calls, console, ask=ask)
         return
     for kind in ("sqlite", "postgresql"):
         if arguments.database in (kind, "both") and not (arguments.only_load and kind == "postgresql"):
             with _database(kind, arguments.keep) as (url, folder):
-                _measure(url, arguments.calls, console, ask=not arguments.only_load)
-                if kind == "sqlite" and not arguments.no_load:
+                _measure(url, arguments.calls, console, ask=ask)
+                if kind == "sqlite" and not (arguments.no_load or arguments.only_build):
                     _under_load(folder, console)
 
 
@@ -59,10 +62,10 @@ def _database(kind: str, keep: Path | None) -> Iterator[tuple[str, Path]]:
         if kind == "sqlite":
             yield f"sqlite:///{folder}/gateway.db", folder
             return
-        server = start_postgresql()
+        server = start_postgresql(keep / "postgresql" if keep else None)
         if server is None:
             raise SystemExit("there is no PostgreSQL; see tests/postgresql.py")
-        with server, server.database() as url:
+        with server, nullcontext(server.kept_database("history")) if keep else server.database() as url:
             yield url, folder
 
 
@@ -70,10 +73,7 @@ def _measure(url: str, count: int, console: Console, *, ask: bool) -> None:
     database = Database(url)
     try:
         database.upgrade()
-        if (found := built(database, count)) is None:
-            _build(database, count)
-            found = built(database, count)
-        assert found is not None
+        found = _provide(database, count)
         if not ask:
             return
         kind = "SQLite" if database.is_sqlite else "PostgreSQL"
@@ -87,13 +87,16 @@ def _measure(url: str, count: int, console: Console, *, ask: bool) -> None:
         database.close()
 
 
-def _build(database: Database, count: int) -> None:
+def _provide(database: Database, count: int) -> Built:
     columns = (TextColumn("building"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     started = time.perf_counter()
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task("building", total=count)
-        build(database, count, lambda calls: progress.advance(task, calls))
-    Console(stderr=True).print(f"built in {time.perf_counter() - started:.0f} s")
+        found = provide(database, count, lambda calls: progress.advance(task, calls))
+        made = progress.tasks[task].completed
+    if made:
+        Console(stderr=True).print(f"built in {time.perf_counter() - started:.0f} s")
+    return found
 
 
 def _table(title: str, costs: list[Cost]) -> Table:

@@ -1,20 +1,20 @@
 """A long history: calls as a contact center has them, put into a database as fast as it takes them.
 
-Indexes are made after the rows; the sums and the grams by the gateway's own functions. Nothing differs from one run to
-the next.
+Indexes, and on PostgreSQL constraints, are made after the rows; the sums and the grams by the gateway's own functions.
+Nothing differs from one run to the next.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate
 from operator import attrgetter
 from random import Random
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import psycopg
-from sqlalchemy import Index, bindparam, func, select, text, update
+from sqlalchemy import Dialect, bindparam, func, select, update
 from sqlalchemy.schema import CreateIndex
 
 from gateway.actions.plan import Plan, Step, digest
@@ -102,12 +102,21 @@ class Built:
     last: int  # when the last call was received
 
 
-def built(database: Database, count: int) -> Built | None:
-    """What stands in a database that was filled with `count` calls; None where it was not."""
+def provide(database: Database, count: int, on_progress: Callable[[int], None] = lambda calls: None) -> Built:
+    """The history of `count` calls in this database, which is built where there is none. Exits for another one."""
     with database.reader.connect() as connection:
-        done = connection.execute(select(watermarks.c.id).where(watermarks.c.name == "search")).scalar()
-        if done != count:
-            return None
+        done = connection.execute(select(watermarks.c.id).where(watermarks.c.name == "search")).scalar() or 0
+        empty = connection.execute(select(calls.c.id).limit(1)).first() is None
+    if not empty and done != count:
+        there = f"{done:,} calls, not {count:,}" if done else "a history that was not built to its end"
+        raise SystemExit(f"{database.url} holds {there}. Ask for as many, or name another place.")
+    if empty:
+        _build(database, count, on_progress)
+    return _found(database, count)
+
+
+def _found(database: Database, count: int) -> Built:
+    with database.reader.connect() as connection:
         sample = range(1, count + 1, max(1, count // SAMPLE))
         one = select(*(calls.c[name] for name in Row._fields)).where(calls.c.id == bindparam("call"))
         rows = [Row._make(connection.execute(one, {"call": call}).one()) for call in sample]
@@ -115,23 +124,15 @@ def built(database: Database, count: int) -> Built | None:
     return Built(rows=rows, last=last)
 
 
-def build(database: Database, count: int, on_progress: Callable[[int], None]) -> None:
-    """Fill an empty database, with its tables, with `count` calls."""
-    tables = (calls, call_facts, events, call_grams)
-    indexes = [index for table in tables[:3] for index in table.indexes]
-    if not database.is_sqlite:
-        indexes += list(call_grams.indexes)
-    with database.writer.connect() as connection:
-        connection.execute(text("SET statement_timeout = 0") if not database.is_sqlite else text("SELECT 1"))
-        for index in indexes:
-            index.drop(connection)
+def _build(database: Database, count: int, on_progress: Callable[[int], None]) -> None:
+    """Fill an empty database; a load that fails is begun anew."""
+    with database.transaction() as connection:
         insert_plans(connection, {digest(PLAN.encode()): PLAN.encode()})
-        connection.commit()
     load = _load_sqlite if database.is_sqlite else _load_postgresql
-    load(database, count, indexes, on_progress)
-    with database.writer.connect() as connection:
+    added = load(database, count, on_progress)
+    with database.transaction() as connection:
+        add(connection, added)
         connection.execute(update(watermarks).where(watermarks.c.name == "search").values(id=count))
-        connection.commit()
     if not database.is_sqlite:
         with psycopg.connect(autocommit=True, **database.connect_arguments()) as vacuum:
             vacuum.execute("SET statement_timeout = 0")
@@ -140,9 +141,8 @@ def build(database: Database, count: int, on_progress: Callable[[int], None]) ->
             vacuum.execute("SELECT setval('events_id_seq', %s)", (3 * count,))
 
 
-def _batches(database: Database, count: int) -> Iterator[list[Row]]:
-    """The rows, in batches; their sums are kept at the end."""
-    added: dict[Bucket, Sums] = {}
+def _batches(count: int, added: dict[Bucket, Sums]) -> Iterator[list[Row]]:
+    """The rows, in batches; what they add to the sums is put into `added`."""
     batch: list[Row] = []
     for row in _rows(count):
         if (share := share_of(Counted._make(_COUNTED(row)))) is not None:
@@ -153,22 +153,23 @@ def _batches(database: Database, count: int) -> Iterator[list[Row]]:
             batch = []
     if batch:
         yield batch
-    with database.writer.begin() as connection:
-        add(connection, added)
 
 
-def _load_sqlite(database: Database, count: int, indexes: list[Index], on_progress: Callable[[int], None]) -> None:
-    facts = _facts()
+def _load_sqlite(database: Database, count: int, on_progress: Callable[[int], None]) -> dict[Bucket, Sums]:
+    facts, added = _facts(), dict[Bucket, Sums]()
+    indexes = [index for table in (calls, call_facts, events) for index in table.indexes]
     database.writer.dispose()
     database.reader.dispose()
     raw = sqlite3.connect(str(database.url.database), isolation_level=None)
-    raw.execute("PRAGMA journal_mode=OFF")  # a load that fails is begun anew
+    raw.execute("PRAGMA journal_mode=OFF")
     raw.execute("PRAGMA synchronous=OFF")
     raw.execute("PRAGMA cache_size=-500000")  # the index of call ids, which come in no order
     raw.execute("PRAGMA temp_store=MEMORY")
+    for index in indexes:
+        raw.execute(f"DROP INDEX {index.name}")
     marks = ", ".join("?" * len(Row._fields))
     statement = f"INSERT INTO calls ({', '.join(Row._fields)}) VALUES ({marks})"
-    for batch in _batches(database, count):
+    for batch in _batches(count, added):
         raw.execute("BEGIN")
         raw.executemany(statement, batch)
         raw.executemany("INSERT INTO call_facts VALUES (?, ?)", [(row.id, facts[row.id % len(facts)]) for row in batch])
@@ -184,23 +185,41 @@ def _load_sqlite(database: Database, count: int, indexes: list[Index], on_progre
     for index in indexes:
         raw.execute(str(CreateIndex(index).compile(dialect=database.writer.dialect)))
     raw.close()
+    return added
 
 
-def _load_postgresql(database: Database, count: int, indexes: list[Index], on_progress: Callable[[int], None]) -> None:
-    facts = _facts()
+def _load_postgresql(database: Database, count: int, on_progress: Callable[[int], None]) -> dict[Bucket, Sums]:
+    """All in one transaction: rows of a table that was emptied in it are frozen at once, and need no log."""
+    facts, added = _facts(), dict[Bucket, Sums]()
     with psycopg.connect(**database.connect_arguments()) as raw:
         raw.execute("SET statement_timeout = 0")
-        raw.execute("SET synchronous_commit = off")
-        raw.execute("SET maintenance_work_mem = '512MB'")
-        for batch in _batches(database, count):
+        raw.execute("SET maintenance_work_mem = '1GB'")
+        raw.execute("SET max_parallel_maintenance_workers = 2")
+        again = _dropped(raw, database.writer.dialect)
+        raw.execute("TRUNCATE calls, call_facts, events, call_grams")
+        for batch in _batches(count, added):
             _copy(raw, f"calls ({', '.join(Row._fields)})", batch)
             _copy(raw, "call_facts", [(row.id, facts[row.id % len(facts)]) for row in batch])
             _copy(raw, "events (id, call, at, kind, state, detail)", [x for row in batch for x in _events(row)])
-            _copy(raw, "call_grams", [(row.id, _grams(row)) for row in batch])
-            raw.commit()
+            _copy(raw, "call_grams", [(row.id, f"{{{','.join(map(str, _grams(row)))}}}") for row in batch])
             on_progress(len(batch))
-        for index in indexes:
-            raw.execute(str(CreateIndex(index).compile(dialect=database.writer.dialect)))
+        for statement in again:
+            raw.execute(statement.encode())
+    return added
+
+
+def _dropped(connection: psycopg.Connection, dialect: Dialect) -> list[str]:
+    """Drop the indexes and constraints of the tables that are filled; the statements that make them again."""
+    constraints = connection.execute(_CONSTRAINTS).fetchall()
+    indexes = [index for table in (calls, call_facts, events, call_grams) for index in table.indexes]
+    for table, name, _ in reversed(constraints):
+        connection.execute(f'ALTER TABLE {table} DROP CONSTRAINT "{name}"'.encode())
+    for index in indexes:
+        connection.execute(f"DROP INDEX {index.name}".encode())
+    return [
+        *(f'ALTER TABLE {table} ADD CONSTRAINT "{name}" {definition}' for table, name, definition in constraints),
+        *(str(CreateIndex(index).compile(dialect=dialect)) for index in indexes),
+    ]
 
 
 def _grams(row: Row) -> list[int]:
@@ -214,8 +233,8 @@ def _known_grams(field: str, text: str) -> frozenset[int]:
     return frozenset(grams_of(field, text))
 
 
-def _copy(connection: Any, into: str, rows: list[Any]) -> None:
-    with connection.cursor() as cursor, cursor.copy(f"COPY {into} FROM STDIN") as copy:
+def _copy(connection: psycopg.Connection, into: str, rows: Sequence[tuple[object, ...]]) -> None:
+    with connection.cursor() as cursor, cursor.copy(f"COPY {into} FROM STDIN (FREEZE)".encode()) as copy:
         for row in rows:
             copy.write_row(row)
 
@@ -310,6 +329,12 @@ def _facts() -> list[bytes]:
     ]
 
 
+# Those of the tables that are filled, and those that lead to them: a foreign key after what it leads to.
+_CONSTRAINTS: Final = """
+    SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
+    WHERE ARRAY[conrelid, confrelid] && ARRAY['calls', 'call_facts', 'events', 'call_grams']::regclass[]::oid[]
+    ORDER BY contype = 'f'
+"""
 _COUNTED: Final = attrgetter(*Counted._fields)
 _PLAN: Final = digest(PLAN.encode())
 _OUTCOME_WEIGHTS: Final = list(accumulate(share for _, share, _ in OUTCOMES))

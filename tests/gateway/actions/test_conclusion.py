@@ -101,6 +101,13 @@ def test_an_ended_action_is_concluded(name: str) -> None:
     assert conclude(job, decision, open_to_all, watched=False) == expected
 
 
+@pytest.mark.parametrize("end", [Event.UNCLEAR, Event.OUT_OF_TIME])
+def test_what_is_in_doubt_is_left_to_the_sideband_where_someone_is_on_it(end: Event) -> None:
+    doubt = RetryDecision(then=Then.SETTLE, events=(Event.IN_DOUBT, end), in_doubt=True)
+    command = Command.ACCEPT if end is Event.UNCLEAR else Command.HANGUP
+    assert conclude(a_job(ACCEPT, command), doubt, open_to_all, watched=True) == Conclusion(events=(Event.IN_DOUBT,))
+
+
 def test_a_target_that_the_guard_has_closed_meanwhile_is_passed_over() -> None:
     conclusion = conclude(a_job(REFER, Command.ACCEPT), SUCCESS, closed_to_one, watched=False)
     assert conclusion.follow == Follow(command=Command.REFER, step=0, target=1)
@@ -149,6 +156,11 @@ TOO_LATE: dict[str, tuple[Job, tuple[Event, ...], State]] = {
     "a hangup": (
         a_job(REFER, Command.HANGUP, state=State.ENDING, attempts=0),
         (Event.OUT_OF_TIME,),
+        State.FAILED,
+    ),
+    "a hangup whose sender died": (
+        a_job(REFER, Command.HANGUP, state=State.ENDING, in_doubt=True),
+        (Event.IN_DOUBT, Event.OUT_OF_TIME),
         State.FAILED,
     ),
     "a transfer of a caller who has nobody to stay with": (

@@ -100,6 +100,7 @@ CASES: list[tuple[Command, Result, Progress, RetryDecision]] = [
     (Command.HANGUP, Result.AMBIGUOUS, MANY, again(Event.RETRYING, pause=LONGEST_PAUSE, in_doubt=True)),
     (Command.HANGUP, Result.SERVER_ERROR, LATE, settled(Event.OUT_OF_TIME)),
     (Command.HANGUP, Result.SERVER_ERROR, SHED, settled(Event.OUT_OF_TIME)),
+    (Command.HANGUP, Result.AMBIGUOUS, LATE, settled(Event.IN_DOUBT, Event.OUT_OF_TIME, in_doubt=True)),
     # A refer: one request, whatever comes back.
     (Command.REFER, Result.DONE, FRESH, settled(Event.SUCCEEDED)),
     (Command.REFER, Result.AMBIGUOUS, FRESH, settled(Event.IN_DOUBT, in_doubt=True)),

@@ -1,9 +1,10 @@
 """One watched call over a real sideband: proven, listened to, and settled when the sideband says so."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import httpx
 import pytest
@@ -16,7 +17,7 @@ from gateway.emulator.scenarios import Scenario
 from gateway.emulator.server import EmulatorServer
 from gateway.emulator.talks import CallsTool, Drops, Fails, HangsUp, Parting, Says, Talk
 from gateway.endpoint import Endpoint
-from gateway.monitor.listening import Listening, WatchLost
+from gateway.monitor.listening import SLOTS, Listening, WatchLost
 from gateway.monitor.watch import Patience, Watch
 from gateway.profiles.profile import Conduct
 from gateway.tables import actions, calls, watches
@@ -59,11 +60,13 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 @asynccontextmanager
-async def scene_on(url: str) -> AsyncIterator[Scene]:
+async def scene_on(url: str, **endpoints: Endpoint) -> AsyncIterator[Scene]:
     settled: list[State] = []
     async with EmulatorServer() as emulator, staged(url, SystemClock(), patience=HASTE) as stage:
         listening = Listening(
-            sidebands=Sidebands({"openai": Endpoint(name="openai", base_url=emulator.base_url)}, lambda _: {}),
+            sidebands=Sidebands(
+                {"openai": Endpoint(name="openai", base_url=emulator.base_url), **endpoints}, lambda _: {}
+            ),
             journal=stage.journal,
             control=stage.control,
             conducting=stage.conducting,
@@ -123,7 +126,25 @@ async def test_a_note_is_written_down_before_the_model_is_told_so(sqlite_url: st
         assert scene.emulator.sideband.conversation("rtc_1").unanswered == ["send_note"]
 
 
-async def test_the_end_of_a_call_waits_for_the_action_that_is_open(sqlite_url: str) -> None:
+async def test_a_new_call_does_not_wait_for_the_many_that_are_taken_over(sqlite_url: str) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=SLOTS) as silent:
+        slow = Endpoint(name="slow", base_url=f"http://127.0.0.1:{silent.getsockname()[1]}")
+        async with scene_on(sqlite_url, slow=slow) as scene:
+            watch = await scene.answered(Talk(moments=(HangsUp(),), patient=True))
+            live = replace(watch.live, endpoint="slow")
+            others = [replace(watch, live=live, confirmed=True) for _ in range(SLOTS)]
+            waiting = [asyncio.create_task(scene.listening.follow(other)) for other in others]
+            await scene.listening.follow(watch)
+            assert scene.kinds == ["confirmed", "closed"]
+            assert {other.unasked_since for other in others} == {None}  # all are still at their first attempt
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+
+
+@pytest.mark.parametrize("left", [State.ENDED, State.ENDING])
+async def test_the_end_of_a_call_waits_for_the_action_that_is_open(sqlite_url: str, left: State) -> None:
+    """Which may end without knowing whether its hangup was what ended the call."""
     async with scene_on(sqlite_url) as scene:
         watch = await scene.answered(Talk(moments=(HangsUp(),), patient=True), state=State.ENDING)
         opened = {"call": watch.live.call, "command": "hangup", "step": 0, "target": 0, "opened_at": NOW}
@@ -135,6 +156,6 @@ async def test_the_end_of_a_call_waits_for_the_action_that_is_open(sqlite_url: s
         assert not following.done()
         with scene.stage.database.transaction() as connection:
             connection.execute(update(actions).values(settled_at=NOW))
-            connection.execute(update(calls).values(state="ended"))
+            connection.execute(update(calls).values(state=left))
         await following
         assert watch.state is State.ENDED

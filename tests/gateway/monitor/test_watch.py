@@ -48,7 +48,10 @@ def a_watch(state: State, *, attached: bool = False, confirmed: bool = False) ->
         (State.REFER_WAIT, False, 40.0, Due.TRANSFER_UNPROVEN),
         (State.REFER_UNKNOWN, True, 10.0, Due.TRANSFER_FAILED),
         (State.REFER_UNKNOWN, False, 40.0, Due.TRANSFER_UNPROVEN),
-        (State.ENDING, True, 60.0, None),
+        (State.ENDING, True, 39.0, None),
+        (State.ENDING, True, 40.0, Due.HANGUP_FAILED),
+        (State.ENDING, False, 39.0, None),
+        (State.ENDING, False, 40.0, Due.HANGUP_FAILED),
     ],
 )
 def test_what_is_due(state: State, attached: bool, waited: float, due: Due | None) -> None:
@@ -64,7 +67,7 @@ def test_an_upstream_that_answers_decides_and_not_the_clock() -> None:
 
 def test_time_in_which_nobody_asked_proves_nothing() -> None:
     """As after a restart: the call has stood there for long, and the first to ask is under way."""
-    for state in (State.ACCEPT_UNKNOWN, State.REFER_WAIT, State.REFER_UNKNOWN):
+    for state in (State.ACCEPT_UNKNOWN, State.REFER_WAIT, State.REFER_UNKNOWN, State.ENDING):
         watch = a_watch(state)
         watch.unasked_since = None
         assert watch.due(400.0, Patience()) is None

@@ -6,13 +6,15 @@ import pytest
 from gateway.access.audit import GATEWAY
 from gateway.database import Database
 from gateway.errors import DatabaseUnavailable
-from gateway.rulebook.current import Compiled, Current
+from gateway.rulebook.current import Compiled, Current, compile_rulebook
 from gateway.rulebook.overrides import Addition, Ending, Overrides, add_overrides, end_overrides
 from gateway.rulebook.store import Revision
 from gateway.rulebook.watch import Watch
 from routing_rules import read_override
 from tests.conftest import SettableClock
 from tests.gateway.rulebook.rulebooks import insert_revision
+from tests.gateway.rulebook.test_comparison import publish_all
+from tests.gateway.rulebook.test_row_plan import changed, many, moved
 from tests.postgresql import PostgreSQL
 
 
@@ -40,6 +42,20 @@ async def test_what_others_publish_comes_into_force(database: Database, current:
     await watch.look()
     assert current.compiled.number == 2
     assert [rule.id for rule in current.compiled.rulebook.rules] == ["all"]
+
+
+async def test_rules_that_others_left_as_they_were_are_not_read_again(
+    database: Database, current: Current, watch: Watch
+) -> None:
+    first = many(5)
+    second = moved(changed(first, 1), 4, 0)
+    with database.transaction() as connection:
+        publish_all(connection, [first, second])
+    current.swap(compile_rulebook(first, 1))
+    await watch.look()
+    assert (current.compiled.number, current.compiled.rulebook) == (2, second)
+    kept = {id(rule) for rule in first.rules}
+    assert [rule.id for rule in current.compiled.rulebook.rules if id(rule) not in kept] == ["r4", "r1"]
 
 
 async def test_a_revision_that_cannot_be_read_leaves_the_old_one_in_force_and_is_reported(
