@@ -18,9 +18,10 @@ from gateway.actions.leases import LEASE, ORPHANED_AFTER
 from gateway.actions.moves import ANY_STATE, Move, Moved, Refusal, move
 from gateway.actions.plan import Plan, Step, digest
 from gateway.calls.call import Happened, NewCall, unchanged
+from gateway.calls.history import find_plan_of
 from gateway.calls.lifecycle import Event, State
 from gateway.calls.remark import EndReason, Line, Remark
-from gateway.calls.store import find_plan, pack_facts, unpack_facts
+from gateway.calls.store import pack_facts, unpack_facts
 from gateway.calls.watches import (
     WatchClaim,
     claim_watches,
@@ -205,7 +206,7 @@ def test_a_new_call_is_stored_with_its_delivery_plan_facts_timeline_and_action(d
     (action,) = rows(database, actions)
     assert (action.id, action.call, action.settled_at) == (receipt.action, receipt.call, None)
     with database.transaction() as connection:
-        assert find_plan(connection, call.plan) == PLAN.encode()
+        assert find_plan_of(connection, call.id) == PLAN.encode()
 
 
 def test_a_repeated_delivery_is_a_duplicate_and_is_counted(database: Database) -> None:
@@ -508,6 +509,15 @@ def test_who_does_not_own_the_watch_any_more_changes_nothing(database: Database)
     assert [one.refusal for one in make(database, stale, unknown)] == [Refusal.NOT_OURS] * 2
     assert rows(database, calls)[0].state == "accepted"
     assert make(database, Move(call=call, now=NOW + 9, epoch=2, steps=OVER)) == [Moved(state=State.ENDED)]
+
+
+def test_whoever_takes_a_watch_over_knows_when_the_call_came_to_its_state(database: Database) -> None:
+    call = watched(database).call
+    accepted_at = max(line.at for line in rows(database, events))
+    found = Line(at=NOW + 70, kind=Remark.REATTACHED, detail=None)
+    make(database, Move(call=call, now=NOW + 60, epoch=1, steps=SEEN, confirmed=True, remarks=[found]))
+    (taken,) = claim_calls(database, lease_now=NOW + LEASE + 1)
+    assert (taken.moved_at, taken.confirmed) == (accepted_at, True)
 
 
 def test_while_an_action_is_open_nobody_else_moves_the_call(database: Database) -> None:

@@ -25,7 +25,7 @@ from sqlalchemy import (
     update,
 )
 
-from gateway.calls.lifecycle import LIVE, State
+from gateway.calls.lifecycle import LIVE, Event, State
 from gateway.database import insert_or_skip
 from gateway.statements import Statement
 from gateway.tables import calls, events, plans, watches
@@ -51,6 +51,15 @@ class WatchClaim:
     orphaned_after: int  # µs after which a watch of our own that we do not have in hand is an orphan
     limit: int
     held: Sequence[int]  # row ids of the calls that this node has in hand
+
+
+# When a call came to its state. What its timeline tells besides, such as a sideband that was lost and found, moves
+# nothing, and a gateway that is restarted often must not wait for the same transfer anew each time.
+MOVED_AT: Final = (
+    select(func.max(events.c.at))
+    .where(events.c.call == calls.c.id, events.c.kind.in_(sorted(set(Event) - {Event.CONFIRMED})))
+    .scalar_subquery()
+)
 
 
 def open_watches(connection: Connection, rows: Sequence[NewWatch]) -> None:
@@ -144,7 +153,6 @@ _MOVED: Final = (
     .join(watches, watches.c.call == calls.c.id)
     .where(watches.c.node == bindparam("holder"), calls.c.state != "accepted")
 )
-_LATEST: Final = select(func.max(events.c.at)).where(events.c.call == calls.c.id).scalar_subquery()
 _CLAIMED: Final = (
     select(
         calls.c.id,
@@ -159,7 +167,7 @@ _CLAIMED: Final = (
         watches.c.step,
         watches.c.epoch,
         plans.c.document,
-        _LATEST.label("moved_at"),
+        MOVED_AT.label("moved_at"),
     )
     .join(watches, watches.c.call == calls.c.id)
     .join(plans, plans.c.digest == calls.c.plan)

@@ -24,12 +24,13 @@ from gateway.actions.control import opening
 from gateway.actions.leases import LeaseClock
 from gateway.actions.moves import Move, Moved, move
 from gateway.calls.lifecycle import TRANSITIONS, Event, State
+from gateway.calls.watches import MOVED_AT
 from gateway.clock import Clock
 from gateway.database import Database
 from gateway.errors import DatabaseUnavailable
 from gateway.journal import Journal
 from gateway.monitor.sighting import UNPROVEN
-from gateway.tables import actions, calls, events, plans, watches
+from gateway.tables import actions, calls, plans, watches
 from gateway.upstream.wire import Command
 
 ROUND: Final = 5.0  # seconds
@@ -159,11 +160,10 @@ def find_stragglers(connection: Connection, watched: Collection[str], lease_now:
         & calls.c.endpoint.not_in(watched)
         & or_(watches.c.lease_until.is_(None), watches.c.lease_until < lease_now)
     )
-    wanted = _OWING.where(or_(unwatched, func.coalesce(_LATEST, calls.c.received_at) < still_since))
+    wanted = _OWING.where(or_(unwatched, func.coalesce(MOVED_AT, calls.c.received_at) < still_since))
     return list(connection.execute(wanted.order_by(calls.c.id).limit(MOST)))
 
 
-_LATEST: Final = select(func.max(events.c.at)).where(events.c.call == calls.c.id).scalar_subquery()
 _OWING: Final = (
     select(
         calls.c.id,

@@ -32,7 +32,6 @@ from pathlib import Path
 from random import Random
 
 import httpx
-from sqlalchemy import Connection, select
 
 from gateway.calls.lifecycle import TERMINAL, State
 from gateway.database import Database
@@ -43,10 +42,9 @@ from gateway.emulator.invite import Invite, Trunk, new_call_id
 from gateway.emulator.scenarios import CATALOGUE, PLAIN
 from gateway.emulator.server import EmulatorServer
 from gateway.emulator.upstream import EmulatedUpstream
-from gateway.tables import calls
 from tests.encrypted_run import ENVIRONMENT
-from tests.flows.given_up import tell_given_up
-from tests.flows.truth import lie
+from tests.flows.given_up import read_told, tell_given_up
+from tests.flows.truth import Told, lie
 
 SECRET = "whsec_dGhlIHNlY3JldCBvZiB0aGUgY3Jhc2ggdGVzdA=="
 LONGEST_START = 120.0  # seconds; a machine with much else to do takes its time
@@ -210,14 +208,14 @@ async def crash_loop(
                 ringing.cancel()
                 acknowledged = await ringing
                 report.acknowledged = len(acknowledged)
-                states, report.given_up = await _until_settled(database_url, last_start + 30, upstream)
+                told, report.given_up = await _until_settled(database_url, last_start + 30, upstream)
                 report.settled_after = time.monotonic() - last_start
         finally:
             await asyncio.gather(*(victim.stop() for victim in victims))
-    report.lost = sorted(acknowledged - states.keys())
-    report.unsettled = sorted(f"{call} is {state}" for call, state in states.items() if state not in SETTLED)
-    report.lies = _lies(upstream, states)
-    report.states = Counter(states.values())
+    report.lost = sorted(acknowledged - told.keys())
+    report.unsettled = sorted(f"{call} is {one.state}" for call, one in told.items() if one.state not in SETTLED)
+    report.lies = _lies(upstream, told)
+    report.states = Counter(one.state for one in told.values())
     report.violations = upstream.record.violations()
     report.requests = len(upstream.record)
     return report
@@ -239,11 +237,11 @@ _SCENARIOS = {
 }
 
 
-def _lies(upstream: EmulatedUpstream, states: Mapping[str, str]) -> list[str]:
+def _lies(upstream: EmulatedUpstream, told: Mapping[str, Told]) -> list[str]:
     return sorted(
         f"{call_id}: {why}"
-        for call_id, state in states.items()
-        if call_id in upstream.calls and (why := lie(upstream.calls[call_id], state))
+        for call_id, one in told.items()
+        if call_id in upstream.calls and (why := lie(upstream.calls[call_id], one))
     )
 
 
@@ -296,25 +294,21 @@ async def publish(client: httpx.AsyncClient, victim: Victim) -> None:
 
 async def _until_settled(
     database_url: str, deadline: float, upstream: EmulatedUpstream
-) -> tuple[dict[str, str], list[str]]:
-    """The states of all calls, and why some came to nothing, when none owes work and all are true, or at the deadline.
+) -> tuple[dict[str, Told], list[str]]:
+    """What is said of all calls, and why some came to nothing: when none owes work and all is true, or at the deadline.
 
     A call that ends takes a moment to be noticed.
     """
     database = Database(database_url)
     try:
         while True:
-            states = await database.read(_states)
-            settled = set(states.values()) <= SETTLED and not _lies(upstream, states)
+            told = await database.read(read_told)
+            settled = {one.state for one in told.values()} <= SETTLED and not _lies(upstream, told)
             if settled or time.monotonic() > deadline:
-                return states, await database.read(tell_given_up, upstream)
+                return told, await database.read(tell_given_up, upstream)
             await asyncio.sleep(0.2)
     finally:
         database.close()
-
-
-def _states(connection: Connection) -> dict[str, str]:
-    return {row.call_id: row.state for row in connection.execute(select(calls.c.call_id, calls.c.state))}
 
 
 def _free_port() -> int:

@@ -7,27 +7,36 @@ that a reader can judge whether the gateway told the truth.
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, exists, select
 
-from gateway.calls.lifecycle import State
+from gateway.calls.lifecycle import Event, State
 from gateway.emulator.upstream import EmulatedUpstream
 from gateway.tables import calls, events
-from tests.flows.truth import lie
+from tests.flows.truth import Told, lie
 
 GIVEN_UP: Final = frozenset({State.FAILED, State.EXPIRED, State.LOST})
 
 
 def tell_given_up(connection: Connection, upstream: EmulatedUpstream) -> list[str]:
     """One paragraph for each call that was given up or of which the gateway says what is not true."""
+    told = read_told(connection)
     wanted = select(calls.c.id, calls.c.call_id, calls.c.state, calls.c.error, calls.c.received_at).order_by(calls.c.id)
     return [
-        _told(connection, row, upstream)
+        _paragraph(connection, row, upstream)
         for row in connection.execute(wanted).all()
-        if row.state in GIVEN_UP or (row.call_id in upstream.calls and lie(upstream.calls[row.call_id], row.state))
+        if row.state in GIVEN_UP
+        or (row.call_id in upstream.calls and lie(upstream.calls[row.call_id], told[row.call_id]))
     ]
 
 
-def _told(connection: Connection, row: Any, upstream: EmulatedUpstream) -> str:
+def read_told(connection: Connection) -> dict[str, Told]:
+    """What the gateway says of every call."""
+    begun = exists(select(events.c.id).where(events.c.call == calls.c.id, events.c.kind == Event.REFER_STARTED))
+    wanted = select(calls.c.call_id, calls.c.state, calls.c.confirmed, begun.label("transferring"))
+    return {row.call_id: Told(row.state, row.confirmed, row.transferring) for row in connection.execute(wanted)}
+
+
+def _paragraph(connection: Connection, row: Any, upstream: EmulatedUpstream) -> str:
     wanted = select(events.c.at, events.c.kind, events.c.state, events.c.detail)
     timeline = connection.execute(wanted.where(events.c.call == row.id).order_by(events.c.id))
     lines = [f"{row.call_id} is {row.state}: {row.error or 'no error'}"]

@@ -1,6 +1,6 @@
 """What a call's state must be, by what the emulated upstream knows really happened to it."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from gateway.emulator.calls import EmulatedCall, State
 from gateway.emulator.faults import Command
@@ -21,19 +21,30 @@ _TRUE: Final[dict[State, frozenset[str]]] = {
 }
 
 
-def lie(call: EmulatedCall, state: str) -> str | None:
-    """What is not true about this state, as a sentence; None if it is true.
+class Told(NamedTuple):
+    """What the gateway says of a call."""
 
-    A caller who hung up while a transfer was under way cannot be told from one who left with it.
+    state: str
+    confirmed: bool  # somebody was heard on its sideband
+    transferring: bool  # it was about to transfer the caller; killed before it did, it must not try again
+
+
+def lie(call: EmulatedCall, told: Told) -> str | None:
+    """What is not true about this, as a sentence; None if it is true.
+
+    A caller who hung up while a transfer was under way cannot be told from one who left with it, nor one who left
+    before anybody listened from one who never was there.
     """
     if call.state is State.GONE:
         talked = {"ended", "referred"} if call.reached[Command.REFER] else {"ended"}
+        if not told.confirmed:
+            talked.add("gone")
         true = frozenset(talked) if call.answered_at is not None else _NEVER_TALKED
     else:
         true = _TRUE[call.state]
-    if state in true:
-        return _unheard(call)
-    return f"it is {state}, and the upstream says {call.state}"
+    if told.state in true:
+        return None if told.transferring else _unheard(call)
+    return f"it is {told.state}, and the upstream says {call.state}"
 
 
 def _unheard(call: EmulatedCall) -> str | None:

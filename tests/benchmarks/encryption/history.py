@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from gateway.calls.encryption import TABLES, bring, put_first
-from gateway.calls.search import read_unindexed, store_grams
+from gateway.calls.search import INDEX, read_unindexed
 from gateway.database import Database
 from tests.benchmarks.history.build import START, provide
 from tests.benchmarks.history.measure import ask_searches
@@ -80,7 +80,7 @@ def _index(database: Database, count: int) -> float:
         if found is None:
             break
         with database.transaction() as connection:
-            assert store_grams(connection, [found]) == [True]
+            assert INDEX.store(connection, [found]) == [True]
     return time.perf_counter() - started
 
 
