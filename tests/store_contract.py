@@ -18,9 +18,10 @@ from gateway.actions.leases import LEASE, ORPHANED_AFTER
 from gateway.actions.moves import ANY_STATE, Move, Moved, Refusal, move
 from gateway.actions.plan import Plan, Step, digest
 from gateway.calls.call import Happened, NewCall, unchanged
+from gateway.calls.history import find_plan_of
 from gateway.calls.lifecycle import Event, State
 from gateway.calls.remark import EndReason, Line, Remark
-from gateway.calls.store import find_plan, pack_facts, unpack_facts
+from gateway.calls.store import pack_facts, unpack_facts
 from gateway.calls.watches import (
     WatchClaim,
     claim_watches,
@@ -205,7 +206,7 @@ def test_a_new_call_is_stored_with_its_delivery_plan_facts_timeline_and_action(d
     (action,) = rows(database, actions)
     assert (action.id, action.call, action.settled_at) == (receipt.action, receipt.call, None)
     with database.transaction() as connection:
-        assert find_plan(connection, call.plan) == PLAN.encode()
+        assert find_plan_of(connection, call.id) == PLAN.encode()
 
 
 def test_a_repeated_delivery_is_a_duplicate_and_is_counted(database: Database) -> None:

@@ -128,9 +128,25 @@ def mask_explanation(explanation: Explanation, call: RecordedCall) -> Explanatio
 
 def mask_tried(tried: Sequence[Tried], call: RecordedCall) -> tuple[Tried, ...]:
     """Rules held against a call, in sentences that do not quote the caller."""
-    mask, unquoted = masker_of(call), _unquoting(call)
+    mask, unquoted, without_header = masker_of(call), _unquoting(call), _hiding_headers(call)
     masked = ((one, unquoted if one.failed in _CALLED else mask) for one in tried)
-    return tuple(one if one.detail is None else replace(one, detail=of(one.detail)) for one, of in masked)
+    return tuple(
+        one if one.detail is None else replace(one, detail=of(without_header(one.detail))) for one, of in masked
+    )
+
+
+def _hiding_headers(call: RecordedCall) -> Callable[[str], str]:
+    """Hides what a sentence about a header quotes of it, unless its values are told anyway."""
+    held: dict[str, list[str]] = {}
+    for name, value in call.facts["headers"]:
+        if name.lower() not in _TOLD:
+            held.setdefault(name.lower(), []).append(value.strip())
+    heads = {f"header {name} is {', '.join(values)}, ": f"header {name} is {HIDDEN}, " for name, values in held.items()}
+
+    def hide(text: str) -> str:
+        return next((hidden + text.removeprefix(head) for head, hidden in heads.items() if text.startswith(head)), text)
+
+    return hide
 
 
 def _mask_facts(facts: ReadFacts, called: str) -> ReadFacts:

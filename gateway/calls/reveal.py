@@ -82,7 +82,7 @@ class Reveal:
         """
         if reveal is False or (reveal is None and not _may(request)):
             return mask_call
-        _demand(request, "reveal=true")
+        demand_reveal(request, "reveal=true")
         look = Revealed(self._clock.now(), author_of(request), of, tuple(sorted(filters)))
         kind = (look.by.id, look.object, look.filters)
         if reveal or look.at - self._written.get(kind, -HOUR) >= HOUR:
@@ -97,7 +97,7 @@ def check_search(request: Request, **parts: str | None) -> None:
     """Refuse to search, for a key that may not be told, what would let it find out (403): by name, the texts sought."""
     for name, text in parts.items():
         if text:
-            _demand(request, f"a search by {name}")
+            demand_reveal(request, f"a search by {name}")
 
 
 def part_of(number: str | None) -> str | None:
@@ -105,7 +105,8 @@ def part_of(number: str | None) -> str | None:
     return number if number and "*" in number else None
 
 
-def _demand(request: Request, what: str) -> None:
+def demand_reveal(request: Request, what: str) -> None:
+    """Refuse what tells who called to a key that may not be told (403)."""
     if not _may(request):
         raise Kind.FORBIDDEN.error(
             f"{what} tells who called, and needs the permission {Permission.REVEAL_CALLERS}",
@@ -119,8 +120,3 @@ def _may(request: Request) -> bool:
 
 def _as_it_is(call: RecordedCall) -> RecordedCall:
     return call
-
-
-def demand_reveal(request: Request, what: str) -> None:
-    """Refuse what would tell who called, for a key that may not be told (403)."""
-    _demand(request, what)

@@ -19,9 +19,6 @@ COMMON: Final = 50
 
 INDEX: Final = GramIndex(name="search", of=calls, grams=call_grams)
 
-find_watermark: Final = INDEX.watermark
-store_grams: Final = INDEX.store
-
 
 def read_unindexed(connection: Connection, upto: int, limit: int) -> Indexed | None:
     """The grams of the next calls up to the row id `upto`; None if there are none."""

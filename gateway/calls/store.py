@@ -99,12 +99,6 @@ _ADVANCE: Final = Statement(
 )
 
 
-def find_plan(connection: Connection, digest: bytes) -> bytes:
-    """The encoded plan with this digest."""
-    document: bytes = connection.execute(select(plans.c.document).where(plans.c.digest == digest)).scalar_one()
-    return document
-
-
 # Text that most INVITEs share: with it, 1.2 kB of headers are stored in some 200 bytes. The first byte of a packed
 # value names its dictionary; a better one must get the next number, and this one must never change.
 _FIRST_DICTIONARY: Final = (

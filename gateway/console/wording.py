@@ -46,6 +46,7 @@ DECISIONS: Final = {
 
 REASONS: Final = {
     "rule_matched": "a rule matched",
+    "override": "an override decided, before all rules",
     "no_rules": "there are no enabled rules, so the default decided",
     "none_matched": "no rule matched, so the default decided",
     "outside_hours": "a rule is meant for this call, but for another time, so the default decided",

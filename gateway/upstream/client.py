@@ -29,6 +29,9 @@ MINTING_TIMEOUT: Final = 10.0
 # What a request has left, in seconds, when it got its place at the last moment.
 SHORTEST: Final = 0.05
 
+# Seconds; no pause that an upstream asks for is taken to be longer.
+LONGEST_RETRY_AFTER: Final = 86_400.0
+
 # Raised before any byte of the request has left. Every other httpx.TransportError may have been raised after the
 # upstream had read the request.
 _NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout)
@@ -199,8 +202,8 @@ def _retry_after(value: str | None, now: float) -> float | None:
     if value is None:
         return None
     if value.strip().isascii() and value.strip().isdigit():
-        return float(value)
+        return min(float(value), LONGEST_RETRY_AFTER)
     try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - now)
+        return min(max(0.0, parsedate_to_datetime(value).timestamp() - now), LONGEST_RETRY_AFTER)
     except (ValueError, OverflowError):
         return None

@@ -96,6 +96,7 @@ class Intake:
     async def _file(self, row: NewDelivery) -> Verdict:
         """Store a delivery that announces no call."""
         receipt = await self._journal.write(store_arrivals, Arrival(delivery=row))
+        _tell_conflict(row, receipt)
         return receipt.verdict
 
     async def _take_call(self, row: NewDelivery, event: IncomingCall, seconds_left: float) -> Verdict:
@@ -117,8 +118,7 @@ class Intake:
         # The ringing caller comes first: in this turn of the loop the worker writes its request, and what is written
         # leaves when the turn ends. The sender of the webhook can wait for the next.
         await asyncio.sleep(0)
-        if receipt.verdict is Verdict.CONFLICT:
-            log.error("a delivery came again with another body", call_id=event.call_id, webhook_id=row["webhook_id"])
+        _tell_conflict(row, receipt)
         log.info(
             "call received",
             call_id=event.call_id,
@@ -195,6 +195,11 @@ class Intake:
             default_region=about.default_region or settings.default_region,
             attestation_header=about.attestation_header,
         )
+
+
+def _tell_conflict(row: NewDelivery, receipt: Receipt) -> None:
+    if receipt.verdict is Verdict.CONFLICT:
+        log.error("a delivery came again with another body", call_id=row["call_id"], webhook_id=row["webhook_id"])
 
 
 class _Plans:

@@ -25,7 +25,7 @@ from gateway.calls.encryption import (
 from gateway.calls.erasure import Anonymizer, count_calls_of, delete_calls, find_bodies_with, find_calls_of
 from gateway.calls.history import find_call, find_events, find_plan_of
 from gateway.calls.pseudonyms import Pseudonyms
-from gateway.calls.search import INDEX, having_part, read_unindexed, store_grams
+from gateway.calls.search import INDEX, having_part, read_unindexed
 from gateway.calls.store import advance_calls, insert_events, insert_plans, own_plan_key
 from gateway.calls.transcripts import INDEX as LINES
 from gateway.calls.transcripts import find_lines, read_unindexed_lines
@@ -240,7 +240,7 @@ def test_with_another_key_the_indexes_are_made_anew(databases: Any) -> None:
     assert sorted(names) == [f"search.{tag}", f"transcripts.{tag}"]
     indexed(database, call)
     with database.transaction() as connection:
-        assert store_grams(connection, []) == []
+        assert INDEX.store(connection, []) == []
         assert INDEX.watermark(connection) == call
 
 

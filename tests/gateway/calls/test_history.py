@@ -17,7 +17,7 @@ from gateway.calls.history import (
     find_plan_of,
     find_plans,
 )
-from gateway.calls.search import read_unindexed, store_grams
+from gateway.calls.search import INDEX, read_unindexed
 from gateway.calls.transcripts import read_unindexed_lines
 from gateway.calls.wanted import Header, Position, Wanted, has_header, passes
 from gateway.database import Database
@@ -47,7 +47,7 @@ def history(database: Database) -> Database:
     with database.transaction() as connection:  # the search's index has most of them
         found = read_unindexed(connection, ids["rtc_49"], 100)
         assert found is not None
-        store_grams(connection, [found])
+        INDEX.store(connection, [found])
     for call_id, call in ids.items():
         given_words(database, call, *words_of(call_id))
     with database.transaction() as connection:

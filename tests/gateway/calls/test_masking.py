@@ -1,6 +1,7 @@
 """What is told of a call to those who need not know who called."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from gateway.calls.history import RecordedCall, find_call
 from gateway.calls.masking import is_hidden, mask_call, mask_detail, mask_number, mask_text, mask_tried, masker_of
 from gateway.calls.pseudonyms import Pseudonyms
 from gateway.database import Database
-from routing_rules import Tried
+from routing_rules import Tried, compile_table, explain, read_document
 from tests.gateway.api_fixtures import a_call, given_calls
 
 MASKED = {
@@ -111,6 +112,21 @@ def test_a_rule_tells_which_numbers_it_is_for_but_not_who_called(call: RecordedC
         "called is +15551230000 or +•••",
         "caller is +1415•••00, not +1555•••21",
         None,
+    ]
+
+
+def test_a_rule_tells_which_header_it_is_for_but_not_what_the_caller_sent(call: RecordedCall) -> None:
+    rules = [
+        {"id": "gold", "when": {"header": {"X-Customer": "gold"}}, "then": {"reject": 486}},
+        {"id": "agent", "when": {"header": {"User-Agent": "other"}}, "then": {"reject": 486}},
+        {"id": "but", "when": {}, "unless": {"header": {"x-customer": "A*"}}, "then": {"reject": 486}},
+    ]
+    table = compile_table(read_document({"rules": rules, "default": {"reject": 603}}))
+    explanation = explain(table, call.facts_as_read(), datetime(2026, 12, 1, tzinfo=UTC))
+    assert [one.detail for one in mask_tried(explanation.tried, call)] == [
+        "header x-customer is •••, not gold",
+        "header user-agent is Twilio Gateway, not other",
+        "header x-customer is •••, A*",
     ]
 
 

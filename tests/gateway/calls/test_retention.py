@@ -10,7 +10,7 @@ from gateway.actions.plan import Plan, Step, decode_plan
 from gateway.calls.history import RecordedCall, find_call, find_events
 from gateway.calls.pseudonyms import Pseudonyms
 from gateway.calls.retention import DAY, HOUR, Retention
-from gateway.calls.search import having_part, read_unindexed, store_grams
+from gateway.calls.search import INDEX, having_part, read_unindexed
 from gateway.calls.store import insert_plans, own_plan_key
 from gateway.calls.wanted import Pattern
 from gateway.database import Database
@@ -169,7 +169,7 @@ async def test_a_search_for_parts_finds_neither_what_was_hidden_nor_what_was_era
     with database.transaction() as connection:
         indexed = read_unindexed(connection, 1_000_000, 100)
         assert indexed is not None
-        assert store_grams(connection, [indexed]) == [True]
+        assert INDEX.store(connection, [indexed]) == [True]
     await retention.forget()
     found = {}
     with database.reader.connect() as connection:

@@ -8,15 +8,15 @@ from gateway.calls.gram_index import Indexed
 from gateway.calls.search import (
     COMMON,
     FIELDS,
-    find_watermark,
+    INDEX,
     forget_grams,
     having_part,
     read_unindexed,
-    store_grams,
 )
 from gateway.calls.wanted import Pattern
 from gateway.database import Database
 from gateway.tables import calls
+from tests.encrypted_run import needs_plain
 from tests.gateway.api_fixtures import a_call, given_calls
 
 
@@ -24,7 +24,7 @@ def index(database: Database, upto: int) -> bool:
     """Index the calls up to a row id."""
     with database.transaction() as connection:
         found = read_unindexed(connection, upto, 100)
-        return found is not None and store_grams(connection, [found]) == [True]
+        return found is not None and INDEX.store(connection, [found]) == [True]
 
 
 def ids_with(database: Database, text: str, *fields: str) -> set[int] | None:
@@ -47,12 +47,13 @@ def test_calls_are_found_by_any_part_of_their_texts(database: Database) -> None:
     assert ids_with(database, "30") is None
 
 
+@needs_plain
 def test_pieces_that_most_calls_have_are_not_looked_up_where_others_tell_more(sqlite: Database) -> None:
     common = [a_call(f"rtc_{number}", called="+15550000", caller="", caller_name=None) for number in range(COMMON + 1)]
     ids = given_calls(sqlite, a_call("rtc_x", called="+7700123"), a_call("rtc_y", called="+9000123"), *common)
     assert index(sqlite, ids["rtc_y"])
     with sqlite.transaction() as connection:
-        store_grams(connection, [Indexed(before=ids["rtc_y"], after=max(ids.values()), more=False, grams=[])])
+        INDEX.store(connection, [Indexed(before=ids["rtc_y"], after=max(ids.values()), more=False, grams=[])])
     assert ids_with(sqlite, "000123", "called") == {ids["rtc_x"], ids["rtc_y"]}  # 000 is common, the others tell
     assert ids_with(sqlite, "5000", "called") == set()  # where all are common all are looked up
 
@@ -68,8 +69,8 @@ def test_of_two_nodes_that_index_the_same_calls_one_wins(database: Database) -> 
     with database.transaction() as connection:
         found = read_unindexed(connection, ids["rtc_1"], 100)
         assert found is not None
-        assert store_grams(connection, [found, found]) == [True, False]
-        assert find_watermark(connection) == ids["rtc_1"]
+        assert INDEX.store(connection, [found, found]) == [True, False]
+        assert INDEX.watermark(connection) == ids["rtc_1"]
         assert read_unindexed(connection, ids["rtc_1"], 100) is None
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from gateway.errors import ConfigurationError, InvalidCallId
 from gateway.settings import Endpoint, SecretStr
-from gateway.upstream.client import Upstream
+from gateway.upstream.client import LONGEST_RETRY_AFTER, Upstream
 from gateway.upstream.outcome import Outcome, Result
 from gateway.upstream.wire import Command
 from tests.gateway.clients import until
@@ -230,7 +230,8 @@ async def test_a_refusal_that_is_not_packed_as_it_claims_is_a_refusal_all_the_sa
         (b"7", 7.0, 7.0),
         (b"0", 0.0, 0.0),
         (b"Wed, 21 Oct 2015 07:28:00 GMT", 0.0, 0.0),
-        (b"Wed, 21 Oct 2099 07:28:00 GMT", 1e9, 1e10),
+        (b"Wed, 21 Oct 2099 07:28:00 GMT", LONGEST_RETRY_AFTER, LONGEST_RETRY_AFTER),
+        (b"9" * 400, LONGEST_RETRY_AFTER, LONGEST_RETRY_AFTER),
     ],
 )
 async def test_retry_after_is_read_in_both_of_its_forms(value: bytes, low: float, high: float) -> None:

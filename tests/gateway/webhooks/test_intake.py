@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from structlog.testing import capture_logs
 
 from gateway.actions.worker import SLOTS, Worker
 from gateway.calls.usage import LiveUsage
@@ -115,9 +116,12 @@ async def test_deliveries_of_one_call_at_once_are_decided_once_and_counted_once(
     assert (len(desk.place.rows(calls)), desk.free) == (1, SLOTS)
 
 
-async def test_a_delivery_that_comes_again_with_another_body_is_a_conflict(desk: Desk) -> None:
+@pytest.mark.parametrize("other", [announcing("rtc_2"), b'{"type": "response.completed"}', b"no event"])
+async def test_a_delivery_that_comes_again_with_another_body_is_a_conflict(desk: Desk, other: bytes) -> None:
     await desk.receive(announcing("rtc_1"))
-    assert await desk.receive(announcing("rtc_2")) is Verdict.CONFLICT
+    with capture_logs() as lines:
+        assert await desk.receive(other) is Verdict.CONFLICT
+    assert ("a delivery came again with another body", "error") in [(one["event"], one["log_level"]) for one in lines]
     assert [call.call_id for call in desk.place.rows(calls)] == ["rtc_1"]
     await idle(desk.worker)
     assert desk.free == SLOTS
