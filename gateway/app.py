@@ -33,6 +33,7 @@ from gateway.calls.watches import release_watches, watch_the_unwatched
 from gateway.clock import Clock, to_datetime
 from gateway.collector import settle
 from gateway.console.context import ConsoleContext
+from gateway.console.replays import Replays
 from gateway.console.routes import console_routes
 from gateway.database import Database
 from gateway.endpoint import SecretStr
@@ -49,6 +50,7 @@ from gateway.profiles.shutdowns import days_left
 from gateway.rulebook.current import Current
 from gateway.rulebook.overrides import find_live
 from gateway.rulebook.refer_guard import ReferGuard
+from gateway.rulebook.replay import Replay
 from gateway.rulebook.reverting import Reverting
 from gateway.rulebook.store import pin_starter
 from gateway.rulebook.watch import Watch, take_newest
@@ -133,6 +135,8 @@ class Gateway:
         self._on_death = on_death
         self._loop: asyncio.AbstractEventLoop | None = None
         self.publisher = publisher_of(self.api_context())
+        replay = Replay(database=self.database, current=self.current, refer_guard=self.refer_guard)
+        self.replays = Replays(database=self.database, replay=replay)
         self.reverting = Reverting(database=self.database, publisher=self.publisher, clock=clock)
         self.started = False
 
@@ -253,8 +257,7 @@ class Gateway:
 
     async def _guard_writer(self) -> None:
         """Leave when a transaction hangs: a database that swallows everything lets no time-out of its own run."""
-        while self.journal.busy < LONGEST_TRANSACTION:  # noqa: ASYNC110  a hanging thread signals nothing
-            await asyncio.sleep(1)
+        await self.journal.hanging(LONGEST_TRANSACTION)
         log.critical("the journal's writer hangs in a transaction", seconds=round(self.journal.busy))
         self._on_death()
 
@@ -290,6 +293,7 @@ class Gateway:
         for task in self._rounds:
             task.cancel()
         await asyncio.gather(*self._rounds, return_exceptions=True)
+        await self.replays.stop()
         await self.worker.stop(PATIENCE)
         await self.courier.close()
         await self.watcher.stop()
@@ -309,6 +313,7 @@ class Gateway:
         """What the console needs of this gateway."""
         own: dict[str, Any] = {
             "publisher": self.publisher,
+            "replays": self.replays,
             "troubles": self.troubles,
             "refusals": self.refusals,
             "node": self.node,

@@ -28,7 +28,7 @@ tables and calls and compares with asking every rule in turn.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from operator import attrgetter
 from typing import NamedTuple
@@ -221,13 +221,13 @@ class Index:
             if posting:
                 postings[text] = posting
 
-    def unlike(self, rules: Sequence[Rule]) -> list[int]:
-        """The indices of those of the rules that are not in this index as they are."""
+    def unlike(self, rules: Sequence[Rule], indices: Iterable[int]) -> list[int]:
+        """Those of these indices whose rules are not in this index as they are."""
         filings = self._filings
         return [
             index
-            for index, rule in enumerate(rules)
-            if (filing := filings.get(rule.id)) is None or filing.rule is not rule
+            for index in indices
+            if (filing := filings.get((rule := rules[index]).id)) is None or filing.rule is not rule
         ]
 
     def _file(self, subjects: dict[str, _Subject], position: int, keys: Sequence[Key]) -> None:

@@ -241,7 +241,7 @@ class _Search:
         )
 
     def _expectations(self) -> Iterator[Problem]:
-        ids = {rule.id for rule in self._rulebook.rules}
+        ids = {rule.id for rule in self._rulebook.rules} if self._rulebook.expect else set()
         for index, expectation in enumerate(self._rulebook.expect):
             here = f"/expect/{index}"
             if expectation.rule is not None and expectation.rule not in ids:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import copy
+from itertools import chain, repeat
 
 from routing_rules.calendars import Holidays, OpeningTimes, no_holidays
 from routing_rules.collector import paused
@@ -110,7 +111,9 @@ def _fresh(rulebook: Rulebook, like: CompiledTable | None) -> Sequence[int]:
         or like.rulebook.calendars.keys() - rulebook.calendars.keys()
     ):
         return range(len(rulebook.rules))
-    return like.index.unlike(rulebook.rules)
+    before = chain(like.rulebook.rules, repeat(None))
+    elsewhere = (i for i, (rule, old) in enumerate(zip(rulebook.rules, before, strict=False)) if rule is not old)
+    return like.index.unlike(rulebook.rules, elsewhere)  # most stand where they stood
 
 
 def _read_by(

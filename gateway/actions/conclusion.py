@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.actions.action import Job
-from gateway.actions.retry import RetryDecision, Then, unanswered_hangup
+from gateway.actions.retry import RetryDecision, Then, unanswered_hangup, unanswered_reject
 from gateway.calls.lifecycle import Event
 from gateway.upstream.wire import Command
 
@@ -68,6 +68,8 @@ def conclude_unsent(job: Job) -> RetryDecision:
         return RetryDecision(then=Then.SETTLE, events=(Event.NEVER_SENT,))
     if job.command is Command.ACCEPT and job.in_doubt:
         return RetryDecision(then=Then.SETTLE, events=(Event.IN_DOUBT, Event.UNCLEAR), in_doubt=True)
+    if job.command is Command.REJECT:
+        return unanswered_reject(in_doubt=job.in_doubt, after_server_error=job.after_server_error)
     if job.command is Command.HANGUP:
         return unanswered_hangup(in_doubt=job.in_doubt)
     return RetryDecision(then=Then.SETTLE, events=(Event.OUT_OF_TIME,))

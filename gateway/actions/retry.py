@@ -133,6 +133,13 @@ def _judge_reject(outcome: Outcome, *, in_doubt: bool, after_server_error: bool)
         if after_server_error:  # the accept before it may have been applied after all
             return RetryDecision(then=Then.SETTLE, events=(Event.IN_DOUBT, Event.UNCLEAR), in_doubt=True)
         return RetryDecision(then=Then.SETTLE, events=(Event.UNCLEAR if in_doubt else Event.CALLER_GONE,))
+    return unanswered_reject(in_doubt=in_doubt, after_server_error=after_server_error)
+
+
+def unanswered_reject(*, in_doubt: bool, after_server_error: bool) -> RetryDecision:
+    """A reject whose time is over. The accept before it may be the one that was applied, if that met a 5xx."""
+    if after_server_error and not in_doubt:
+        return RetryDecision(then=Then.SETTLE, events=(Event.IN_DOUBT, Event.UNCLEAR), in_doubt=True)
     return RetryDecision(then=Then.SETTLE, events=(Event.OUT_OF_TIME,))
 
 

@@ -8,6 +8,7 @@ from gateway.actions.control import Control
 from gateway.calls.feed import Feed
 from gateway.clock import Clock
 from gateway.console.home import Troubles
+from gateway.console.replays import Replays
 from gateway.database import Database
 from gateway.journal import Journal
 from gateway.rulebook.current import Current
@@ -31,6 +32,7 @@ class ConsoleContext:
     guard: Guard
     current: Current  # the revision in force
     publisher: Publisher  # puts others in force
+    replays: Replays  # of drafts, which go on beside the pages
     refer_guard: Callable[[str], str | None]  # why a transfer target is refused
     usage: Usage  # what is in use now
     control: Control  # commands calls that are under way

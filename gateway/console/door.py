@@ -49,6 +49,9 @@ HEADERS: Final = {
 # Pages below this fit into one packet or two; compressing them saves nothing.
 COMPRESSED_FROM: Final = 1_000
 
+# Where a script asked for a part of a page, what went wrong is told above the rest, which stays as it is.
+_PART: Final = {"hx-retarget": "#refused", "hx-reselect": "#problem", "hx-reswap": "innerHTML show:top"}
+
 log = structlog.get_logger(__name__)
 
 
@@ -200,7 +203,7 @@ def _refusal(visit: Visit, error: Exception, request_id: str) -> View | Response
     if error.status == Kind.UNAUTHENTICATED.status:
         return _to_sign_in(visit)
     context = {"problem": error, "request_id": request_id}
-    return View("error.html", context, error.status, error.headers)
+    return View("error.html", context, error.status, {**error.headers, **_PART})
 
 
 def _to_sign_in(visit: Visit) -> Response:

@@ -7,9 +7,9 @@ both where they changed different fields. Nothing that was typed is ever thrown 
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cached_property
 from typing import Any, Final
 
 import msgspec
@@ -29,7 +29,6 @@ from gateway.rulebook.expectations import broken_expectations
 from gateway.rulebook.item_store import find_edited, find_entries, find_item
 from gateway.rulebook.items import ItemKind
 from gateway.rulebook.publish import Publisher, Released
-from gateway.rulebook.replay import Change, Replay, Span
 from gateway.rulebook.store import Signed, newest_number
 from gateway.settings import Settings
 from routing_rules import DocumentError, Problem, Rulebook
@@ -46,7 +45,7 @@ REMEMBERED: Final = 8
 FRESH: Final = 60_000_000
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Drafted:
     """The rulebook as one person's draft would make it."""
 
@@ -62,6 +61,19 @@ class Drafted:
     def names(self) -> set[str]:
         """The rules that it changes."""
         return {name for kind, name in self.draft.items() if kind is ItemKind.RULE}
+
+    def compile(self) -> Compiled:
+        """The draft's rulebook, ready to decide, for which it takes a while the first time.
+
+        Raises DocumentError where the draft has mistakes.
+        """
+        if self.problems:
+            raise DocumentError(self.problems)
+        return self._compiled
+
+    @cached_property
+    def _compiled(self) -> Compiled:
+        return compile_rulebook(self.rulebook, 0, like=self.current.table)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,7 +111,6 @@ class Drafting:
         journal: Journal,
         current: Current,
         publisher: Publisher,
-        replay: Replay,
         refer_guard: ReferGuard,
         clock: Clock,
     ) -> None:
@@ -108,7 +119,6 @@ class Drafting:
         self._journal = journal
         self._current = current
         self._publisher = publisher
-        self._replay = replay
         self._refer_guard = refer_guard
         self._clock = clock
         self._applied: dict[str, Drafted] = {}  # by owner
@@ -178,12 +188,6 @@ class Drafting:
                 raise DocumentError(own)
         return added
 
-    async def compiled(self, drafted: Drafted) -> Compiled:
-        """The draft's rulebook, ready to decide. Raises DocumentError where the draft has mistakes."""
-        if drafted.problems:
-            raise DocumentError(drafted.problems)
-        return await asyncio.to_thread(compile_rulebook, drafted.rulebook, 0, (), drafted.current.table)
-
     async def undo(self, caller: Caller) -> None:
         """Take the last edit back."""
         await self._store((await self.read(caller)).draft.without_last())
@@ -235,19 +239,8 @@ class Drafting:
         errors = drafted.problems
         broken: Sequence[Problem] = ()
         if not errors:
-            compiled = compile_rulebook(drafted.rulebook, 0, like=drafted.current.table)
-            broken = broken_expectations(compiled, self._settings, self._clock.now())
+            broken = broken_expectations(drafted.compile(), self._settings, self._clock.now())
         return Reviewed(changes=changes, warnings=drafted.warnings, errors=errors, broken=tuple(broken))
-
-    async def replay(self, drafted: Drafted, limit: int) -> tuple[int, list[Change]]:
-        """How many past calls were decided again by the draft, and those that would go elsewhere."""
-        compiled = await self.compiled(drafted)
-        checked, changed = 0, list[Change]()
-        async with aclosing(self._replay.slices(compiled, Span(limit=limit))) as slices:
-            async for one in slices:
-                checked += one.checked
-                changed += one.changes
-        return checked, changed
 
     async def publish(self, caller: Caller, signed: Signed) -> Released:
         """Publish the draft, and begin a new one. Raises as `Publisher.edit` does."""

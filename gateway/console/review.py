@@ -10,7 +10,8 @@ from gateway.access.guard import author_of
 from gateway.collector import uncollected
 from gateway.console.door import View
 from gateway.console.drafting import Drafted, Drafting
-from gateway.console.forms import Fields, fill, read_fields
+from gateway.console.forms import Fields, fill, read_fields, row_number
+from gateway.console.replays import REPLAYED, Replays
 from gateway.console.rules import caller_of
 from gateway.console.visit import Visit, go_to
 from gateway.reading import TOML
@@ -19,16 +20,11 @@ from gateway.rulebook.precondition import MatchError
 from gateway.rulebook.publication_contract import EditQuery
 from gateway.rulebook.publish import ManagedError, PendingError, StaleBaseError
 from gateway.rulebook.refusals import refused
-from gateway.rulebook.replay_contract import change_of
 from gateway.rulebook.revision_contract import MOST_CHANGES, shown_change
 from routing_rules import DocumentError, write_document
 
-# Past calls that a replay of a draft checks: a busy day, in half a second.
-REPLAYED: Final = 10_000
-
-# Calls of a replay that are listed.
+# Calls of a replay on one page.
 LISTED: Final = 50
-
 
 # What is said when a draft is published.
 SAID: Final = ("comment", "reason", "confirm_within")
@@ -37,21 +33,27 @@ SAID: Final = ("comment", "reason", "confirm_within")
 class ReviewPages:
     """`/draft`."""
 
-    def __init__(self, drafting: Drafting) -> None:
+    def __init__(self, drafting: Drafting, replays: Replays) -> None:
         self._drafting = drafting
+        self._replays = replays
 
     async def show_draft(self, visit: Visit) -> View:
         """What publishing would do."""
         return await self._show(visit, {}, Fields())
 
-    async def replay_draft(self, visit: Visit) -> View:
-        """Which past calls would go elsewhere."""
+    async def replay_draft(self, visit: Visit) -> View | Response:
+        """Which past calls would go elsewhere: how far the replay is, or what came of it."""
         drafted = await self._drafting.read(caller_of(visit))
-        checked, changed = await self._drafting.replay(drafted, REPLAYED)
+        if drafted.problems:
+            return go_to("/draft")  # which tells what must be mended first
+        replayed = await self._replays.look(drafted, row_number(visit.parameter("until")))
+        begin = max(1, row_number(visit.parameter("begin")) or 1)
         context = {
-            "checked": checked,
-            "changed": len(changed),
-            "items": [change_of(one, masked=True) for one in changed[:LISTED]],
+            "replayed": replayed,
+            "most": REPLAYED,
+            "items": replayed.items[begin - 1 : begin - 1 + LISTED],
+            "begin": begin,
+            "listed": LISTED,
         }
         return View("replay.html", context)
 

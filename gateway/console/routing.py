@@ -17,7 +17,6 @@ from gateway.console.rule_trial import RuleTrialPages
 from gateway.console.rules import RulePages
 from gateway.console.used_by import UsedBy
 from gateway.rulebook.overriding import Overriding
-from gateway.rulebook.replay import Replay
 from gateway.rulebook.trial import Trial
 
 _READ, _PUBLISH, _TRY = Permission.READ_RULEBOOK, Permission.PUBLISH, Permission.TRY_CALLS
@@ -28,7 +27,7 @@ def routing_pages(context: ConsoleContext, drafting: Drafting, trial: Trial) -> 
     return [
         *_rule_pages(context, drafting, trial),
         *_named_pages(context, drafting),
-        *_draft_pages(drafting),
+        *_draft_pages(context, drafting),
         *_revision_pages(context),
         *_override_pages(context),
     ]
@@ -42,7 +41,6 @@ def drafting_of(context: ConsoleContext) -> Drafting:
         journal=context.journal,
         current=context.current,
         publisher=context.publisher,
-        replay=Replay(database=context.database, current=context.current, refer_guard=context.refer_guard),
         refer_guard=context.refer_guard,
         clock=context.clock,
     )
@@ -97,8 +95,8 @@ def _item_pages(items: ItemPages) -> list[Page]:
     ]
 
 
-def _draft_pages(drafting: Drafting) -> list[Page]:
-    review = ReviewPages(drafting)
+def _draft_pages(context: ConsoleContext, drafting: Drafting) -> list[Page]:
+    review = ReviewPages(drafting, context.replays)
     return [
         Page("GET", "/draft", _PUBLISH, review.show_draft),
         Page("GET", "/draft.toml", _PUBLISH, review.export_draft),

@@ -13,6 +13,7 @@ from gateway.console.rule_words import Line, haystack, line_of
 from gateway.reading import Form
 from gateway.reading import Line as Text
 from gateway.rulebook.current import Compiled
+from gateway.rulebook.difference import common_ends
 from gateway.switching import switching_often
 from routing_rules import Problem, Rule
 
@@ -75,8 +76,8 @@ class RuleTable:
         If not, they are read all the same, of 100,000 rules for a second: who opens the table is about to search.
         """
         if self._words is None or not self._words.holds(drafted.current):
-            rules, known = drafted.current.rulebook.rules, self._words and _known(self._words)
-            self._words = _Words(drafted.current, asyncio.create_task(asyncio.to_thread(_haystacks, rules, known)))
+            rules, before = drafted.current.rulebook.rules, _known(self._words)
+            self._words = _Words(drafted.current, asyncio.create_task(asyncio.to_thread(_haystacks, rules, *before)))
         return await asyncio.shield(self._words.reading) if query.q.strip() else ()
 
     async def excerpt(
@@ -86,20 +87,20 @@ class RuleTable:
         return await asyncio.to_thread(_excerpt, drafted, query, known, doubts)
 
 
-def _known(words: _Words) -> tuple[Compiled, Sequence[str]] | None:
-    found = words.found()
-    return None if found is None else (words.compiled, found)
+def _known(words: _Words | None) -> tuple[Sequence[Rule], Sequence[str]]:
+    """Rules whose words are known, and these words."""
+    found = words.found() if words else None
+    return (words.compiled.rulebook.rules, found) if words and found is not None else ((), ())
 
 
-def _haystacks(rules: Sequence[Rule], known: tuple[Compiled, Sequence[str]] | None) -> list[str]:
-    """The words of rules; those of an earlier revision are taken over where the rule is as it was."""
-    before = (
-        {}
-        if known is None
-        else {rule.id: (rule, text) for rule, text in zip(known[0].rulebook.rules, known[1], strict=True)}
-    )
+def _haystacks(rules: Sequence[Rule], known: Sequence[Rule], texts: Sequence[str]) -> list[str]:
+    """The words of rules; of those that are as they are known, these `texts`."""
+    begin, end = common_ends(known, rules)
+    behind = len(known) - end
+    before = {rule.id: (rule, text) for rule, text in zip(known[begin:behind], texts[begin:behind], strict=True)}
     with uncollected(), switching_often():
-        return [_haystack(rule, *before.get(rule.id, (None, ""))) for rule in rules]
+        middle = [_haystack(rule, *before.get(rule.id, (None, ""))) for rule in rules[begin : len(rules) - end]]
+    return [*texts[:begin], *middle, *texts[behind:]]
 
 
 def _haystack(rule: Rule, old: Rule | None, text: str) -> str:
@@ -110,7 +111,7 @@ def _texts(drafted: Drafted, known: Sequence[str]) -> Sequence[str]:
     """The words of a draft's rules, by position: those that are known, and of what it changes."""
     if drafted.rulebook is drafted.current.rulebook:
         return known
-    return _haystacks(drafted.rulebook.rules, (drafted.current, known))
+    return _haystacks(drafted.rulebook.rules, drafted.current.rulebook.rules, known)
 
 
 def _is_shown(rule: Rule, only: str, changed: Collection[str], doubts: Collection[str]) -> bool:

@@ -4,6 +4,7 @@ A call is described by its numbers and headers, or by a pasted webhook. The ques
 one, so that it can be sent to a colleague.
 """
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -130,7 +131,8 @@ class TrialPages:
         """The draft of whoever asks, if it is to decide. Raises DocumentError where it has mistakes."""
         if said.get("by") != DRAFT or visit.caller is None or not visit.may(Permission.PUBLISH):
             return None
-        return await self._drafting.compiled(await self._drafting.read(visit.caller))
+        drafted = await self._drafting.read(visit.caller)
+        return await asyncio.to_thread(drafted.compile)
 
     async def _decide(self, call_id: str, call: ExpectedCall, draft: Compiled | None) -> Outcome:
         if draft is None:

@@ -94,7 +94,7 @@ def _named(kind: ItemKind, before: Mapping[str, Any], after: Mapping[str, Any]) 
 
 
 def _rules(before: Sequence[Rule], after: Sequence[Rule]) -> Iterator[ItemChange]:
-    begin, end = _common(before, after)
+    begin, end = common_ends(before, after)
     was = {rule.id: (position, rule) for position, rule in enumerate(before[begin : len(before) - end])}
     middle = after[begin : len(after) - end]
     stayed = longest_ascending([was[rule.id][0] for rule in middle if rule.id in was])
@@ -110,7 +110,7 @@ def _rules(before: Sequence[Rule], after: Sequence[Rule]) -> Iterator[ItemChange
         yield ItemChange(kind=ItemKind.RULE, name=old.id, before=old)
 
 
-def _common(before: Sequence[Rule], after: Sequence[Rule]) -> tuple[int, int]:
+def common_ends(before: Sequence[Rule], after: Sequence[Rule]) -> tuple[int, int]:
     """How many rules are the same at the beginning, and how many more at the end."""
     least = min(len(before), len(after))
     begin = 0

@@ -151,7 +151,7 @@ def bare(decision: Decision) -> Decision:
     """The decision as far as replays compare it: without a rule's overrides of the profile, and without fallback."""
     if isinstance(decision, Accept):
         return Accept(profile=decision.profile)
-    if isinstance(decision, Reject | Refer):
+    if isinstance(decision, Reject | Refer) and decision.fallback is not None:
         return replace(decision, fallback=None)
     return decision
 

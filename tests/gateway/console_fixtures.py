@@ -14,7 +14,9 @@ from starlette.applications import Starlette
 from gateway.access.roles import Role
 from gateway.api.routes import publisher_of, read_ringing
 from gateway.console.context import ConsoleContext
+from gateway.console.replays import Replays
 from gateway.console.routes import console_routes
+from gateway.rulebook.replay import Replay
 from gateway.upstream.pulse import Pulse
 from gateway.webhooks.refusals import Refusals
 from tests.gateway.api_fixtures import ADMIN_KEY, Api, store_key
@@ -63,6 +65,7 @@ async def _no_troubles() -> dict[str, str]:
 def console_context(api: Api) -> ConsoleContext:
     """What a console on the database of this API needs."""
     shared = api.context
+    replay = Replay(database=shared.database, current=shared.current, refer_guard=shared.refer_guard)
     return ConsoleContext(
         settings=shared.settings,
         database=shared.database,
@@ -70,6 +73,7 @@ def console_context(api: Api) -> ConsoleContext:
         guard=shared.guard,
         current=shared.current,
         publisher=publisher_of(shared),
+        replays=Replays(database=shared.database, replay=replay),
         refer_guard=shared.refer_guard,
         usage=shared.usage,
         control=shared.control,
@@ -90,8 +94,11 @@ async def running_console(api: Api) -> AsyncIterator[Console]:
     """The console on the database of this API; nobody is signed in."""
     context = console_context(api)
     app = Starlette(routes=console_routes(context))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=HOST) as client:
-        yield Console(api=api, context=context, client=client)
+    try:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=HOST) as client:
+            yield Console(api=api, context=context, client=client)
+    finally:
+        await context.replays.stop()
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ import re
 import shutil
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -35,17 +36,23 @@ from gateway.database import Database
 from gateway.emulator.invite import Invite, Trunk, new_call_id
 from gateway.rulebook.current import compile_revision
 from gateway.rulebook.store import Revision, find_revision
-from tests.benchmarks.editing.workload import CALLED, large_rulebook
+from tests.benchmarks.editing.workload import CALLED, ENTRIES, large_rulebook
 from tests.benchmarks.history.build import Built, provide
 from tests.conftest import SettableClock
 from tests.flows.console_screenshots import PAGES
 from tests.flows.harness import running_gateway
 from tests.gateway.api_fixtures import running_api
-from tests.gateway.console_fixtures import Console, running_console
+from tests.gateway.console_fixtures import HOST, Console, running_console
 
 ASKED: Final = 30  # times that each page is asked for, after one that is not counted
 TARGET: Final = 100.0  # ms, at p95
 LARGEST: Final = 150_000  # bytes
+
+# The delivery whose body could not be used; as much of one as is kept.
+QUARANTINED: Final = 5
+BODY: Final = (
+    b'{"type": "realtime.call.incoming", "data": {"sip_headers": [' + b'{"name": "X", "value": "<b>"},' * 2_000
+)
 
 # Searches that a person makes beside the pages as they come, the rare among them.
 SEARCHES: Final = {
@@ -55,11 +62,21 @@ SEARCHES: Final = {
     "rules: a search": "/rules?q=r99999",
     "rules: the last page": "/rules?after=99900",
     "deliveries: a rare verdict": "/deliveries?verdict=quarantined",
+    "a delivery's body": f"/deliveries/{QUARANTINED}?reveal=true",
     "deliveries: an id": "/deliveries?webhook_id=wh_500",
 }
 
-# Pages of what this history lacks: a key, a file of numbers, a delivery's body, the rules that decided its calls.
-LACKING: Final = {"revoke", "list-look", "delivery", "every-rule"}
+# A file for the list of the large rulebook: half of its numbers are there already.
+NUMBERS: Final = "".join(f"+1666{number:07}\n" for number in range(ENTRIES // 2, ENTRIES * 3 // 2)).encode()
+
+# Edits after each of which the draft is looked at for the first time, and replayed to the end.
+EDITS: Final = 20
+EDITED: Final = {
+    "its rules": "/rules",
+    "its rules: a search": "/rules?q=r99999",
+    "its review": "/draft",
+    "its test": PAGES["test-draft"],
+}
 
 # Pages of a call that was decided by the large rulebook, the last of whose rules took it.
 DECIDED: Final = {
@@ -75,12 +92,12 @@ class Cost:
     """What one page costs."""
 
     page: str
-    status: int
+    status: int = 200
     first: float  # ms, of the first time
     p50: float  # ms
     p95: float  # ms
     cpu: float  # ms of this process's processor, at p95: what remains where others use the machine too
-    size: int  # bytes of the first load, compressed
+    size: int = 0  # bytes of the first load, compressed
 
 
 def main() -> None:
@@ -110,13 +127,16 @@ async def _measure(folder: Path, history: Built, rules: int) -> list[Cost]:
             api.current.swap(compile_revision(await database.read(_revision, newest)))
             await console.sign_in()
             await console.client.get("/rules?only=warnings")  # which waits until the rules were examined
-            known = {"call": history.rows[-1].call_id}
-            asked = {name: PAGES[name].format(**known) for name in PAGES if name not in LACKING} | SEARCHES
+            await console.send("/rules/act", {"act": "switch:r8", "back": "/rules"})
+            known = {"call": history.rows[-1].call_id, **await _given(console, history.rows[0].received_at)}
+            asked = {name: PAGES[name].format(**known) for name in PAGES} | SEARCHES
             asked |= {"rules-row": "/rules?edit=r7", "rule": "/rules/r7", "revision": f"/revisions/{newest}"}
+            asked |= {"every-rule": PAGES["every-rule"].format(call=now)}
             asked |= {name: path.format(call=now) for name, path in DECIDED.items()}
             asked |= {f"{name}, one edit ago": path.format(call=before) for name, path in DECIDED.items()}
             loads: dict[str, int] = {}
-            return [await _ask(console, name, path, loads) for name, path in track(asked.items(), "asking")]
+            costs = [await _ask(console, name, path, loads) for name, path in track(asked.items(), "asking")]
+            return [*costs, *await _edit(console)]
     finally:
         database.close()
 
@@ -152,6 +172,56 @@ async def _ring(url: str, folder: Path, rules: int) -> tuple[int, str, str]:
     return newest, *calls
 
 
+async def _given(console: Console, at: int) -> dict[str, str]:
+    """A delivery whose body could not be used, a key that can be revoked, and a file that waits to be taken."""
+    with console.api.database.transaction() as connection:
+        connection.execute(text(_QUARANTINED), {"at": at, "body": BODY})
+    made = await console.api.client.post("/api/v1/keys", json={"name": "a lost laptop", "role": "viewer"})
+    file = {"file": ("numbers.csv", NUMBERS, "text/csv")}
+    sent = await console.client.post("/lists/blocked/import", files=file, headers={"origin": HOST})
+    return {
+        "delivery": str(QUARANTINED),
+        "key": made.json()["id"],
+        "upload": sent.headers["location"].rpartition("/")[2],
+    }
+
+
+async def _edit(console: Console) -> list[Cost]:
+    """The first looks at a draft that was just changed, and all looks at its replay until that is over."""
+    took: dict[str, list[tuple[float, float]]] = {}
+    wholes = []
+    for number in range(10, 10 + EDITS):
+        started, worked = time.perf_counter(), time.process_time()
+        await console.send("/rules/act", {"act": f"switch:r{number}", "back": "/rules"})
+        took.setdefault("an edit", []).append(_since(started, worked))
+        for name, path in EDITED.items():
+            took.setdefault(name, []).append((await _timed(console, path))[1])
+        begun, following = time.perf_counter(), re.fullmatch("(.*)()", PAGES["replay"])
+        while following:
+            await asyncio.sleep(int(following[2] or 0) / 1e3)
+            answer, cost = await _timed(console, following[1])
+            took.setdefault("its replay, each look", []).append(cost)
+            following = re.search(r'aria-busy="true" hx-get="([^"]+)" .* delay:(\d+)ms"', answer.text)
+        wholes.append(((time.perf_counter() - begun) * 1e3, 0.0))
+    took["its replay, to the end (no page)"] = wholes
+    return [
+        Cost(page=name, first=0, p50=_percentile(ms, 50), p95=_percentile(ms, 95), cpu=_percentile(cpu, 95))
+        for name, costs in took.items()
+        for ms, cpu in [tuple(zip(*costs, strict=True))]
+    ]
+
+
+async def _timed(console: Console, path: str) -> tuple[httpx.Response, tuple[float, float]]:
+    """A page, and the ms that it took, all and of this process's processor."""
+    started, worked = time.perf_counter(), time.process_time()
+    answer = await console.client.get(path, headers={"accept-encoding": "gzip"})
+    return answer, _since(started, worked)
+
+
+def _since(started: float, worked: float) -> tuple[float, float]:
+    return (time.perf_counter() - started) * 1e3, (time.process_time() - worked) * 1e3
+
+
 def _revision(connection: Connection, number: int) -> Revision:
     revision = find_revision(connection, number)
     if revision is None:
@@ -163,12 +233,7 @@ async def _ask(console: Console, name: str, path: str, loads: dict[str, int]) ->
     started = time.perf_counter()
     first = await console.client.get(path, follow_redirects=True, headers={"accept-encoding": "gzip"})
     waited = (time.perf_counter() - started) * 1e3
-    took, cpu = [], []
-    for _ in range(ASKED):
-        started, worked = time.perf_counter(), time.process_time()
-        await console.client.get(path, headers={"accept-encoding": "gzip"})
-        took.append((time.perf_counter() - started) * 1e3)
-        cpu.append((time.process_time() - worked) * 1e3)
+    took, cpu = zip(*[(await _timed(console, path))[1] for _ in range(ASKED)], strict=True)
     size = len(gzip.compress(first.content, 5)) + await _files(console, first.text, loads)
     return Cost(
         page=name,
@@ -181,7 +246,7 @@ async def _ask(console: Console, name: str, path: str, loads: dict[str, int]) ->
     )
 
 
-def _percentile(values: list[float], percent: int) -> float:
+def _percentile(values: Sequence[float], percent: int) -> float:
     return quantiles(values, n=100, method="inclusive")[percent - 1]
 
 
@@ -219,8 +284,15 @@ def _table(costs: list[Cost], title: str) -> Table:
 
 _DELIVERIES: Final = (
     "INSERT INTO deliveries (id, endpoint, webhook_id, received_at, verdict, type, call_id, digest, repeats, conflicts)"
-    " SELECT id, endpoint, 'wh_' || id, received_at, CASE WHEN id = 5 THEN 'quarantined' ELSE 'new' END,"
+    " SELECT id, endpoint, 'wh_' || id, received_at, 'new',"
     " 'realtime.call.incoming', call_id, x'00', CASE WHEN id % 97 = 0 THEN 1 ELSE 0 END, 0 FROM calls"
+)
+
+# Among the oldest: a gateway that runs on this history may have erased the one that stood there.
+_QUARANTINED: Final = (
+    "INSERT OR REPLACE INTO deliveries"
+    " (id, endpoint, webhook_id, received_at, verdict, digest, repeats, conflicts, problem, body)"
+    f" VALUES ({QUARANTINED}, 'openai', 'wh_5', :at, 'quarantined', x'00', 0, 0, 'the event has no call id', :body)"
 )
 
 if __name__ == "__main__":

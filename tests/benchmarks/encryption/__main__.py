@@ -1,6 +1,7 @@
 """What encryption adds to the storing of a ringing call: `python -m tests.benchmarks.encryption`.
 
-With `--history 1000000` it is instead what it makes of a long history, on SQLite: see `history`.
+With `--history 1000000` it is instead what it makes of a long history, on SQLite or with `--postgresql` there: see
+`history`.
 
 Stores the same deliveries in two databases, one with a key and one without, a hundred in a transaction and in turns, so
 that what else the machine does meets both. Prints microseconds per call, and the ratio.
@@ -51,8 +52,10 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--history", type=int, metavar="CALLS", help="measure a history of so many calls instead")
-    if (calls := parser.parse_args().history) is not None:
-        measure_history(calls)
+    parser.add_argument("--postgresql", action="store_true", help="where that history is")
+    arguments = parser.parse_args()
+    if arguments.history is not None:
+        measure_history(arguments.history, on_postgresql=arguments.postgresql)
         return
     with tempfile.TemporaryDirectory() as folder:
         off = opened(f"sqlite:///{folder}/off.db", at=1)

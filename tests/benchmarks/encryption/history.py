@@ -7,6 +7,8 @@ The history is that of `tests.benchmarks.history`, stored as it is and then brou
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from gateway.calls.encryption import TABLES, bring, put_first
 from gateway.calls.search import INDEX, read_unindexed
@@ -15,16 +17,15 @@ from tests.benchmarks.history.build import START, provide
 from tests.benchmarks.history.measure import ask_searches
 from tests.gateway.sealing import NEW
 from tests.new_databases import provide_tables
+from tests.postgresql import start_postgresql
 
 # Calls whose grams are made in one step, as the gateway does where there are many.
 STEP = 500
 
 
-def measure_history(count: int) -> None:
+def measure_history(count: int, *, on_postgresql: bool) -> None:
     """Build, encrypt, index and search `count` calls, and print what it took."""
-    with tempfile.TemporaryDirectory() as folder:
-        url = f"sqlite:///{folder}/gateway.db"
-        provide_tables(url)
+    with _postgresql() if on_postgresql else _sqlite() as url:
         plain = Database(url)
         found = provide(plain, count)
         plain.close()
@@ -37,6 +38,23 @@ def measure_history(count: int) -> None:
             times = f"{cost.first:8.1f} {cost.p50:8.1f} {cost.p95:8.1f} {cost.cpu:8.1f}   {cost.short:3} % short{over}"
             print(f"{cost.question:30}{times}", flush=True)
         database.close()
+
+
+@contextmanager
+def _sqlite() -> Iterator[str]:
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"sqlite:///{folder}/gateway.db"
+        provide_tables(url)
+        yield url
+
+
+@contextmanager
+def _postgresql() -> Iterator[str]:
+    server = start_postgresql()
+    if server is None:
+        raise SystemExit("there is no PostgreSQL; see tests/postgresql.py")
+    with server, server.database() as url:
+        yield url
 
 
 def _encrypt(database: Database) -> float:

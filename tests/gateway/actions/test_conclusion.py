@@ -153,6 +153,11 @@ TOO_LATE: dict[str, tuple[Job, tuple[Event, ...], State]] = {
         (Event.OUT_OF_TIME,),
         State.FAILED,
     ),
+    "a reject after an accept that may have been applied": (
+        a_job(ACCEPT, Command.REJECT, state=State.REJECTING, step=2, attempts=0, after_server_error=True),
+        (Event.IN_DOUBT, Event.UNCLEAR),
+        State.ACCEPTED,
+    ),
     "a hangup": (
         a_job(REFER, Command.HANGUP, state=State.ENDING, attempts=0),
         (Event.OUT_OF_TIME,),

@@ -1,5 +1,6 @@
 """The retry policy, case by case."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -88,6 +89,8 @@ CASES: list[tuple[Command, Result, Progress, RetryDecision]] = [
     (Command.REJECT, Result.CONFLICT, AFTER_5XX, UNCLEAR),
     (Command.REJECT, Result.UNAUTHORIZED, FRESH, settled(Event.UNAUTHORIZED)),
     (Command.REJECT, Result.SERVER_ERROR, LAST, settled(Event.OUT_OF_TIME)),
+    (Command.REJECT, Result.NOT_SENT, LATE, settled(Event.OUT_OF_TIME)),
+    (Command.REJECT, Result.NOT_SENT, replace(LATE, after_server_error=True), UNCLEAR),
     # A hangup may be repeated; an unknown call is an ended one.
     (Command.HANGUP, Result.DONE, FRESH, settled(Event.SUCCEEDED)),
     (Command.HANGUP, Result.GONE, FRESH, settled(Event.CALLER_GONE)),

@@ -16,6 +16,7 @@ from gateway.calls.search import (
 from gateway.calls.wanted import Pattern
 from gateway.database import Database
 from gateway.tables import calls
+from tests.encrypted_run import needs_plain
 from tests.gateway.api_fixtures import a_call, given_calls
 
 
@@ -46,6 +47,7 @@ def test_calls_are_found_by_any_part_of_their_texts(database: Database) -> None:
     assert ids_with(database, "30") is None
 
 
+@needs_plain
 def test_pieces_that_most_calls_have_are_not_looked_up_where_others_tell_more(sqlite: Database) -> None:
     common = [a_call(f"rtc_{number}", called="+15550000", caller="", caller_name=None) for number in range(COMMON + 1)]
     ids = given_calls(sqlite, a_call("rtc_x", called="+7700123"), a_call("rtc_y", called="+9000123"), *common)

@@ -86,6 +86,14 @@ async def test_what_is_not_there_is_told_on_a_page(console: Console) -> None:
     assert "There is no call 'rtc_none'" in await console.see("/calls/rtc_none", 404)
 
 
+async def test_what_goes_wrong_with_a_part_of_a_page_is_told_above_the_rest(console: Console) -> None:
+    await console.sign_in()
+    answer = await console.client.get("/calls/rtc_none", headers={"hx-request": "true"})
+    assert answer.headers["hx-retarget"] == "#refused"
+    assert f'id="{answer.headers["hx-reselect"][1:]}"' in answer.text
+    assert 'id="refused"' in (await console.client.get("/calls")).text
+
+
 async def test_a_method_that_a_page_lacks_is_refused(console: Console) -> None:
     await console.sign_in()
     answer = await console.client.put("/calls")

@@ -19,6 +19,9 @@ orderRules();
 ruleEditor();
 followWork();
 
+// What went wrong with a part of the page is told until something else is asked for.
+document.addEventListener("htmx:before:request", () => document.querySelector("#refused")?.replaceChildren());
+
 // "/" goes to the page's search field.
 document.addEventListener("keydown", (event) => {
   if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
