@@ -8,7 +8,7 @@ The way of a call through the modules:
 
 Packages are nouns; from left to right, each may import those before it:
 
-    access  calls  profiles  rulebook  upstream  actions  monitor  webhooks
+    access  calls  profiles  rulebook  upstream  actions  monitor  webhooks  subscribers  console
 
-`app` puts everything together; `cli` and `emulator` are the other doors. See docs/ for the rest.
+`app` puts everything together; `api`, `cli` and `emulator` are the other doors. See docs/ for the rest.
 """

@@ -257,8 +257,7 @@ class Gateway:
 
     async def _guard_writer(self) -> None:
         """Leave when a transaction hangs: a database that swallows everything lets no time-out of its own run."""
-        while self.journal.busy < LONGEST_TRANSACTION:  # noqa: ASYNC110  a hanging thread signals nothing
-            await asyncio.sleep(1)
+        await self.journal.hanging(LONGEST_TRANSACTION)
         log.critical("the journal's writer hangs in a transaction", seconds=round(self.journal.busy))
         self._on_death()
 

@@ -261,6 +261,7 @@ def _create_engine(url: URL, *, writes: bool) -> Engine:
         pool_size=2 if writes else READERS,
         max_overflow=0,
         pool_timeout=3,
+        hide_parameters=True,  # or an error would quote who called
         pool_pre_ping=not writes,
     )
     if not writes:
@@ -282,6 +283,7 @@ def _create_sqlite_engine(url: URL, *, writes: bool) -> Engine:
         pool_size=2 if writes else READERS,
         max_overflow=0,
         pool_timeout=3,
+        hide_parameters=True,  # or an error would quote who called
     )
 
     @event.listens_for(engine, "connect")

@@ -138,6 +138,17 @@ class Journal:
         since = self._busy_since
         return 0.0 if since is None else time.monotonic() - since
 
+    async def hanging(self, longest: float, *, look: float = 1.0) -> None:
+        """Return when one transaction has been under way for `longest` seconds, as seen by a look every `look` seconds.
+
+        Looks are counted, and not what the clock says: a process that was stood still, as a virtual machine that is
+        moved, finds its transaction old and well.
+        """
+        looks = 0
+        while looks * look < longest:
+            await asyncio.sleep(look)
+            looks = looks + 1 if self.busy > looks * look else 0
+
     @property
     def waiting(self) -> int:
         """Entries that no transaction has taken yet."""

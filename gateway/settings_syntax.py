@@ -128,6 +128,8 @@ def read_database_url(text: str) -> str:
     url = _split(text)
     scheme = url.scheme if url else ""
     if url and scheme in ("postgresql", "postgres", "postgresql+psycopg"):
+        if url.netloc.count("@") > 1:  # what follows the first would be taken for the host, and told in errors
+            raise ValueError("holds more than one @; in a user or password write %40 for it")
         return text
     if url and scheme == "sqlite" and not url.netloc and len(url.path) > 1 and url.path != "/:memory:":
         return text

@@ -25,7 +25,14 @@ PAUSE: Final = 0.8
 @click.command("demo")
 @click.option("--calls", type=click.IntRange(min=1), metavar="N", help="Place N calls rather than calling for ever.")
 @click.option("--exit", "leave", is_flag=True, help="End after the last call; exit 0 if each ended as expected.")
-@click.option("--port", default=0, type=int, show_default="any free one", metavar="PORT", help="Of the gateway.")
+@click.option(
+    "--port",
+    default=0,
+    type=click.IntRange(0, 65535),
+    show_default="any free one",
+    metavar="PORT",
+    help="Of the gateway.",
+)
 @click.option("--seed", type=int, metavar="N", help="Who calls, in which order; another every time without it.")
 @json_option
 @click.pass_context

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command("emulate")
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS")
-@click.option("--port", default=8090, show_default=True, type=int, metavar="PORT")
+@click.option("--port", default=8090, show_default=True, type=click.IntRange(0, 65535), metavar="PORT")
 @click.option("--api-key", metavar="KEY", help="Refuse other keys; without it every key passes.")
 @click.option("--webhook-url", metavar="URL", help="Where to announce calls, as http://127.0.0.1:8080/webhooks/openai.")
 @click.option("--webhook-secret", metavar="SECRET", help="What to sign announcements with; whsec_… or any text.")

@@ -26,6 +26,8 @@ def command(ctx: click.Context, number: str, yes: bool, as_json: bool) -> None:
     from gateway.calls.numbers import e164
     from gateway.calls.pseudonyms import Pseudonyms
 
+    if not number.strip():  # callers who withhold their number have none
+        raise click.BadParameter("names nobody; write a number such as +14155550100", param_hint="--caller")
     settings = settings_of(ctx)
     key = settings.privacy_key.get_secret_value() if settings.privacy_key else None
     caller = e164(number, settings.default_region) or number
@@ -47,7 +49,7 @@ def command(ctx: click.Context, number: str, yes: bool, as_json: bool) -> None:
     if as_json:
         print_json({"erased": erased})
     else:
-        say(f"{erased:,} calls erased." if erased else "There are no calls of this caller.")
+        say(f"{erased:,} calls erased." if erased else f"There are no calls of {caller}.")
     if leftover:
         say(f"Warning: {leftover}")
 

@@ -42,7 +42,7 @@ from gateway.emulator.invite import Invite, Trunk, new_call_id
 from gateway.emulator.scenarios import CATALOGUE, PLAIN
 from gateway.emulator.server import EmulatorServer
 from gateway.emulator.upstream import EmulatedUpstream
-from tests.encrypted_run import ENVIRONMENT
+from tests.encrypted_run import ENVIRONMENT, IS_ON, encrypt_by_default
 from tests.flows.given_up import read_told, tell_given_up
 from tests.flows.truth import Told, lie
 
@@ -329,6 +329,8 @@ def main() -> None:
     parser.add_argument("--down", type=float, default=0.0, help="seconds between a kill and the next start")
     parser.add_argument("--database", help="an empty PostgreSQL database; SQLite in a temporary folder without it")
     arguments = parser.parse_args()
+    if IS_ON:
+        encrypt_by_default()
     with tempfile.TemporaryDirectory(prefix="gateway-crash-") as folder:
         url = arguments.database or f"sqlite:///{folder}/gateway.db"
         report = asyncio.run(

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from gateway.database import Database, parse_url
 from gateway.errors import ConfigurationError, DatabaseInUse
@@ -53,3 +54,11 @@ def test_server_settings_in_a_postgresql_url_are_heard_beside_our_own(postgresql
             assert connection.execute(text("SHOW search_path")).scalar() == "elsewhere"
             assert connection.execute(text("SHOW statement_timeout")).scalar() == "2s"
         database.close()
+
+
+@pytest.mark.parametrize("engine", ["writer", "reader"])
+def test_an_error_does_not_quote_who_called(database: Database, engine: str) -> None:
+    with getattr(database, engine).connect() as connection, pytest.raises(DBAPIError) as caught:
+        connection.execute(text("SELECT nothing FROM calls WHERE caller_name = :name"), {"name": "Ann Example"})
+    assert "SELECT nothing" in str(caught.value)
+    assert "Ann" not in str(caught.value)

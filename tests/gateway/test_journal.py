@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
@@ -230,3 +231,23 @@ async def test_the_death_of_the_writer_is_reported_and_nothing_is_acknowledged_a
     with pytest.raises(DatabaseUnavailable):
         journal.write(add, 1)
     open_database.close()
+
+
+async def test_a_transaction_that_hangs_is_noticed(journal: Journal) -> None:
+    gate = Gate()
+    busy = journal.write(gate.unit, None)
+    await asyncio.wait_for(journal.hanging(0.1, look=0.02), 10)
+    gate.opened.set()
+    await busy
+
+
+async def test_a_process_that_was_stood_still_is_not_taken_for_a_hanging_transaction(journal: Journal) -> None:
+    gate = Gate()
+    busy = journal.write(gate.unit, None)
+    hanging = asyncio.create_task(journal.hanging(0.2, look=0.05))
+    await asyncio.to_thread(gate.entered.wait)
+    time.sleep(0.4)  # noqa: ASYNC251  the loop stands still as well
+    gate.opened.set()
+    await busy
+    assert not hanging.done()
+    hanging.cancel()

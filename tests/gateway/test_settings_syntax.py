@@ -68,6 +68,7 @@ INVALID = [
     (syntax.read_database_url, "mysql://h/d", "mysql is not supported"),
     (syntax.read_database_url, "gateway.db", "is no database's URL"),
     (syntax.read_database_url, "postgresql://u:p[x@h/d", "in a password %40 for @"),
+    (syntax.read_database_url, "postgresql://u:p@x@h/d", "write %40 for it"),
     (syntax.read_region, "UK", "the United Kingdom is GB"),
     (syntax.read_region, "DEU", "two letters"),
     (syntax.read_headers, " , ", "names no header"),

@@ -70,6 +70,11 @@ def test_every_command_explains_itself(run: Run, name: str) -> None:
     assert run(name, "--help").stdout.startswith("Usage: ")
 
 
+@pytest.mark.parametrize("command", ["demo", "emulate", "serve"])
+def test_a_port_that_there_is_not_is_a_mistake(run: Run, command: str) -> None:
+    assert "99999" in run(command, "--port", "99999", code=2).stderr
+
+
 def test_an_unknown_command_is_a_usage_error(run: Run) -> None:
     assert "No such command" in run("dmo", code=2).stderr
 

@@ -94,4 +94,15 @@ def test_it_asks_first_and_the_audit_log_knows_no_number(tmp_path: Path, run: Ru
     run("calls", "erase", "--caller", NUMBER, stdin="y\n")
     audited = [json.loads(line) for line in run("audit", "list", "--json").stdout.splitlines()]
     assert [(entry["action"], entry["after"]) for entry in audited] == [("calls.erase", {"erased": 1})]
-    assert "There are no calls" in run("calls", "erase", "--caller", NUMBER).stderr
+    assert f"There are no calls of {NUMBER}" in run("calls", "erase", "--caller", "(415) 555-0177").stderr
+
+
+def test_nobody_is_not_everybody_who_withheld_a_number(tmp_path: Path, run: Run) -> None:
+    database = Database(f"sqlite:///{tmp_path}/gateway.db")
+    database.upgrade()
+    given_calls(database, a_call("rtc_1", caller=""))
+    database.close()
+    assert "names nobody" in run("calls", "erase", "--caller", "", "--yes", code=2).stderr
+    with database.reader.connect() as connection:
+        assert find_call(connection, "rtc_1") is not None
+    database.reader.dispose()
