@@ -90,7 +90,7 @@ def _measure(url: str, count: int, console: Console, *, ask: bool) -> None:
 def _provide(database: Database, count: int) -> Built:
     columns = (TextColumn("building"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     started = time.perf_counter()
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("building", total=count)
         found = provide(database, count, lambda calls: progress.advance(task, calls))
         made = progress.tasks[task].completed

@@ -14,7 +14,7 @@ from random import Random
 from typing import Final, NamedTuple
 
 import psycopg
-from sqlalchemy import Dialect, bindparam, func, select, update
+from sqlalchemy import Dialect, bindparam, func, select, text, update
 from sqlalchemy.schema import CreateIndex
 
 from gateway.actions.plan import Plan, Step, digest
@@ -131,6 +131,8 @@ def _build(database: Database, count: int, on_progress: Callable[[int], None]) -
     load = _load_sqlite if database.is_sqlite else _load_postgresql
     added = load(database, count, on_progress)
     with database.transaction() as connection:
+        if not database.is_sqlite:
+            connection.execute(text("SET LOCAL statement_timeout = 0"))
         add(connection, added)
         connection.execute(update(watermarks).where(watermarks.c.name == "search").values(id=count))
     if not database.is_sqlite:
