@@ -127,7 +127,7 @@ def open_sources(flags: Mapping[str, object], environ: Mapping[str, str], direct
     content: dict[str, Any] = {}
     if chosen or path.is_file():
         try:
-            content = tomllib.loads(path.read_text(encoding="utf-8"))
+            content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         except OSError as error:
             named_by = "--config" if flags.get("config") else "GATEWAY_CONFIG"
             mistakes.add(named_by if chosen else str(path), f"{path} cannot be read ({_reason(error)})")

@@ -84,7 +84,7 @@ def read_file(name: str) -> RulebookFile:
 def read_text(name: str) -> str:
     """The text of a file; - is stdin. Raises ConfigurationError."""
     try:
-        return sys.stdin.read() if name == "-" else Path(name).read_bytes().decode("utf-8")
+        return sys.stdin.read() if name == "-" else Path(name).read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise ConfigurationError(f"{name} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

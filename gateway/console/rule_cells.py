@@ -102,7 +102,7 @@ def _texts(value: Any) -> list[str]:
 
 
 def _number(text: str) -> Any:
-    return int(text) if text.isascii() and text.isdecimal() else text or 603
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else text or 603
 
 
 def _one(sent: Sent, name: str) -> str:

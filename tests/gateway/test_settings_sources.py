@@ -56,6 +56,11 @@ def test_the_flag_names_the_file_before_the_variable_does(tmp_path):
     assert found({"config": str(tmp_path / "b.toml")}, {}) == "b.toml"
 
 
+def test_the_mark_that_windows_puts_before_a_text_is_no_mistake(tmp_path):
+    (tmp_path / "gateway.toml").write_text('x = "y"', encoding="utf-8-sig")
+    assert open_sources({}, {}, tmp_path).file == {"x": "y"}
+
+
 def test_no_file_is_needed(tmp_path):
     sources = open_sources({}, {}, tmp_path)
     assert (sources.file, sources.mistakes) == ({}, [])

@@ -67,6 +67,11 @@ def test_a_good_file_passes(run: Run, file: Path) -> None:
     assert not (file.parent / "var").exists(), "no database is needed"
 
 
+def test_the_mark_that_windows_puts_before_a_text_is_no_mistake(run: Run, file: Path) -> None:
+    file.write_text(GOOD, encoding="utf-8-sig")
+    run("rulebook", "check", str(file))
+
+
 def test_every_mistake_is_told_with_its_line(run: Run, file: Path) -> None:
     file.write_text(GOOD.replace("when =", "whne =").replace("reject = 403", "reject = 200"))
     result = run("rulebook", "check", str(file), code=1)

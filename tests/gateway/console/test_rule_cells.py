@@ -42,6 +42,7 @@ def test_a_row_that_is_sent_back_changes_nothing(rule: dict[str, Any]) -> None:
         (3, {"to": "tel:+3"}, {"then": {"refer": {"to": "tel:+3", "profile": "p"}, "fallback": {"reject": 480}}}),
         (3, {"kind": "accept", "profile": "q"}, {"then": {"accept": "q", "fallback": {"reject": 480}}}),
         (4, {"kind": "reject", "status": "busy"}, {"then": {"reject": "busy"}}),
+        (4, {"kind": "reject", "status": "9" * 5_000}, {"then": {"reject": "9" * 5_000}}),
         (4, {"kind": "ignore"}, {"then": {"ignore": True}}),
         (5, {"id": "b"}, {"id": "b"}),
     ],
