@@ -66,6 +66,12 @@ async def test_a_replay_is_told_while_it_goes_on_and_once_it_is_over(editing: Co
     assert "2 of the last 2 calls" in text_of(await replayed(editing, f"/draft/replay?until={10**18}"))
 
 
+async def test_where_nobody_has_called_yet_a_replay_says_so(editing: Console) -> None:
+    await act(editing, "switch:blocked")
+    await editing.see("/draft")
+    assert "No calls yet" in text_of(await replayed(editing))
+
+
 async def test_a_replay_of_a_draft_that_was_changed_is_given_up(editing: Console) -> None:
     given(editing, "rtc_1", called="+493023125100")
     await act(editing, "switch:blocked")

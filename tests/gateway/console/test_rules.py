@@ -79,12 +79,11 @@ async def test_a_draft_touches_no_call_until_it_is_published(editing: Console) -
     assert "Your draft" not in await editing.see("/rules")
 
 
-async def test_a_review_shows_what_changes_and_which_calls_would_go_elsewhere(editing: Console) -> None:
+async def test_a_review_shows_what_changes(editing: Console) -> None:
     await act(editing, "switch:blocked")
     seen = await editing.see("/draft")
     assert "enabled" in seen
     assert "Publish revision 2" in seen
-    assert "No calls yet" in await editing.see("/draft/replay")
 
 
 async def test_the_last_change_is_taken_back_and_a_draft_thrown_away(editing: Console) -> None:
