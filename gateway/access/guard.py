@@ -61,6 +61,7 @@ class Guard:
         self._clock = clock
         self._admin = digest_of(admin_key.encode()) if admin_key else None
         self._known: dict[bytes, tuple[float, Key | None]] = {}  # by digest: when it was read, and what
+        self._forgotten = 0  # how often a key was changed here
         self._noted: dict[str, int] = {}  # by key id: the last use that was written down
 
     async def admit(self, request: Request, permission: Permission) -> Caller:
@@ -72,6 +73,7 @@ class Guard:
     def forget(self, key: Key) -> None:
         """Believe nothing about a key any longer, since it was changed here."""
         self._known.pop(key.digest, None)
+        self._forgotten += 1
 
     async def recognise(self, digest: bytes) -> Caller:
         """The caller whose token has this digest. Raises RequestError (401)."""
@@ -91,7 +93,10 @@ class Guard:
         read_at, key = self._known.get(digest, (float("-inf"), None))
         if now - read_at < BELIEVED:
             return key
+        forgotten = self._forgotten
         key = await self._database.read(find_by_digest, digest)
+        if forgotten != self._forgotten:  # it may have been read before the change
+            return key
         if len(self._known) >= self._remembered:
             self._known.clear()
         self._known[digest] = (now, key)

@@ -27,7 +27,7 @@ from gateway.profiles.profile import find_profile
 from gateway.profiles.shutdowns import LOUD_DAYS, find_shutdowns, told
 from gateway.rulebook.store import find_revision, starter
 from gateway.settings import Settings
-from gateway.settings_syntax import is_loopback
+from gateway.settings_syntax import is_loopback, without_password
 from gateway.tables import SCHEMA
 from gateway.upstream.wire import MODELS, read_error, read_models
 from gateway.webhooks.signature import Verifier
@@ -73,7 +73,8 @@ def examine(settings: Settings, clock: Clock) -> Iterator[Finding]:
         yield from _secrets(endpoint)
         if (yield from _way(endpoint, clock)):
             known |= yield from _upstream(endpoint, clock)
-    yield from profile_findings(profiles, known, to_datetime(clock.now()).date())
+    if profiles is not None:
+        yield from profile_findings(profiles, known, to_datetime(clock.now()).date())
 
 
 # ---- the database and its disk
@@ -81,10 +82,10 @@ def examine(settings: Settings, clock: Clock) -> Iterator[Finding]:
 Profiles = Mapping[str, Mapping[str, Any]]
 
 
-def _database(settings: Settings) -> Generator[Finding, None, Profiles]:
-    """The tables and the disk; returns the profiles in force."""
-    profiles: Profiles = starter().document["profiles"]
-    shown = settings.database_url.rpartition("@")[2]
+def _database(settings: Settings) -> Generator[Finding, None, Profiles | None]:
+    """The tables and the disk; returns the profiles in force, None where nobody can tell."""
+    profiles: Profiles | None = starter().document["profiles"]
+    shown = without_password(settings.database_url).rpartition("@")[2]
     if not exists(settings.database_url):
         yield Finding(
             check="database",
@@ -94,13 +95,13 @@ def _database(settings: Settings) -> Generator[Finding, None, Profiles]:
             remedy="`gateway serve` makes it, or `gateway db upgrade`",
         )
     else:
-        profiles = yield from _tables(settings, shown, profiles)
+        profiles = yield from _tables(settings, shown)
     if settings.database_url.startswith("sqlite"):
         yield _disk(settings.database_url)
     return profiles
 
 
-def _tables(settings: Settings, shown: str, profiles: Profiles) -> Generator[Finding, None, Profiles]:
+def _tables(settings: Settings, shown: str) -> Generator[Finding, None, Profiles | None]:
     database = Database(settings.database_url, settings.encryption_keys)
     try:
         found = database.schema()
@@ -108,7 +109,7 @@ def _tables(settings: Settings, shown: str, profiles: Profiles) -> Generator[Fin
             state = "has no tables yet" if found is None else f"is at {found}, this release wants {SCHEMA}"
             remedy = "start `gateway serve`, which upgrades it, or run `gateway db upgrade`"
             yield Finding(check="database", subject=shown, result=Result.WARN, detail=state, remedy=remedy)
-            return profiles
+            return None
         with translated(), database.reader.connect() as connection:
             check_keys(connection)
             revision = find_revision(connection) or starter()
@@ -116,11 +117,11 @@ def _tables(settings: Settings, shown: str, profiles: Profiles) -> Generator[Fin
         yield Finding(check="database", subject=shown, result=Result.OK, detail=detail)
     except ConfigurationError as error:
         yield Finding(check="encryption", subject=shown, result=Result.FAIL, detail=str(error))
-        return profiles
+        return None
     except DatabaseUnavailable as error:
         remedy = "check GATEWAY_DATABASE_URL, and that the server runs and lets this machine in"
         yield Finding(check="database", subject=shown, result=Result.FAIL, detail=str(error), remedy=remedy)
-        return profiles
+        return None
     else:
         in_force: Profiles = revision.document.get("profiles", {})
         return in_force

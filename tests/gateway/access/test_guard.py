@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -98,6 +99,17 @@ async def test_a_caller_without_the_permission_is_told_which_is_missing(guard: G
         await admit(guard, f"Bearer {token}", Permission.PUBLISH)
     assert (refused.value.status, refused.value.extra["permission"]) == (403, "rulebook:write")
     assert "rulebook:write" in refused.value.detail
+
+
+async def test_what_was_being_read_while_a_key_was_revoked_here_is_not_believed(guard: Guard, sqlite: Database) -> None:
+    key, token = store_key(sqlite, Role.ADMIN)
+    early = asyncio.create_task(admit(guard, f"Bearer {token}"))
+    await asyncio.sleep(0)
+    guard.forget(key)
+    await early
+    revoke(sqlite, key)
+    with pytest.raises(RequestError):
+        await admit(guard, f"Bearer {token}")
 
 
 async def test_a_key_revoked_elsewhere_is_refused_a_second_later(
