@@ -36,9 +36,12 @@ _SPOKEN: Final = frozenset({"text", "transcript", "arguments", "note", "summary"
 
 
 def mask_number(number: str) -> str:
-    """The ends of a number, `+1415•••00`; the first sign of anything else, and nothing of nothing."""
+    """The ends of a number, `+1415•••00`, also of an address, `+1415•••00@•••`; the first sign of anything else."""
     if is_hidden(number) or not number:
         return number
+    user, at, _ = number.partition("@")
+    if at:
+        return f"{mask_number(user)}@{HIDDEN}"
     if len(number) >= 9 and number.lstrip("+").isdigit():
         return f"{number[: 5 if len(number) > 10 else 3]}{HIDDEN}{number[-2:]}"  # four digits at least are hidden
     return f"{number[0]}{HIDDEN}"

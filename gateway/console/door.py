@@ -19,14 +19,14 @@ from uuid import uuid4
 import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from gateway.access.guard import let_in
 from gateway.access.roles import Permission
 from gateway.console.rendering import Renderer
-from gateway.console.sign_in import SignIn
-from gateway.console.visit import NOTICE, Visit, make_visit
+from gateway.console.sign_in import SignIn, brings_session
+from gateway.console.visit import NOTICE, Visit, go_to, make_visit, notify
 from gateway.console.work import JSON_LINES, Ending, Step, Work, ending, line, wants_steps
 from gateway.database import Database
 from gateway.errors import DatabaseUnavailable, RequestError
@@ -209,8 +209,22 @@ def _refusal(visit: Visit, error: Exception, request_id: str) -> View | Response
 def _to_sign_in(visit: Visit) -> Response:
     """To the form, and from there to where the person wanted to go; a page within a page reloads as a whole."""
     request = visit.request
-    wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    path = "/sign-in" if wanted == "/" or request.method == "POST" else f"/sign-in?next={quote(wanted)}"
+    wanted = _page_of(request) if request.method == "POST" else visit.here
+    path = "/sign-in" if wanted == "/" else f"/sign-in?next={quote(wanted)}"
     if "hx-request" in request.headers:
-        return Response(None, 204, {"hx-redirect": path, "cache-control": "no-store"})
-    return RedirectResponse(path, 303, {"cache-control": "no-store"})
+        response = Response(None, 204, {"hx-redirect": path, "cache-control": "no-store"})
+    else:
+        response = go_to(path)
+    if request.method == "POST":
+        notify(response, "Your session has ended, so this was not taken. Sign in, and do it again.")
+    elif brings_session(request):
+        notify(response, "Your session has ended. Sign in to go on.")
+    return response
+
+
+def _page_of(request: Request) -> str:
+    """The page of ours that a form was sent from; `/` if nothing tells."""
+    page = urlsplit(request.headers.get("referer", ""))
+    if page.netloc != request.headers.get("host") or not page.path:
+        return "/"
+    return f"{page.path}?{page.query}" if page.query else page.path

@@ -109,8 +109,7 @@ class ItemPages(ABC):
         fields = await read_fields(visit, LARGEST_DOCUMENT)
         name = first(fields, "name").strip() if address == NEW else address
         items = self.items(drafted)
-        if address == NEW and (name in items or not name or "/" in name):
-            wrong = "is taken; choose another" if name in items else "must be a name, without a slash"
+        if address == NEW and (wrong := _wrong_name(name, items)):
             return await self.editor(visit, drafted, address, fields, Told(wrong={"name": wrong}), 422)
         try:
             if first(fields, "delete"):
@@ -174,6 +173,15 @@ class ItemPages(ABC):
             **await self.context(visit, drafted, name, fields, told),
         }
         return View(self.template, context, status)
+
+
+def _wrong_name(name: str, items: Mapping[str, Any]) -> str | None:
+    """Why nothing new can have this name."""
+    if not name:
+        return "needs a name, by which rules speak of it"
+    if "/" in name:
+        return "must have no slash"
+    return "is taken; choose another" if name in items else None
 
 
 def first(fields: Sent, name: str) -> str:

@@ -112,5 +112,10 @@ def address_of(request: Request) -> str:
     return forwarded if forwarded and peer in _PROXIES else peer
 
 
+def brings_session(request: Request) -> bool:
+    """Whether the request brings a session, be it one that has ended."""
+    return _cookie(request) in request.cookies
+
+
 def _cookie(request: Request) -> str:
     return SECURE_COOKIE if is_secure(request) else COOKIE

@@ -107,6 +107,8 @@ class TrialPages:
                 call_id, call = question_of(said, visit).described(self._read_event)
                 if call.endpoint is not None and not self._trial.knows(call.endpoint):
                     wrong["endpoint"] = f"there is no endpoint {call.endpoint!r}"
+                elif line := _headerless(said.get("headers", "")):
+                    wrong["headers"] = f"{line!r} is no header; write one a line, as Name: value"
                 else:
                     outcome = await self._decide(call_id, call, draft)
             except DocumentError as error:
@@ -156,6 +158,13 @@ def question_of(said: Mapping[str, str], visit: Visit) -> Question:
     if "at" in fields:
         fields["at"] = moment_text(fields["at"], visit.zone)
     return Question.model_validate(fields)
+
+
+def _headerless(text: str) -> str | None:
+    """The first line that is neither a header nor goes one on; None without one."""
+    return next(
+        (line.strip() for line in text.splitlines() if line.strip() and ":" not in line and not line[0].isspace()), None
+    )
 
 
 def read_headers(text: str) -> dict[str, list[str]]:

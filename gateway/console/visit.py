@@ -6,7 +6,7 @@ from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse
+from starlette.responses import RedirectResponse, Response
 
 from gateway.access.guard import Caller
 from gateway.access.roles import Permission, may
@@ -87,8 +87,13 @@ def go_to(path: str, notice: str = "") -> RedirectResponse:
     """The answer to a form that was taken: on to the page that shows what it did (303)."""
     response = RedirectResponse(path, 303, {"cache-control": "no-store"})
     if notice:
-        response.set_cookie(NOTICE, quote(notice), max_age=60, httponly=True, samesite="strict")
+        notify(response, notice)
     return response
+
+
+def notify(response: Response, notice: str) -> None:
+    """Have the next page tell this."""
+    response.set_cookie(NOTICE, quote(notice), max_age=60, httponly=True, samesite="strict")
 
 
 def local_path(text: str) -> str:

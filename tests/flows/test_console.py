@@ -260,6 +260,8 @@ async def test_rules_are_ordered_by_the_keyboard(running: Running, page: Page) -
     await page.keyboard.press("Alt+ArrowDown")
     await expect(page.get_by_text("Your draft: 2 changes.")).to_be_visible()
     assert (await order(page))[:2] == ["blocked", "munich"]
+    await page.get_by_label("Switch munich off").press("Enter")
+    await expect(page.get_by_label("Switch munich on")).to_be_focused()  # not lost with the table that was there
 
 
 async def test_a_conflict_is_merged(running: Running, page: Page) -> None:

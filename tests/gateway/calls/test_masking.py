@@ -20,6 +20,9 @@ MASKED = {
     "+49110": "+•••",
     "1001": "1•••",
     "sales": "s•••",
+    "+14155550100@example.com": "+1415•••00@•••",
+    "ann@example.com": "a•••@•••",
+    "@example.com": "@•••",
     "": "",
     "~abcdefghijklmnop": "~abcdefghijklmnop",
     "+1415•••00": "+1415•••00",
@@ -109,7 +112,7 @@ def test_a_rule_tells_which_numbers_it_is_for_but_not_who_called(call: RecordedC
     ]
     assert [one.detail for one in mask_tried(tried, call)] == [
         "called is +15551230000, not +15557654321",
-        "called is +15551230000 or +•••",
+        "called is +15551230000 or +1415•••00@•••",
         "caller is +1415•••00, not +1555•••21",
         None,
     ]

@@ -118,3 +118,16 @@ async def test_a_notice_is_told_once(console: Console) -> None:
 async def test_a_page_within_a_page_is_reloaded_as_a_whole_when_the_session_ended(console: Console) -> None:
     answer = await console.client.get("/calls", headers={"hx-request": "true"})
     assert answer.headers["hx-redirect"] == "/sign-in?next=/calls"
+
+
+async def test_an_address_that_nobody_knows_is_told_to_people_on_a_page_and_to_programs_in_a_word(
+    console: Console,
+) -> None:
+    await console.sign_in()
+    page = await console.client.get("/rule", headers={"accept": "text/html,*/*;q=0.8"})
+    assert page.status_code == 404
+    assert "There is no such page" in text_of(page.text)
+    assert 'aria-label="Pages"' in page.text
+    asked = await console.client.get("/rule")
+    sent = await console.client.post("/rule", headers={"accept": "text/html"})
+    assert [(answer.status_code, answer.text) for answer in (asked, sent)] == [(404, "Not Found")] * 2

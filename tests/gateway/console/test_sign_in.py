@@ -5,7 +5,7 @@ from gateway.access.sessions import LIFETIME
 from gateway.console.sign_in import PATIENCE, PAUSE
 from tests.conftest import SettableClock
 from tests.gateway.api_fixtures import store_key
-from tests.gateway.console_fixtures import Console
+from tests.gateway.console_fixtures import HOST, Console
 
 
 async def test_a_key_is_exchanged_for_a_session(console: Console) -> None:
@@ -30,6 +30,19 @@ async def test_a_stranger_is_sent_to_sign_in_and_then_where_they_wanted_to_go(co
     assert refused.headers["location"] == "/sign-in?next=/calls%3Fq%3D5125"
     answer = await console.send("/sign-in", {"key": "bootstrap-key-of-the-tests", "next": "/calls?q=5125"})
     assert answer.headers["location"] == "/calls?q=5125"
+
+
+async def test_whose_session_has_ended_is_told_so_and_led_back(console: Console, clock: SettableClock) -> None:
+    await console.sign_in()
+    clock.pass_(LIFETIME + 1)
+    refused = await console.client.get("/rules?q=night")
+    assert refused.headers["location"] == "/sign-in?next=/rules%3Fq%3Dnight"
+    assert "Your session has ended. Sign in to go on." in await console.see(refused.headers["location"])
+    sent = await console.send("/rules/act", {"act": "up:night"}, referer=f"{HOST}/rules?q=night")
+    assert sent.headers["location"] == "/sign-in?next=/rules%3Fq%3Dnight"
+    assert "so this was not taken" in await console.see(sent.headers["location"])
+    strange = await console.send("/rules/act", {"act": "up:night"}, referer="https://evil.example/rules")
+    assert strange.headers["location"] == "/sign-in"
 
 
 @pytest.mark.parametrize("elsewhere", ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:x"])

@@ -1,7 +1,7 @@
 import json
 
 from gateway.console.trying import read_headers
-from tests.gateway.console_fixtures import Console
+from tests.gateway.console_fixtures import Console, text_of
 
 RULEBOOK = {
     "profiles": {"sales": {"model": "gpt-realtime-2.1", "instructions": "Sell."}},
@@ -60,6 +60,15 @@ async def test_mistakes_stand_at_their_fields(console: Console) -> None:
     assert answer.status_code == 422
     answer = await console.send("/test", {"called": "1", "endpoint": "nowhere"})
     assert "there is no endpoint" in answer.text
+
+
+async def test_a_line_that_is_no_header_is_not_passed_over(console: Console) -> None:
+    await console.sign_in()
+    answer = await console.send(
+        "/test", {"called": "+493023125100", "headers": "X-Tier: gold\r\n and more\r\nX-Other gold"}
+    )
+    assert answer.status_code == 422
+    assert "'X-Other gold' is no header; write one a line, as Name: value" in text_of(answer.text)
 
 
 def test_headers_are_read_as_people_paste_them() -> None:

@@ -4,6 +4,7 @@ let dragged = null;
 
 export function orderRules() {
   editRows();
+  keepPlace();
   document.addEventListener("keydown", (event) => {
     if (!event.altKey || !["ArrowUp", "ArrowDown"].includes(event.key)) return;
     const row = event.target.closest("tr[data-rule]");
@@ -64,6 +65,16 @@ function act(form, value, rule) {
   form.append(button);
   form.requestSubmit(button);
   document.addEventListener("htmx:after:swap", () => document.querySelector(`#rule-${CSS.escape(rule)} a`)?.focus(), {once: true});
+}
+
+// Who presses a row's button by keyboard goes on from there: the same button has the focus in the table that comes.
+function keepPlace() {
+  document.addEventListener("submit", (event) => {
+    const pressed = event.submitter?.closest("tr[data-rule] .acts") && event.submitter.value;
+    if (!pressed) return;
+    const again = () => document.querySelector(`[data-rules] .acts [value="${CSS.escape(pressed)}"]`)?.focus();
+    document.addEventListener("htmx:after:swap", again, {once: true});
+  });
 }
 
 // A row is edited where it stands: F2 or a double click on it; Escape leaves it as it was.
