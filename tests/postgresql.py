@@ -128,7 +128,7 @@ class PostgreSQL(AbstractContextManager["PostgreSQL"]):
 def start_postgresql(keep: Path | None = None, *, memory: int | None = None) -> PostgreSQL | None:
     """A server, not started yet; None without programs for one.
 
-    Its files are in `keep` and stay there if given. `memory`, in bytes, is for what it keeps of its tables; else 128 MB.
+    Its files are in `keep` and stay there if given. `memory`, in bytes, is what it keeps of its tables; else 128 MB.
     """
     if keep is None and (given := os.environ.get("GATEWAY_TEST_DATABASE_URL")):
         return PostgreSQL(given)
