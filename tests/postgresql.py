@@ -33,12 +33,19 @@ class PostgreSQL(AbstractContextManager["PostgreSQL"]):
     """A server and its databases."""
 
     def __init__(
-        self, administration: str, folder: Path | None = None, programs: Path | None = None, *, kept: bool = False
+        self,
+        administration: str,
+        folder: Path | None = None,
+        programs: Path | None = None,
+        *,
+        kept: bool = False,
+        memory: int | None = None,
     ) -> None:
         self._administration = administration
         self._folder = folder
         self._programs = programs
         self._kept = kept  # whether the folder stays
+        self._options = _START if memory is None else f"{_START} -c shared_buffers={memory // 2**20}MB"
         self._numbers = count(1)
         self._migrated: str | None = None  # the database that others are copied from
 
@@ -68,7 +75,7 @@ class PostgreSQL(AbstractContextManager["PostgreSQL"]):
         """Start the server, and wait until it answers."""
         if self._folder is None or self._programs is None:
             raise RuntimeError("a server that others started is not ours to start")
-        options = f"{_START} -k {self._folder}"
+        options = f"{self._options} -k {self._folder}"
         log = self._folder / "log"
         _run(self._programs / "pg_ctl", "-D", self._folder / "data", "-l", log, "-o", options, "-w", "start")
 
@@ -118,8 +125,11 @@ class PostgreSQL(AbstractContextManager["PostgreSQL"]):
         return f"{head}/{name}"
 
 
-def start_postgresql(keep: Path | None = None) -> PostgreSQL | None:
-    """A server, not started yet, whose files are in `keep` and stay there if given; None without programs for one."""
+def start_postgresql(keep: Path | None = None, *, memory: int | None = None) -> PostgreSQL | None:
+    """A server, not started yet; None without programs for one.
+
+    Its files are in `keep` and stay there if given. `memory`, in bytes, is what it keeps of its tables; else 128 MB.
+    """
     if keep is None and (given := os.environ.get("GATEWAY_TEST_DATABASE_URL")):
         return PostgreSQL(given)
     programs = _installed() or _packaged()
@@ -131,7 +141,9 @@ def start_postgresql(keep: Path | None = None) -> PostgreSQL | None:
         nobody = pwd.getpwnam("nobody")
         os.chown(folder, nobody.pw_uid, nobody.pw_gid)
         programs = _readable(programs, folder)
-    return PostgreSQL(f"postgresql://gateway@/postgres?host={folder}", folder, programs, kept=keep is not None)
+    return PostgreSQL(
+        f"postgresql://gateway@/postgres?host={folder}", folder, programs, kept=keep is not None, memory=memory
+    )
 
 
 def _installed() -> Path | None:
