@@ -80,7 +80,8 @@ async def test_a_profile_is_edited_as_json_and_made_anew(editing: Console) -> No
         ("/calendars/office", {"zone": "Europe/Berlin", "closed_on": "24 Dec"}, "24 Dec"),
         ("/lists/blocked", {"value": "+49 (("}, "+49 (("),
         ("/lists/new", {"name": "blocked", "value": ""}, "is taken"),
-        ("/lists/new", {"name": "", "value": ""}, "must have no slash"),
+        ("/lists/new", {"name": "", "value": ""}, "needs a name, by which rules speak of it"),
+        ("/lists/new", {"name": "a/b", "value": ""}, "must have no slash"),
     ],
 )
 async def test_mistakes_are_told_and_nothing_is_lost(
