@@ -14,7 +14,7 @@ from starlette.requests import Request
 
 from gateway.access.audit import Author
 from gateway.access.keys import Key, digest_of
-from gateway.access.roles import Permission, Role, may
+from gateway.access.roles import LEAST_ROLE, Permission, Role, may
 from gateway.access.store import Moment, find_by_digest, touch_keys
 from gateway.clock import Clock
 from gateway.database import Database
@@ -126,7 +126,8 @@ def let_in(request: Request, caller: Caller, permission: Permission) -> None:
     """Let the caller make this request, if the role permits it. Raises RequestError (403)."""
     if not may(caller.role, permission):
         raise Kind.FORBIDDEN.error(
-            f"this needs the permission {permission}; the key {caller.name!r} has the role {caller.role}",
+            f"this needs the permission {permission}, which the role {LEAST_ROLE[permission]} has; the key "
+            f"{caller.name!r} has the role {caller.role}. Whoever hands out keys can make you another",
             headers={"www-authenticate": f'Bearer error="insufficient_scope", scope="{permission}"'},
             permission=permission,
         )

@@ -58,8 +58,8 @@ class CalendarPages(ItemPages):
 
     async def context(self, visit: Visit, drafted: Drafted, name: str, fields: Sent, told: Told) -> Mapping[str, Any]:
         """The form and its weeks."""
-        calendar, problems = self._typed(name, fields, self.items(drafted).get(name))
-        wrong = dict(told.wrong)
+        calendar, problems, mistakes = self._typed(name, fields, self.items(drafted).get(name))
+        wrong = {**mistakes, **told.wrong}
         for problem in told.problems or problems:
             if problem.severity == "error":
                 wrong.setdefault(field_of(problem, fields), problem.detail)
@@ -81,21 +81,21 @@ class CalendarPages(ItemPages):
             "today": self._today(),
         }
 
-    def _typed(self, name: str, fields: Sent, item: Any) -> tuple[Calendar | None, list[Problem]]:
-        """The calendar as it is typed, None if it is none, and what is wrong or doubtful about it."""
+    def _typed(self, name: str, fields: Sent, item: Any) -> tuple[Calendar | None, list[Problem], Mapping[str, str]]:
+        """The calendar as it is typed, None if it is none, what is doubtful about it, and its fields' mistakes."""
         try:
             value = self.value_of(fields, item)
             calendar = read_document({"calendars": {name: value}}).calendars[name]
-        except MistakenForm:
-            return None, []
+        except MistakenForm as form:
+            return None, [], form.wrong
         except DocumentError as error:
-            return None, [_inside(problem, name) for problem in error.problems]
+            return None, [_inside(problem, name) for problem in error.problems], {}
         alone = {name: calendar}
         found = [*doubtful_calendars(alone, self._today()), *holidays_at_work(alone)]
         if calendar.holidays and (mistake := code_mistake(calendar.holidays)):
             found.append(error_at("unknown_holidays", f"/calendars/{name}/holidays", mistake))
             calendar = replace(calendar, holidays=None)
-        return calendar, [_inside(problem, name) for problem in found]
+        return calendar, [_inside(problem, name) for problem in found], {}
 
     def _today(self) -> date:
         return to_datetime(self._clock.now()).date()

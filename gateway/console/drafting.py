@@ -278,7 +278,7 @@ def _conflicts(connection: Connection, draft: Draft) -> list[Conflict]:
         if edited != (None if edit.op == "create" else change.get("edited")):
             base = _value(connection, draft.base, edit.kind, edit.name)
             theirs = _value(connection, number, edit.kind, edit.name)
-            mine = _mine(draft, change["path"])
+            mine = _in_order(_mine(draft, change["path"]), theirs)
             merged = merge(base, theirs, mine)
             found.append(
                 Conflict(
@@ -300,6 +300,13 @@ def _mine(draft: Draft, path: str) -> Any:
     return values[-1] if values else None
 
 
+def _in_order(value: Any, like: Any) -> Any:
+    """The value with its fields in the order of another's, so that the two are easily compared."""
+    if not (isinstance(value, dict) and isinstance(like, dict)):
+        return value
+    return {name: value[name] for name in (*like, *value) if name in value}
+
+
 def _value(connection: Connection, number: int, kind: ItemKind, name: str) -> Any:
     row = find_item(connection, number, kind, name)
     if row is None:
@@ -318,8 +325,8 @@ def merge(base: Any, theirs: Any, mine: Any) -> Any:
     others = {name for name in base.keys() | theirs.keys() if base.get(name) != theirs.get(name)}
     if any(mine.get(name) != theirs.get(name) for name in ours & others):
         return None
-    merged = {name: value for name, value in theirs.items() if name not in ours}
-    return merged | {name: mine[name] for name in ours if name in mine}
+    merged = {name: value for name, value in theirs.items() if name not in ours or name in mine}
+    return merged | {name: mine[name] for name in mine if name in ours}
 
 
 def _too_many() -> Problem:

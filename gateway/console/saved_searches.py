@@ -57,7 +57,8 @@ class SavedSearchPages:
             told = [f"{name} {detail}" for name, detail in (naming.mistakes | search.mistakes).items()]
             raise Kind.INVALID.error("; ".join(told) or "There is no filter to be saved: choose one first.")
         known = [one for one in await self._database.read(find_searches, caller.key_id) if one.owner == caller.key_id]
-        if len(known) >= MOST and naming.form.name not in {one.name for one in known}:
+        is_known = naming.form.name in {one.name for one in known}
+        if len(known) >= MOST and not is_known:
             raise Kind.INVALID.error(f"You have {MOST} saved searches; forget one first.")
         saved = SavedSearch(
             owner=caller.key_id,
@@ -68,7 +69,8 @@ class SavedSearchPages:
             saved_at=self._clock.now(),
         )
         await self._journal.write(save_searches, saved)
-        return go_to(url("/calls", **filters), f"The search “{saved.name}” is saved.")
+        done = "is saved, in place of yours of that name" if is_known else "is saved"
+        return go_to(url("/calls", **filters), f"The search “{saved.name}” {done}.")
 
     async def forget_search(self, visit: Visit) -> Response:
         """Forget a search of one's own."""

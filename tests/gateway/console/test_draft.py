@@ -69,10 +69,12 @@ BASE = {"id": "a", "note": "x", "then": {"reject": 603}}
         ({**BASE, "note": "y"}, {**BASE, "then": 1}, {"id": "a", "note": "y", "then": 1}),
         ({**BASE, "note": "y"}, {**BASE, "note": "z"}, None),
         ({**BASE, "note": "y"}, {**BASE, "note": "y", "then": 1}, {"id": "a", "note": "y", "then": 1}),
-        ({**BASE, "when": 1}, {"id": "a", "then": {"reject": 603}}, {"id": "a", "when": 1, "then": {"reject": 603}}),
+        ({**BASE, "when": 1}, {"id": "a", "then": {"reject": 603}}, {"id": "a", "then": {"reject": 603}, "when": 1}),
         (None, BASE, None),
         (BASE, None, None),
     ],
 )
 def test_changes_of_different_fields_are_merged(theirs: Any, mine: Any, merged: Any) -> None:
-    assert merge(BASE, theirs, mine) == merged
+    both = merge(BASE, theirs, mine)
+    assert both == merged
+    assert list(both or ()) == list(merged or ())  # in the order of what is in force

@@ -49,6 +49,8 @@ async def test_a_calendar_is_edited_day_by_day(editing: Console) -> None:
     }
     shown = await editing.send("/calendars/office/week", {**fields, "week": "2026-10-20"})
     assert "Sun 25 Oct: the clocks go back" in text_of(shown.text)
+    mistyped = text_of((await editing.send("/calendars/office/week", {**fields, "open.Mon": "9-25"})).text)
+    assert "Mon: times run from 00:00 to 23:59" in mistyped  # where the weeks would be
     assert "Nothing to publish" in await editing.see("/draft")
     await editing.send("/calendars/office", fields)
     assert (await published(editing))["calendars"]["office"] == {

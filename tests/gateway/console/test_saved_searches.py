@@ -40,6 +40,7 @@ async def test_a_search_that_cannot_be_saved_says_why(console: Console) -> None:
         await console.send("/calls/saved", {"name": f"s{n}", "state": "failed"})
     assert "forget one first" in (await console.send("/calls/saved", {"name": "more", "state": "failed"})).text
     assert (await console.send("/calls/saved", {"name": "s7", "state": "ended"})).status_code == 303
+    assert "“s7” is saved, in place of yours of that name" in await console.see("/calls?state=ended")
     answer = await console.send("/calls/saved/forget", {"name": "s7"})
     assert answer.headers["location"] == "/calls"
 
