@@ -228,6 +228,8 @@ async def test_an_admin_adds_a_rule_tests_it_replays_publishes_and_restores(runn
     assert await revision(running) == 1
     await page.get_by_label("Why, for the list of revisions").fill("No French today")
     await page.get_by_label("Reverts by itself").select_option("in an hour, unless confirmed")
+    await page.set_viewport_size({"width": 1280, "height": 660})
+    await expect(page.get_by_role("button", name="Publish revision 2")).to_be_in_viewport(ratio=1)  # without scrolling
     await page.get_by_role("button", name="Publish revision 2").click()
     await expect(page.get_by_role("status")).to_contain_text("Revision 2 is in force, for now.")
     waiting = page.get_by_role("region", name="Waiting for confirmation")
