@@ -263,6 +263,9 @@ def _create_engine(url: URL, *, writes: bool) -> Engine:
         pool_timeout=3,
         hide_parameters=True,  # or an error would quote who called
         pool_pre_ping=not writes,
+        # What one reader asks, in several statements, is of one moment, as on SQLite: a call that a rotation moves from
+        # key to key would be missed between two.
+        isolation_level=None if writes else "REPEATABLE READ",
     )
     if not writes:
         engine = engine.execution_options(postgresql_readonly=True)

@@ -62,3 +62,14 @@ def test_an_error_does_not_quote_who_called(database: Database, engine: str) -> 
         connection.execute(text("SELECT nothing FROM calls WHERE caller_name = :name"), {"name": "Ann Example"})
     assert "SELECT nothing" in str(caught.value)
     assert "Ann" not in str(caught.value)
+
+
+def test_what_one_reader_asks_is_of_one_moment(database: Database) -> None:
+    count = text("SELECT count(*) FROM watermarks")
+    with database.reader.connect() as reader:
+        before = reader.execute(count).scalar_one()
+        with database.transaction() as connection:
+            connection.execute(text("INSERT INTO watermarks (name, id) VALUES ('test', 1)"))
+        assert reader.execute(count).scalar_one() == before
+    with database.reader.connect() as reader:
+        assert reader.execute(count).scalar_one() == before + 1
