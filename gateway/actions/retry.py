@@ -31,7 +31,7 @@ from gateway.upstream.wire import Command
 # answers of up to a second.
 MOST_ATTEMPTS: Final = 4
 FIRST_PAUSE: Final = 0.2
-LONGEST_PAUSE: Final = 3.2  # the fifth; hangups come so far
+MOST_DOUBLINGS: Final = 4  # of the pause; only hangups come so far, to 3.2 s
 
 # Seconds that a repeated request must have left. One that is cut short by the deadline would leave us in doubt about a
 # command that the upstream had plainly failed.
@@ -105,7 +105,7 @@ def _pause(command: Command, outcome: Outcome, progress: Progress) -> float | No
         return None
     if command is not Command.HANGUP and progress.attempts >= MOST_ATTEMPTS:
         return None
-    pause: float = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(progress.attempts - 1, 8)) * (1 + 0.5 * progress.spread)
+    pause: float = FIRST_PAUSE * 2 ** min(progress.attempts - 1, MOST_DOUBLINGS) * (1 + 0.5 * progress.spread)
     if outcome.retry_after is not None:
         pause = max(pause, outcome.retry_after)
     return pause if pause + ROOM <= progress.seconds_left else None

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from gateway.actions.retry import (
     FIRST_PAUSE,
-    LONGEST_PAUSE,
     MOST_ATTEMPTS,
     ROOM,
     Budget,
@@ -100,7 +99,12 @@ CASES: list[tuple[Command, Result, Progress, RetryDecision]] = [
     (Command.HANGUP, Result.CONFLICT, FRESH, settled(Event.REFUSED)),
     (Command.HANGUP, Result.UNAUTHORIZED, FRESH, settled(Event.UNAUTHORIZED)),
     (Command.HANGUP, Result.SERVER_ERROR, LAST, again(Event.RETRYING, pause=8 * FIRST_PAUSE)),
-    (Command.HANGUP, Result.AMBIGUOUS, MANY, again(Event.RETRYING, pause=LONGEST_PAUSE, in_doubt=True)),
+    (
+        Command.HANGUP,
+        Result.AMBIGUOUS,
+        MANY,
+        again(Event.RETRYING, pause=16 * FIRST_PAUSE, in_doubt=True),
+    ),
     (Command.HANGUP, Result.SERVER_ERROR, LATE, settled(Event.OUT_OF_TIME)),
     (Command.HANGUP, Result.SERVER_ERROR, SHED, settled(Event.OUT_OF_TIME)),
     (Command.HANGUP, Result.AMBIGUOUS, LATE, settled(Event.IN_DOUBT, Event.OUT_OF_TIME, in_doubt=True)),
