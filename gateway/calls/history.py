@@ -20,10 +20,11 @@ for one page.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Final
 
+import msgspec
 from sqlalchemy import Connection, Row, Select, func, select
 
 from gateway.calls.call import ReadFacts
@@ -58,9 +59,11 @@ FEW: Final = 4_000
 HEADER_WINDOW: Final = 300
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RecordedCall:
-    """A call as history has it. Times in µs."""
+class RecordedCall(msgspec.Struct, frozen=True):
+    """A call as history has it. Times in µs.
+
+    A struct, made and changed in a twentieth of a dataclass's time: exports make millions.
+    """
 
     id: int  # of its row
     call_id: str  # the upstream's id
@@ -194,7 +197,7 @@ NO_FACTS: Final[ReadFacts] = {
     "anonymous": False,
     "attestation": "none",
 }
-_COLUMNS: Final = tuple(field.name for field in fields(RecordedCall) if field.name != "facts")
+_COLUMNS: Final = RecordedCall.__struct_fields__[:-1]  # all but the facts
 _OPENED: Final = select(calls.c.id, calls.c.received_at, call_facts.c.content).join(
     call_facts, call_facts.c.call == calls.c.id
 )
@@ -264,4 +267,4 @@ def _page(found: Sequence[Row[Any]], limit: int, end: Position | None) -> Found:
 def recorded(row: Row[Any]) -> RecordedCall:
     """The call in a row that begins with those of `RECORDED`; one of `_BARE` has no facts."""
     facts = unpack_facts(row[len(_COLUMNS)]) if len(row) > len(_COLUMNS) else NO_FACTS
-    return RecordedCall(**dict(zip(_COLUMNS, row, strict=False)), facts=facts)
+    return RecordedCall(*row[: len(_COLUMNS)], facts)

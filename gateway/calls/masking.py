@@ -72,7 +72,7 @@ def mask_detail(detail: Any, *, spare: str = "") -> Any:
 
 def mask_call(call: RecordedCall) -> RecordedCall:
     """The call without the caller's number, name and words."""
-    return replace(
+    return msgspec.structs.replace(
         call,
         caller=mask_number(call.caller),
         caller_name=None if call.caller_name is None else HIDDEN,

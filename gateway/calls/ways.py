@@ -62,13 +62,22 @@ class Way:
     def as_far_as(self, connection: Connection, window: int) -> "Way":
         """The same with an end that lets `window` calls be looked at; without one if no more are left.
 
-        Its offset is bounded, and walks along an index only: by times, since but one of PostgreSQL's indexes has row
-        ids. Calls of the same microsecond are looked at together, and a position of row 0 is behind all of them.
+        Calls of the same microsecond are looked at together, and a position of row 0 is behind all of them.
+        """
+        return self.ending(connection.execute(self.last(window)).scalar_one_or_none())
+
+    def ending(self, at: int | None) -> "Way":
+        """The same with an end behind all calls of a microsecond."""
+        return replace(self, end=None if at is None else Position(at, 0))
+
+    def last(self, window: int) -> Select[tuple[int]]:
+        """When the last call of a window was received.
+
+        The offset is bounded, and walks along an index only: by times, since but one of PostgreSQL's indexes has row
+        ids.
         """
         times = select(calls.c.received_at).where(*self._within(self.since, self._begin()[:1]))
-        last = times.order_by(calls.c.received_at.desc()).offset(window - 1).limit(1)
-        at = connection.execute(last).scalar_one_or_none()
-        return replace(self, end=None if at is None else Position(at, 0))
+        return times.order_by(calls.c.received_at.desc()).offset(window - 1).limit(1)
 
     def _begin(self) -> list[Condition]:
         """Where it begins: by time, which PostgreSQL can tell how much of history it is, and if need be by row."""
@@ -123,14 +132,10 @@ def _furthest(connection: Connection, ways: Mapping[str, Way], window: int) -> t
     """
     if len(ways) < 2:
         return next(iter(ways.items()), None)
-    ends: dict[str, Position] = {}
-    for name, way in ways.items():
-        bounded = way.as_far_as(connection, window)
-        if bounded.end is None:
-            return name, bounded
-        ends[name] = bounded.end
-    chosen = min(ends, key=lambda name: ends[name])
-    return chosen, replace(ways[chosen], end=ends[chosen])
+    lasts = connection.execute(select(*[way.last(window).scalar_subquery() for way in ways.values()])).one()
+    ends = dict(zip(ways, lasts, strict=True))
+    chosen = min(ends, key=lambda name: ends[name] or 0)  # one that never ends reaches furthest
+    return chosen, ways[chosen].ending(ends[chosen])
 
 
 def texts_of(wanted: Wanted) -> dict[str, Pattern]:

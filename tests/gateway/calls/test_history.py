@@ -1,6 +1,7 @@
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from sqlalchemy import event
@@ -94,7 +95,7 @@ def test_calls_are_found_without_their_facts_where_nobody_asks_for_them(history:
         whole, after = find_calls(connection, Wanted(state="rejected"), limit=10)
         bare, after_bare = find_calls(connection, Wanted(state="rejected"), limit=10, facts=False)
         named, _ = find_calls(connection, Wanted(header=Header("x-tenant", "acme")), limit=10, facts=False)
-    assert bare == [replace(call, facts=NO_FACTS) for call in whole]
+    assert bare == [msgspec.structs.replace(call, facts=NO_FACTS) for call in whole]
     assert (after_bare, len(named)) == (after, 10)
 
 
