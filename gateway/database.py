@@ -142,7 +142,7 @@ class Database:
     def connect_arguments(self) -> dict[str, Any]:
         """What psycopg takes for a PostgreSQL connection beside those of the engines."""
         _, arguments = self.writer.dialect.create_connect_args(self.url)
-        return {**arguments, **_postgresql_options(self.url)}
+        return {**arguments, **_postgresql_options(self.url, writes=True)}
 
     def schema(self) -> str | None:
         """The revision that the database is at; None for an empty one."""

@@ -267,4 +267,4 @@ def _page(found: Sequence[Row[Any]], limit: int, end: Position | None) -> Found:
 def recorded(row: Row[Any]) -> RecordedCall:
     """The call in a row that begins with those of `RECORDED`; one of `_BARE` has no facts."""
     facts = unpack_facts(row[len(_COLUMNS)]) if len(row) > len(_COLUMNS) else NO_FACTS
-    return RecordedCall(*row[: len(_COLUMNS)], facts)
+    return RecordedCall(*(*row[: len(_COLUMNS)], facts))

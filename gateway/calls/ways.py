@@ -64,7 +64,7 @@ class Way:
 
         Calls of the same microsecond are looked at together, and a position of row 0 is behind all of them.
         """
-        return self.ending(connection.execute(self.last(window)).scalar_one_or_none())
+        return self.ending(connection.scalar(self.last(window)))
 
     def ending(self, at: int | None) -> "Way":
         """The same with an end behind all calls of a microsecond."""
