@@ -70,7 +70,7 @@ class Way:
         """The same with an end behind all calls of a microsecond."""
         return replace(self, end=None if at is None else Position(at, 0))
 
-    def last(self, window: int) -> Select[tuple[int]]:
+    def last(self, window: int) -> Select[int]:
         """When the last call of a window was received.
 
         The offset is bounded, and walks along an index only: by times, since but one of PostgreSQL's indexes has row

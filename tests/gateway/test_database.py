@@ -73,3 +73,17 @@ def test_what_one_reader_asks_is_of_one_moment(database: Database) -> None:
         assert reader.execute(count).scalar_one() == before
     with database.reader.connect() as reader:
         assert reader.execute(count).scalar_one() == before + 1
+
+
+def test_postgresql_plans_every_search_for_what_it_asks(postgresql: PostgreSQL) -> None:
+    """After five of a kind, the server would take to a plan for any of them."""
+    with postgresql.database() as url:
+        database = Database(url)
+        with database.reader.connect() as connection:
+            for number in range(20):
+                connection.execute(text("SELECT count(*) FROM pg_class WHERE relpages > :pages"), {"pages": number})
+            plans = (
+                "SELECT sum(generic_plans), sum(custom_plans) FROM pg_prepared_statements WHERE statement LIKE '%>%'"
+            )
+            assert connection.execute(text(plans)).one() == (0, 15)  # psycopg prepares it when it comes a sixth time
+        database.close()
