@@ -56,6 +56,9 @@ def test_calls_are_listed_by_any_part_of_a_number_by_country_and_by_header(url: 
     assert listed(url, "--country", "US", "--rule", "sales-open") == ["rtc_1"]
     assert listed(url, "--header", "x-tenant: acme", "--rule", "other") == ["rtc_3"]
     assert listed(url, "--header", "X-Nothing") == []
+    assert listed(url, "--country", "de") == ["rtc_2"]
+    assert "two letters of ISO 3166" in run(url, "list", "--country", "Germany", code=2).stderr
+    assert listed(url, "--rule", "") == listed(url, "--caller", "") == []
 
 
 def test_a_call_is_shown_in_words_for_people(url: str) -> None:
