@@ -29,6 +29,8 @@ from routing_rules.writing import write_rule
 # Ids of rules have no colon, so a verdict's `rule` tells the one from the other.
 PREFIX = "override:"
 
+NAME = "^[a-z0-9][a-z0-9_-]{0,63}$"  # of an override, as of a rule
+
 _FIELDS = ("when", "unless", "then")
 _PLACE = "/rules/0"  # of an override in the rulebook that is made to check it
 

@@ -164,7 +164,10 @@ def _document(
     if len(decisions) != 1:
         raise click.UsageError("say what happens to the calls: one of --accept, --reject, --refer and --then")
     document: dict[str, Any] = {"then": decisions[0]}
-    if conditions := {**numbers, **_json(when, "--when")}:
+    others = _json(when, "--when")
+    if twice := sorted(numbers.keys() & others.keys()):
+        raise click.UsageError(f"--{twice[0]} and --when both say {twice[0]}; say all of it in --when")
+    if conditions := {**numbers, **others}:
         document["when"] = conditions
     if exceptions := _json(unless, "--unless"):
         document["unless"] = exceptions

@@ -8,9 +8,10 @@ from pydantic import Field
 from gateway.answering import Answer, Page, Time
 from gateway.reading import Form, Line, Moment, PageQuery
 from gateway.rulebook.overrides import RecordedOverride
+from gateway.rulebook.overriding import LONGEST_REASON
 from gateway.rulebook.publication_contract import ShownProblem
 from routing_rules import Rulebook
-from routing_rules.overrides import PREFIX
+from routing_rules.overrides import NAME, PREFIX
 
 _Object = dict[str, Any]
 
@@ -27,7 +28,7 @@ class Standing(StrEnum):
 class NewOverride(Form):
     """An override to be added."""
 
-    id: str | None = Field(None, pattern="^[a-z0-9][a-z0-9_-]{0,63}$")
+    id: str | None = Field(None, pattern=NAME)
     """A short name, never used before; made up if left out."""
 
     when: _Object = Field(default_factory=dict)
@@ -42,7 +43,7 @@ class NewOverride(Form):
     until: Moment
     """When it ends by itself: within a year."""
 
-    reason: Line = Field(min_length=1, max_length=500)
+    reason: Line = Field(min_length=1, max_length=LONGEST_REASON)
     """Why, for everybody who meets it."""
 
     @property

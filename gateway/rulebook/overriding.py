@@ -3,6 +3,7 @@
 Other nodes hear of it as they hear of a revision (see `gateway.rulebook.watch`).
 """
 
+import re
 from collections.abc import Mapping
 from secrets import token_hex
 from typing import Any, Final
@@ -27,9 +28,12 @@ from gateway.rulebook.overrides import (
     find_live,
 )
 from routing_rules import DocumentError, Problem, Rulebook, Severity, find_override_problems, read_override
+from routing_rules.overrides import NAME
 
 # µs. What is to last for longer belongs into the rulebook, where it is tested and has a history.
 LONGEST: Final = 366 * 86_400 * 1_000_000
+
+LONGEST_REASON: Final = 500  # characters
 
 log = structlog.get_logger(__name__)
 
@@ -55,8 +59,15 @@ def draft_override(
 ) -> tuple[Addition, tuple[Problem, ...]]:
     """An override checked above a rulebook, and its warnings; its id is made up without one. Times in µs.
 
-    Raises DocumentError with every error in `document`, and OverrideRefused for a time that is over or too far away.
+    Raises DocumentError with every error in `document`, and OverrideRefused for a name that is none, a reason that says
+    nothing, and a time that is over or too far away.
     """
+    if override_id is not None and not re.fullmatch(NAME, override_id):
+        raise OverrideRefused(
+            "/id", "must be 1 to 64 lower-case letters, digits, - and _, beginning with a letter or digit"
+        )
+    if not reason.strip() or not reason.isprintable() or len(reason) > LONGEST_REASON:
+        raise OverrideRefused("/reason", f"must say why, on one line of at most {LONGEST_REASON} characters")
     if not now < until <= now + LONGEST:
         when = "in the future" if until <= now else "within a year; what lasts for longer is a rule"
         raise OverrideRefused("/until", f"must be {when}")

@@ -432,6 +432,8 @@ def test_overrides_are_added_listed_and_ended_from_the_command_line(run: Run) ->
         (["--reject", "480", "--until", "2020-12-01T14:00:00Z"], 1, "until must be in the future"),
         (["--then", "{", "--for", "1h"], 2, "is not JSON"),
         (["--then", "[]", "--for", "1h"], 2, "must be an object"),
+        (["--reject", "480", "--for", "1h", "--called", "+1*", "--when", '{"called": "+44*"}'], 2, "both say called"),
+        (["--reject", "480", "--for", "1h", "--id", "A B"], 1, "id must be 1 to 64 lower-case letters"),
         (["--accept", "nobody", "--for", "1h"], 1, "/then/accept: there is no profile 'nobody'"),
     ],
     ids=str,

@@ -34,9 +34,15 @@ def overriding(api: Api) -> Overriding:
     )
 
 
-async def add(overriding: Overriding, name: str | None = "storm", until: int = NOW + HOUR, **document: Any) -> str:
+async def add(
+    overriding: Overriding,
+    name: str | None = "storm",
+    until: int = NOW + HOUR,
+    reason: str = "storm",
+    **document: Any,
+) -> str:
     added, _ = await overriding.add(
-        override_id=name, document={"then": {"reject": 480}} | document, until=until, reason="storm", by=ANN
+        override_id=name, document={"then": {"reject": 480}} | document, until=until, reason=reason, by=ANN
     )
     return added.id
 
@@ -70,15 +76,24 @@ async def test_names_are_made_up_and_differ(overriding: Overriding) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "until", "pointer"),
-    [("a", NOW, "/until"), ("a", NOW + LONGEST + 1, "/until"), ("storm", NOW + HOUR, "/id")],
+    ("wrong", "pointer"),
+    [
+        ({"until": NOW}, "/until"),
+        ({"until": NOW + LONGEST + 1}, "/until"),
+        ({"name": "storm"}, "/id"),
+        ({"name": "A B"}, "/id"),
+        ({"name": ""}, "/id"),
+        ({"reason": " "}, "/reason"),
+        ({"reason": "two\nlines"}, "/reason"),
+    ],
+    ids=str,
 )
 async def test_what_cannot_be_added_says_which_field_is_wrong(
-    overriding: Overriding, name: str, until: int, pointer: str
+    overriding: Overriding, wrong: dict[str, Any], pointer: str
 ) -> None:
     await add(overriding)
     with pytest.raises(OverrideRefused) as refused:
-        await add(overriding, name, until)
+        await add(overriding, **{"name": "a", **wrong})
     assert refused.value.pointer == pointer
 
 
