@@ -52,6 +52,12 @@ COMPRESSED_FROM: Final = 1_000
 # Where a script asked for a part of a page, what went wrong is told above the rest, which stays as it is.
 _PART: Final = {"hx-retarget": "#refused", "hx-reselect": "#problem", "hx-reswap": "innerHTML show:top"}
 
+# To whoever sends a form then. It is not led away to sign in: what was written would be lost.
+_NOT_TAKEN: Final = (
+    "You are not signed in any more, so this was not taken. Nothing of it is lost: sign in in another tab, come back "
+    "to this one, and send it again. Where this message has taken the place of the form, reloading the page does so."
+)
+
 log = structlog.get_logger(__name__)
 
 
@@ -201,7 +207,9 @@ def _refusal(visit: Visit, error: Exception, request_id: str) -> View | Response
         log.error("unexpected error", exc_info=error)
         error = Kind.UNEXPECTED.error("This is our fault. Tell your operator the request's id; the log has the rest.")
     if error.status == Kind.UNAUTHENTICATED.status:
-        return _to_sign_in(visit)
+        if visit.request.method != "POST":
+            return _to_sign_in(visit)
+        error = RequestError(401, "not signed in", _NOT_TAKEN)
     context = {"problem": error, "request_id": request_id}
     return View("error.html", context, error.status, {**error.headers, **_PART})
 
@@ -209,22 +217,11 @@ def _refusal(visit: Visit, error: Exception, request_id: str) -> View | Response
 def _to_sign_in(visit: Visit) -> Response:
     """To the form, and from there to where the person wanted to go; a page within a page reloads as a whole."""
     request = visit.request
-    wanted = _page_of(request) if request.method == "POST" else visit.here
-    path = "/sign-in" if wanted == "/" else f"/sign-in?next={quote(wanted)}"
+    path = "/sign-in" if visit.here == "/" else f"/sign-in?next={quote(visit.here)}"
     if "hx-request" in request.headers:
         response = Response(None, 204, {"hx-redirect": path, "cache-control": "no-store"})
     else:
         response = go_to(path)
-    if request.method == "POST":
-        notify(response, "Your session has ended, so this was not taken. Sign in, and do it again.")
-    elif brings_session(request):
+    if brings_session(request):
         notify(response, "Your session has ended. Sign in to go on.")
     return response
-
-
-def _page_of(request: Request) -> str:
-    """The page of ours that a form was sent from; `/` if nothing tells."""
-    page = urlsplit(request.headers.get("referer", ""))
-    if page.netloc != request.headers.get("host") or not page.path:
-        return "/"
-    return f"{page.path}?{page.query}" if page.query else page.path

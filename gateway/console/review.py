@@ -1,7 +1,7 @@
 """Review and publish: what a draft changes, what is wrong with it, which past calls it would send elsewhere."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from starlette.responses import Response
@@ -116,10 +116,22 @@ class ReviewPages:
             "conflicts": conflicts,
             "reviewed": reviewed,
             "changes": [shown_change(change) for change in reviewed.changes[:MOST_CHANGES]],
+            "moves": _moves(drafted, {change.name for change in reviewed.changes[:MOST_CHANGES] if change.moved}),
             "said": Fields(said),
             "wrong": wrong,
         }
         return View("draft.html", context, status)
+
+
+def _moves(drafted: Drafted, names: Collection[str]) -> dict[str, tuple[int, int]]:
+    """From which place in the order to which the rules of these names move, counted from 1."""
+    if not names:
+        return {}
+    was, now = (
+        {rule.id: place for place, rule in enumerate(rulebook.rules, 1) if rule.id in names}
+        for rulebook in (drafted.current.rulebook, drafted.rulebook)
+    )
+    return {name: (was[name], now[name]) for name in names}
 
 
 def _as_toml(drafted: Drafted) -> str:

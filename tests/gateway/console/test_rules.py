@@ -304,3 +304,11 @@ async def test_a_row_that_somebody_changed_meanwhile_is_a_conflict(editing: Cons
     assert "theirs" in seen
     assert "mine" in seen
     assert (await publish(editing)).status_code != 303
+
+
+async def test_a_review_says_where_a_rule_goes_and_what_a_switch_was(editing: Console) -> None:
+    await act(editing, "up:desk")
+    await act(editing, "switch:blocked")
+    seen = await editing.see("/draft")
+    assert "moved from place 3 to 2" in seen
+    assert "enabled true false" in seen

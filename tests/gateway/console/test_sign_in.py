@@ -5,7 +5,7 @@ from gateway.access.sessions import LIFETIME
 from gateway.console.sign_in import PATIENCE, PAUSE
 from tests.conftest import SettableClock
 from tests.gateway.api_fixtures import store_key
-from tests.gateway.console_fixtures import HOST, Console
+from tests.gateway.console_fixtures import Console
 
 
 async def test_a_key_is_exchanged_for_a_session(console: Console) -> None:
@@ -38,11 +38,21 @@ async def test_whose_session_has_ended_is_told_so_and_led_back(console: Console,
     refused = await console.client.get("/rules?q=night")
     assert refused.headers["location"] == "/sign-in?next=/rules%3Fq%3Dnight"
     assert "Your session has ended. Sign in to go on." in await console.see(refused.headers["location"])
-    sent = await console.send("/rules/act", {"act": "up:night"}, referer=f"{HOST}/rules?q=night")
-    assert sent.headers["location"] == "/sign-in?next=/rules%3Fq%3Dnight"
-    assert "so this was not taken" in await console.see(sent.headers["location"])
-    strange = await console.send("/rules/act", {"act": "up:night"}, referer="https://evil.example/rules")
-    assert strange.headers["location"] == "/sign-in"
+
+
+@pytest.mark.parametrize("headers", [{}, {"hx-request": "true"}])
+async def test_what_is_sent_after_the_session_ended_is_not_led_away_and_can_be_sent_again(
+    console: Console, clock: SettableClock, headers: dict[str, str]
+) -> None:
+    await console.sign_in()
+    clock.pass_(LIFETIME + 1)
+    form = {"kind": "reject", "status": "480", "minutes": "60", "reason": "storm"}
+    sent = await console.send("/overrides", form, **headers)
+    assert (sent.status_code, sent.headers.get("hx-retarget")) == (401, "#refused")
+    assert "Nothing of it is lost" in sent.text
+    assert '<a class="button primary" href="/sign-in" target="_blank">' in sent.text
+    await console.sign_in()
+    assert (await console.send("/overrides", form, **headers)).headers["location"] == "/overrides"
 
 
 @pytest.mark.parametrize("elsewhere", ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:x"])

@@ -40,6 +40,10 @@ function send(form, fields) {
   request.addEventListener("load", () => {
     if (isSteps(request)) follow();
     else if (request.status < 400) location.assign(request.responseURL);
+    else if (request.status === 401) {
+      rest(false); // the form stays as it is, with its file, to be sent again
+      tell(middle(request.responseText).querySelector("#problem p").textContent);
+    }
     else show(request.responseText);
   });
   request.addEventListener("abort", () => {
@@ -66,6 +70,8 @@ const isSteps = (request) => request.getResponseHeader("content-type")?.startsWi
 
 // The page that says what is wrong takes the place of this one's middle.
 function show(html) {
-  const page = new DOMParser().parseFromString(html, "text/html").querySelector("main");
+  const page = middle(html);
   if (page) document.querySelector("main").replaceWith(page);
 }
+
+const middle = (html) => new DOMParser().parseFromString(html, "text/html").querySelector("main");
