@@ -110,10 +110,14 @@ def _client(url: str, key: str | None) -> "httpx.AsyncClient":
 
     from gateway.settings_syntax import is_loopback
 
+    if not url.startswith(("http://", "https://")):
+        raise ConfigurationError(f"--url: {url!r} is no web address; write http://127.0.0.1:8080")
+    if key is not None and not (key.isascii() and key.isprintable()):
+        raise ConfigurationError("--key: holds characters that no key has; copy it again")
     try:
         here = is_loopback(httpx.URL(url).host)
         return httpx.AsyncClient(
-            base_url=f"{url.rstrip('/')}/api/v1",
+            base_url=f"{url.rstrip('/').removesuffix('/api/v1')}/api/v1",
             headers={"authorization": f"Bearer {key}"} if key else {},
             timeout=PATIENCE,
             trust_env=not here,

@@ -29,6 +29,28 @@ CALLS: Final = 1_000
 # Rules and entries of lists from which on people wonder whether anything still happens.
 LARGE: Final = 20_000
 
+# Characters of a comment and of a reason, as over the API.
+LONGEST_REMARK: Final = 500
+
+
+def _remark(ctx: click.Context, parameter: click.Parameter, text: str | None) -> str | None:
+    """What is said of a revision, as the API takes it. Raises BadParameter."""
+    if text is not None and (not text.isprintable() or len(text) > LONGEST_REMARK):
+        raise click.BadParameter(f"write one line of at most {LONGEST_REMARK} characters")
+    if text is not None and parameter.name == "reason" and not text.strip():
+        raise click.BadParameter("say why; it is recorded in the revision")
+    return text
+
+
+_comment_option = click.option("--comment", metavar="TEXT", callback=_remark, help="Why, for the list of revisions.")
+_force_option = click.option(
+    "--force",
+    "reason",
+    metavar="REASON",
+    callback=_remark,
+    help="Publish although expectations fail or others manage the rulebook, and say why.",
+)
+
 confirm_option = click.option(
     "--confirm-within",
     type=click.IntRange(10, 86_400),
@@ -112,8 +134,8 @@ def plan_(
 @click.argument("file")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--base", type=click.IntRange(0), metavar="N", help="Refuse unless revision N is the current one.")
-@click.option("--comment", default="", metavar="TEXT", help="Why, for the list of revisions.")
-@click.option("--force", "reason", metavar="REASON", help="Publish although expectations fail, and say why.")
+@_comment_option
+@_force_option
 @confirm_option
 @click.option("--remove-omitted", is_flag=True, help="Remove the items of sections that FILE does not have.")
 @click.option("--calls", type=click.IntRange(0, 1_000_000), default=CALLS, show_default=True, help="Past calls to try.")
@@ -126,7 +148,7 @@ def apply_(
     file: str,
     yes: bool,
     base: int | None,
-    comment: str,
+    comment: str | None,
     reason: str | None,
     confirm_within: int | None,
     remove_omitted: bool,
@@ -157,7 +179,7 @@ def apply_(
             change = Change(
                 document=plan.document,
                 base=plan.base,
-                comment=comment,
+                comment=comment or "",
                 forced_for=reason,
                 size=len(plan.changes),
                 confirm_within=confirm_within,
@@ -171,8 +193,8 @@ def apply_(
 @click.command("restore")
 @click.argument("number", type=click.IntRange(0), metavar="N")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--comment", metavar="TEXT", help="Why, for the list of revisions.")
-@click.option("--force", "reason", metavar="REASON", help="Publish although expectations fail, and say why.")
+@_comment_option
+@_force_option
 @confirm_option
 @click.option("--calls", type=click.IntRange(0, 1_000_000), default=CALLS, show_default=True, help="Past calls to try.")
 @server_options

@@ -98,6 +98,27 @@ def test_a_plan_is_told_to_programs_too(run: Run, file: Path, tmp_path: Path) ->
     assert {change["name"] for change in plan["changes"]} == {"rest", "night", "sales", "blocked", ""}
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--force", " "), "say why; it is recorded in the revision"),
+        (("--force", "two\nlines"), "write one line"),
+        (("--comment", "x" * 501), "write one line of at most 500 characters"),
+        (("--url", "gateway.example:8080"), "'gateway.example:8080' is no web address"),
+        (("--url", "http://[::1"), "is no web address"),
+        (("--url", "http://127.0.0.1:9", "--key", "schlüssel"), "--key: holds characters that no key has"),
+        (("--url", "http://127.0.0.1:9", "--key", "gw_a\ngw_b"), "--key: holds characters that no key has"),
+    ],
+    ids=str,
+)
+def test_what_a_publish_cannot_be_told_with_is_refused(
+    run: Run, file: Path, options: tuple[str, ...], message: str
+) -> None:
+    told = run("rulebook", "apply", str(file), "--yes", *options, code=2).stderr
+    assert message in told
+    assert "gw_a" not in told
+
+
 def test_the_exit_code_tells_whether_anything_would_change(run: Run, file: Path, tmp_path: Path) -> None:
     publish(tmp_path, BEFORE)
     run("rulebook", "plan", str(file), "--exit-code", code=3)
@@ -194,7 +215,7 @@ def test_numbers_and_rules_come_out_of_tables_beside_the_file(run: Run, file: Pa
 async def test_a_running_gateway_is_asked_by_its_url(run: Run, file: Path, database_url: str, tmp_path: Path) -> None:
     before, wrong = tmp_path / "before.toml", tmp_path / "wrong.toml"
     async with running_gateway(database_url, tmp_path) as running:
-        server = {"GATEWAY_URL": running.url, "GATEWAY_API_KEY": ADMIN_KEY}
+        server = {"GATEWAY_URL": f"{running.url}/api/v1/", "GATEWAY_API_KEY": ADMIN_KEY}
 
         async def gateway(*arguments: object, code: int = 0, **environment: str) -> Any:
             texts = map(str, arguments)
