@@ -184,11 +184,16 @@ class Listening:
 
     async def _catch_up(self, watch: Watch) -> None:
         """Look for what the model wanted while nobody listened."""
+        waits = False
         while True:
             try:
                 await self._conducting.catch_up(watch)
             except DatabaseUnavailable as error:
-                log.warning("what was missed of a call waits for the database", error=str(error))
+                if not waits:
+                    log.warning(
+                        "what was missed of a call waits for the database", call_id=watch.live.call_id, error=str(error)
+                    )
+                waits = True
                 await asyncio.sleep(AGAIN)
             else:
                 return
@@ -260,12 +265,17 @@ class Listening:
 
     async def _move(self, watch: Watch, attempt: Callable[[], Any]) -> Moved:
         """Attempt a move until it is made, or its call has no use for it. Raises WatchLost."""
+        waits = False  # and has said so: four lines a second for each live call would fill the rest of a disk
         while True:
             before = watch.state
             try:
                 moved: Moved = await attempt()
             except DatabaseUnavailable as error:
-                log.warning("what was seen of a call waits for the database", error=str(error))
+                if not waits:
+                    log.warning(
+                        "what was seen of a call waits for the database", call_id=watch.live.call_id, error=str(error)
+                    )
+                waits = True
                 await asyncio.sleep(AGAIN)
                 continue
             if moved.refusal is Refusal.NOT_OURS:

@@ -19,7 +19,8 @@ class Machine:
     cores: int
     pinned: bool  # the program to one core, load and upstream to another
     load_before: float  # the load average of the last minute: what else was going on
-    fsync_ms: float  # the price of making a commit durable
+    fsync_ms: float  # the price of making a commit durable, one after the other
+    rested_fsync_ms: float  # the same when nothing was written for a while, as between calls at 50 a second
 
 
 def this_machine(directory: Path) -> Machine:
@@ -29,7 +30,8 @@ def this_machine(directory: Path) -> Machine:
         cores=os.cpu_count() or 1,
         pinned=cores() != (None, None),
         load_before=os.getloadavg()[0],
-        fsync_ms=_fsync_ms(directory),
+        fsync_ms=_fsync_ms(directory, pause=0.0),
+        rested_fsync_ms=_fsync_ms(directory, pause=0.02),
     )
 
 
@@ -100,11 +102,12 @@ def _busy_seconds(core: int | None) -> float:
     return math.nan
 
 
-def _fsync_ms(directory: Path) -> float:
-    """The median time that the disk takes to make 4 KiB durable."""
+def _fsync_ms(directory: Path, *, pause: float) -> float:
+    """The median time that the disk takes to make 4 KiB durable, after `pause` seconds each."""
     times = []
     with (directory / "fsync").open("wb", buffering=0) as file:
         for _ in range(50):
+            time.sleep(pause)
             file.write(bytes(4096))
             started = time.perf_counter()
             os.fsync(file.fileno())

@@ -121,20 +121,23 @@ def steps(effort: Effort) -> int:
     return len(PROGRAMS) * (2 + effort.rounds * len(CASES))
 
 
-async def measure(effort: Effort, on_step: Callable[[str], None]) -> Results:
-    """Measure everything; `on_step` hears what begins. Raises RuntimeError when a program fails under it."""
+async def measure(effort: Effort, on_step: Callable[[str], None], folder: Path | None = None) -> Results:
+    """Measure everything, with databases under `folder` (by default the system's for temporary files).
+
+    `on_step` hears what begins. Raises RuntimeError when a program fails under it.
+    """
     server_core, load_core = cores()
     gc.disable()  # a collection here would be taken for slowness there; the garbage of a run is small
     upstream, callers = Upstream(), Callers()
     upstream_url = await upstream.listen()
-    with tempfile.TemporaryDirectory(prefix="gateway-benchmark-") as folder:
-        machine = this_machine(Path(folder))
+    with tempfile.TemporaryDirectory(prefix="gateway-benchmark-", dir=folder) as temporary:
+        machine = this_machine(Path(temporary))
         pin(0, load_core)
         async with AsyncExitStack() as stack:
             servers = []
             for program in PROGRAMS:
                 on_step(f"starting {program.name}")
-                directory = _subdirectory(folder, program.name)
+                directory = _subdirectory(temporary, program.name)
                 servers.append(await stack.enter_async_context(running(program, directory, upstream_url, server_core)))
             bench = _Bench(servers, upstream, callers, on_step, server_core)
             return await bench.run(effort, machine)

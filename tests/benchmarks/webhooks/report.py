@@ -75,9 +75,10 @@ def print_report(results: Results, console: Console) -> None:
 def _setting(results: Results) -> str:
     machine, effort = results.machine, results.effort
     pinned = "program on one core, load and upstream on another" if machine.pinned else "nothing pinned"
+    rounds = f"{effort.rounds} round{'s' if effort.rounds > 1 else ''}"
     return (
         f"Python {machine.python}, {machine.cores} cores, {pinned}; load average before {machine.load_before:.2f}, "
-        f"fsync {machine.fsync_ms:.2f} ms; {effort.rounds} round{'s' if effort.rounds > 1 else ''}"
+        f"fsync {machine.fsync_ms:.2f} ms, {machine.rested_fsync_ms:.2f} ms after a pause; {rounds}"
     )
 
 

@@ -2,13 +2,15 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 import httpx
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import Connection, event, insert, update
+from structlog.testing import capture_logs
 
 from gateway.calls.lifecycle import State
 from gateway.clock import SystemClock
@@ -126,6 +128,33 @@ async def test_a_note_is_written_down_before_the_model_is_told_so(sqlite_url: st
             await following
         assert scene.kinds == ["confirmed"]
         assert scene.emulator.sideband.conversation("rtc_1").unanswered == ["send_note"]
+
+
+async def test_a_call_that_waits_for_the_database_says_so_once(sqlite_url: str) -> None:
+    async with scene_on(sqlite_url) as scene:
+        watch = await scene.answered(Talk(), NOTING)
+        tried, full = 0, True
+
+        def connect(driver: sqlite3.Connection, _: object) -> None:
+            nonlocal tried
+            tried += 1
+            driver.execute(f"PRAGMA query_only={full}")
+
+        def refuse(connection: Connection, items: Sequence[None]) -> list[None]:
+            connection.exec_driver_sql("PRAGMA query_only=1")
+            return [None] * len(items)
+
+        event.listen(scene.stage.database.writer, "connect", connect)
+        await scene.stage.journal.write(refuse, None)
+        with capture_logs() as lines:
+            following = asyncio.create_task(scene.listening.follow(watch))
+            await until(lambda: tried > 2)
+            full = False
+            await until(lambda: scene.kinds == ["confirmed"])
+        waiting = [line for line in lines if line["event"] == "what was seen of a call waits for the database"]
+        assert [line["call_id"] for line in waiting] == ["rtc_1"]
+        scene.emulator.calls["rtc_1"].end(EmulatedState.GONE, Parting.CLOSED)
+        await following
 
 
 async def test_a_new_call_does_not_wait_for_the_many_that_are_taken_over(sqlite_url: str) -> None:
