@@ -100,6 +100,10 @@ def test_what_follows_keeps_the_callers_patience(command: Command, useless_at: f
 def test_a_reject_has_a_last_word_when_the_decisions_time_is_over() -> None:
     following = jobs.following(take_over(), Follow(command=Command.REJECT, step=1), monotonic=110.0)
     assert following.deadline == 110.0 + LAST_WORD
+    jobs.begin_now(following, monotonic=113.0)  # the commit had to wait
+    assert following.deadline == 113.0 + LAST_WORD
+    jobs.begin_now(following, monotonic=115.0)
+    assert following.deadline == following.useless_at == 116.0
 
 
 def test_a_row_without_a_lease_was_certainly_never_sent() -> None:

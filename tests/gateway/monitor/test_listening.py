@@ -20,12 +20,12 @@ from gateway.emulator.server import EmulatorServer
 from gateway.emulator.talks import CallsTool, Drops, Fails, HangsUp, Parting, Says, Talk
 from gateway.endpoint import Endpoint
 from gateway.monitor.listening import SLOTS, Listening, WatchLost
-from gateway.monitor.watch import Patience, Watch
+from gateway.monitor.watch import Due, Patience, Watch
 from gateway.profiles.profile import Conduct
 from gateway.tables import actions, calls, watches
 from gateway.upstream.sideband import Sidebands
 from tests.gateway.api_fixtures import NOW
-from tests.gateway.monitor.stage import TOOLS, Stage, staged
+from tests.gateway.monitor.stage import OPERATOR, TOOLS, Attached, Stage, staged
 
 HASTE = Patience(probe=0.3)
 NOTING = Conduct(tools=TOOLS)
@@ -41,13 +41,15 @@ class Scene:
     listening: Listening
     settled: list[State]
 
-    async def answered(self, talk: Talk, conduct: Conduct = NOTING, *, state: State = State.ACCEPTED) -> Watch:
+    async def answered(
+        self, talk: Talk, conduct: Conduct = NOTING, *, state: State = State.ACCEPTED, targets: tuple[str, ...] = ()
+    ) -> Watch:
         """The watch of a call that the upstream has just answered."""
         self.emulator.upstream.place("rtc_1", Scenario(name="x", meaning="x", talk=talk))
         async with httpx.AsyncClient(trust_env=False) as client:
             body = {"type": "realtime", "model": "gpt-realtime-2.1"}
             await client.post(f"{self.emulator.base_url}/realtime/calls/rtc_1/accept", json=body)
-        return self.stage.watch(conduct, state=state)
+        return self.stage.watch(conduct, state=state, targets=targets)
 
     @property
     def kinds(self) -> list[str]:
@@ -188,3 +190,36 @@ async def test_the_end_of_a_call_waits_for_the_action_that_is_open(sqlite_url: s
             connection.execute(update(calls).values(state=left))
         await following
         assert watch.state is State.ENDED
+
+
+async def test_a_call_in_doubt_that_was_taken_for_answered_is_transferred_all_the_same(sqlite_url: str) -> None:
+    async with scene_on(sqlite_url) as scene:
+        watch = await scene.answered(Talk(), state=State.ACCEPT_UNKNOWN, targets=(OPERATOR,))
+        watch.enter(State.ACCEPTED, 0.0)  # a hint that was late
+        following = asyncio.create_task(scene.listening.follow(watch))
+        await until(lambda: watch.state is State.REFERRING)
+        assert scene.kinds == ["confirmed", "refer_started"]
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+
+
+@pytest.mark.parametrize(
+    ("seen", "due", "is_there", "stands"),
+    [
+        (State.ACCEPT_UNKNOWN, Due.PROBE_IS_OVER, False, State.ACCEPTED),  # it was proven while the database was away
+        (State.REFER_WAIT, Due.TRANSFER_UNPROVEN, True, State.REFER_WAIT),  # we are on its sideband again
+        (State.REFER_UNKNOWN, Due.TRANSFER_FAILED, False, State.REFER_UNKNOWN),  # it has just closed
+        (State.ENDING, Due.HANGUP_FAILED, False, State.ENDING),
+    ],
+)
+async def test_what_has_waited_too_long_is_not_settled_when_the_sideband_has_told_more(
+    sqlite_url: str, seen: State, due: Due, is_there: bool, stands: State
+) -> None:
+    async with scene_on(sqlite_url) as scene:
+        watch = scene.stage.watch(NOTING, state=stands)
+        watch.enter(seen, watch.since - 3_600)
+        watch.unasked_since = None if due is not Due.PROBE_IS_OVER else watch.since
+        watch.line = Attached() if is_there else None
+        await scene.listening.act(watch, due)
+        assert watch.state is stands
+        assert scene.kinds == []

@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from gzip import compress
 
 import pytest
 
@@ -218,10 +219,12 @@ async def test_an_error_reply_is_told_with_its_code() -> None:
     assert (outcome.result, outcome.detail) == (Result.GONE, "call_id_not_found: No session found")
 
 
-async def test_a_refusal_that_is_not_packed_as_it_claims_is_a_refusal_all_the_same() -> None:
-    reply = b"HTTP/1.1 404 Not Found\r\ncontent-encoding: gzip\r\ncontent-length: 4\r\n\r\nlost"
+@pytest.mark.parametrize("body", [b"lost", compress(b'{"error":{"message":"No."}}')])
+async def test_a_refusal_that_is_packed_unasked_is_a_refusal_all_the_same(body: bytes) -> None:
+    reply = b"HTTP/1.1 404 Not Found\r\ncontent-encoding: gzip\r\ncontent-length: %d\r\n\r\n" % len(body) + body
     async with serving(answering(reply)) as url:
-        assert (await send(url)).result is Result.GONE
+        outcome = await send(url)
+    assert (outcome.result, outcome.detail) == (Result.GONE, "")
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,27 @@ async def test_nobody_there_is_trouble() -> None:
         await sidebands(url).attach("openai", "rtc_1")
 
 
+async def test_a_redirect_is_trouble_and_is_not_followed_with_our_key() -> None:
+    led_away: list[bytes] = []
+
+    async def note(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        led_away.append(await reader.readline())
+        writer.close()
+
+    async def lead(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 307 Go\r\nlocation: ws://127.0.0.1:%d/\r\ncontent-length: 0\r\n\r\n" % elsewhere)
+        writer.close()
+
+    async with await asyncio.start_server(note, "127.0.0.1", 0) as other:
+        elsewhere = other.sockets[0].getsockname()[1]
+        async with await asyncio.start_server(lead, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            with pytest.raises(SidebandError, match="HTTP 307"):
+                await sidebands(f"http://127.0.0.1:{port}/v1").attach("openai", "rtc_1")
+    assert led_away == []
+
+
 @pytest.mark.parametrize("reply", [b"", b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", b"SSH-2.0-x\r\n"])
 async def test_another_protocol_is_trouble(reply: bytes) -> None:
     async def speak(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
