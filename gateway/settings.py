@@ -74,7 +74,7 @@ class Settings:
         for endpoint in self.endpoints.values():
             rows += [self._row(name, value) for name, value in describe_endpoint(endpoint)]
         for one in self.subscribers.values():
-            rows.append(self._row(f"subscribers.{one.name}.url", one.url))
+            rows += [self._row(f"subscribers.{one.name}.{key}", getattr(one, key)) for key in _SUBSCRIBER_ROWS]
             rows.append(self._row(one.secret_env or "", one.secret))
         return tuple(rows)
 
@@ -121,6 +121,9 @@ _VARIABLES: Final = (
 
 # What the endpoint `openai` would be called in gateway.toml; two of them are secrets, which are refused there.
 _OPENAI: Final = ("openai_base_url", "openai_api_key", "openai_webhook_secret")
+
+# What `gateway check` shows of a subscriber beside its secret.
+_SUBSCRIBER_ROWS: Final = ("url", "events", "callers")
 
 _UNSET: Final = {"refer_allow": "guarded", "log_format": "console on a terminal, else json"}
 
@@ -257,6 +260,7 @@ class _Loading:
         values = {key: value for key, value in values.items() if value is not None}
         if not {"name", "url", "secret_env"} <= values.keys():
             return None
+        self._origins |= {f"subscribers.{values['name']}.{key}": self._sources.file_name for key in values}
         secrets = self._value(values["secret_env"], None, syntax.read_webhook_secrets)
         return Subscriber(**values, secret=SecretStr(secrets[0]) if secrets else None)
 

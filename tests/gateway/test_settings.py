@@ -424,6 +424,17 @@ def test_subscribers_come_from_the_file_and_their_secrets_from_variables(load):
     assert any("CRM_SECRET" in sentence for sentence in missing(load(toml=CRM)))
 
 
+def test_what_subscribers_are_told_is_shown_with_where_it_comes_from(load):
+    rows = {row.name: row[1:] for row in load({"CRM_SECRET": SECRET}, toml=CRM + 'callers = "clear"').describe()}
+    assert rows["subscribers.crm.url"] == ("https://crm.example.com/calls", "gateway.toml")
+    assert rows["subscribers.crm.callers"] == ("clear", "gateway.toml")
+    assert rows["subscribers.crm.events"] == (
+        "call.decided, call.answered, call.transferred, call.ended",
+        "default",
+    )
+    assert rows["CRM_SECRET"] == ("set", "environment")
+
+
 @pytest.mark.parametrize(
     ("toml", "place"),
     [
