@@ -117,10 +117,13 @@ class Upstream:
         result = classify(reply.status_code)
         if result is Result.DONE:
             return Outcome(result=result, status=reply.status_code, seconds=time.monotonic() - started), reply
+        detail = wire.read_error(_body(reply))
+        if result is Result.REFUSED and wire.is_decided(detail):  # by which status that is told is documented nowhere
+            result = Result.CONFLICT
         outcome = Outcome(
             result=result,
             status=reply.status_code,
-            detail=wire.read_error(_body(reply)),
+            detail=detail,
             retry_after=_retry_after(reply.headers.get("retry-after"), time.time()),
             seconds=time.monotonic() - started,
         )
