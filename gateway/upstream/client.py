@@ -105,7 +105,7 @@ class Upstream:
             stream=httpx.ByteStream(body),  # given as `content`, httpx would work out all headers anew
             extensions={
                 "target": line.path + path.encode("ascii"),  # to parse a URL for each request takes 20 µs
-                "timeout": {"connect": min(CONNECT_TIMEOUT, timeout), "read": timeout},
+                "timeout": {"connect": min(CONNECT_TIMEOUT, timeout / 2), "read": timeout},
             },
         )
         try:
