@@ -105,7 +105,7 @@ class Upstream:
             stream=httpx.ByteStream(body),  # given as `content`, httpx would work out all headers anew
             extensions={
                 "target": line.path + path.encode("ascii"),  # to parse a URL for each request takes 20 µs
-                "timeout": {"connect": min(CONNECT_TIMEOUT, timeout), "read": timeout},
+                "timeout": {"connect": min(CONNECT_TIMEOUT, timeout / 2), "read": timeout},
             },
         )
         try:
@@ -117,10 +117,13 @@ class Upstream:
         result = classify(reply.status_code)
         if result is Result.DONE:
             return Outcome(result=result, status=reply.status_code, seconds=time.monotonic() - started), reply
+        detail = wire.read_error(_body(reply))
+        if result is Result.REFUSED and wire.is_decided(detail):  # by which status that is told is documented nowhere
+            result = Result.CONFLICT
         outcome = Outcome(
             result=result,
             status=reply.status_code,
-            detail=wire.read_error(_body(reply)),
+            detail=detail,
             retry_after=_retry_after(reply.headers.get("retry-after"), time.time()),
             seconds=time.monotonic() - started,
         )
