@@ -49,6 +49,8 @@ class Upstream:
 
         Raises InvalidCallId for an id that must not be put into a path; nothing else.
         """
+        if endpoint not in self._lines:  # a call may outlive it
+            return Outcome(result=Result.NOT_SENT, detail=f"the endpoint {endpoint} is not configured any more")
         path = wire.path(command, call_id, self._lines[endpoint].surface)
         outcome, _ = await self._post(endpoint, path, body, timeout)
         return outcome
@@ -61,7 +63,8 @@ class Upstream:
 
     def timeout(self, endpoint: str, usual: float) -> float:
         """Seconds for one attempt: the endpoint's own, or else the usual."""
-        return self._lines[endpoint].timeout or usual
+        line = self._lines.get(endpoint)
+        return (line and line.timeout) or usual
 
     def authorization(self, endpoint: str) -> Mapping[str, str]:
         """The header that shows the endpoint's upstream who we are; empty where it has no key."""

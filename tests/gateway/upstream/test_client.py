@@ -316,6 +316,14 @@ def test_an_endpoint_may_have_a_time_out_of_its_own() -> None:
     assert (upstream.timeout("openai", 3), upstream.timeout("azure", 3)) == (3, 9)
 
 
+async def test_what_is_for_an_endpoint_that_is_not_configured_any_more_is_not_sent() -> None:
+    upstream = Upstream({})
+    assert upstream.timeout("openai", 3.0) == 3.0
+    outcome = await upstream.send("openai", "rtc_1", Command.ACCEPT, b"{}", timeout=1)
+    assert outcome.result is Result.NOT_SENT
+    await upstream.close()
+
+
 async def test_a_hostile_call_id_is_refused_before_anything_is_sent() -> None:
     upstream = Upstream({"openai": Endpoint(name="openai", base_url="http://127.0.0.1:1/v1")})
     with pytest.raises(InvalidCallId):
