@@ -120,7 +120,8 @@ class Journal:
         self._stopping = True
         self._let_go()
         self._queue.put(None)
-        await asyncio.to_thread(self._thread.join, LONGEST_STOP)
+        if self._loop is not None:  # it was started
+            await asyncio.to_thread(self._thread.join, LONGEST_STOP)
 
     @property
     def alive(self) -> bool:

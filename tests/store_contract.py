@@ -4,13 +4,14 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from gateway.actions import outbox
 from gateway.actions.action import NewAction
@@ -148,10 +149,11 @@ def settle(database: Database, *settlements: outbox.Settlement) -> list[int | bo
 
 
 def claim(
-    database: Database, *, lease_now: int, node: str = "b", now: int = NOW, limit: int = 10, held: tuple[int, ...] = ()
+    database: Database, *, lease_now: int, node: str = "b", limit: int = 10, held: tuple[int, ...] = ()
 ) -> list[Any]:
     with database.transaction() as connection:
-        wish = outbox.Claim(node=node, now=now, lease_now=lease_now, limit=limit, held=held)
+        orphaned = lease_now + LEASE - ORPHANED_AFTER
+        wish = outbox.Claim(node=node, now=NOW, lease_now=lease_now, orphaned_before=orphaned, limit=limit, held=held)
         (found,) = outbox.claim(connection, [wish])
         return found
 
@@ -343,7 +345,7 @@ def test_an_action_that_was_never_sent_is_taken_up_without_doubt(database: Datab
 
 def test_an_action_found_too_late_does_not_start_its_call(database: Database) -> None:
     arrive(database, node=None, epoch=0, attempts=0, lease_until=0, state=State.DECIDED)
-    claim(database, lease_now=NOW, now=NOW + 21_000_000)
+    claim(database, lease_now=NOW + 21_000_000)
     (call,) = rows(database, calls)
     assert call.state == "decided"
 
@@ -546,6 +548,32 @@ def test_while_an_action_is_open_nobody_else_moves_the_call(database: Database) 
     (row,) = rows(database, calls)
     assert (row.ended_at, row.end_reason, row.usage) == (NOW + 12, "by_admin", "{}")
     assert rows(database, watches) == []
+
+
+def test_a_move_that_had_to_wait_sees_the_action_that_was_opened_meanwhile(database: Database) -> None:
+    """An administrator hangs up in the moment in which the watcher sees the end."""
+    call = watched(database).call
+    order = Move(call=call, now=NOW + 9, steps={State.ACCEPTED: (Event.HANGUP_STARTED,)})
+    over = Move(call=call, now=NOW + 11, epoch=1, steps=OVER)
+    late: list[Moved] = []
+    watcher = threading.Thread(target=lambda: late.extend(make(database, over)))
+    with database.transaction() as connection:
+        move(connection, [replace(order, follow=an_action(call=call, **HANGUP))])
+        watcher.start()
+        wait_for_a_lock(database)
+    watcher.join()
+    assert late == [Moved(refusal=Refusal.BUSY, state=State.ENDING)]
+    assert rows(database, calls)[0].state == State.ENDING
+
+
+def wait_for_a_lock(database: Database) -> None:
+    """Somebody waits for what a transaction has locked; SQLite does not tell, and lets nobody look beside a writer."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    while not database.is_sqlite:
+        with database.reader.connect() as connection:
+            if connection.execute(text(waiting)).scalar_one():
+                return
+        time.sleep(0.01)
 
 
 def test_a_move_for_which_the_call_has_no_use_changes_nothing(database: Database) -> None:

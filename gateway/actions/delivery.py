@@ -23,6 +23,9 @@ from gateway.upstream.wire import Command
 # Even an attempt that begins right at its deadline gets this long.
 SHORTEST_ATTEMPT: Final = 0.05
 
+# A repetition that would have less is not made. The policy has left it `retry.ROOM`, and a pause may end a little late.
+SHORTEST_REPETITION: Final = retry.ROOM / 2
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Judged:
@@ -61,13 +64,17 @@ class Delivery:
         first = await self._attempt(job)
         if first.decision.then is not Then.AGAIN:
             return first
-        judged: list[Judged] = [first]
+        made: list[Judged] = []
 
         async def attempt() -> Judged:
-            if judged:  # tenacity has to see the first attempt, so that it pauses before the second
-                return judged.pop()
-            job.attempts += 1
-            return await self._attempt(job)
+            if not made:  # tenacity has to see the first attempt, so that it pauses before the second
+                made.append(first)
+            elif self._left(job) < SHORTEST_REPETITION:  # what was to be noted first, or the pause, took longer
+                return self._out_of_time(job, made[-1].outcome)
+            else:
+                job.attempts += 1
+                made.append(await self._attempt(job))
+            return made[-1]
 
         repeat = AsyncRetrying(retry=retry_if_result(_again), wait=_pause)
         return await repeat(attempt)
@@ -85,12 +92,23 @@ class Delivery:
             job.attempts -= 1  # the one that was announced is not made
             outcome = Outcome(result=Result.NOT_SENT, detail="found too late to act on")
             return Judged(outcome=outcome, decision=conclude_unsent(job))
+        if job.command is Command.ACCEPT and self._left(job) <= 0:
+            job.attempts -= 1  # likewise
+            outcome = Outcome(result=Result.NOT_SENT, detail="the time for decisions was over before it could be sent")
+            return self._out_of_time(job, outcome)
         return None
 
+    def _left(self, job: Job) -> float:
+        """Seconds until the job's deadline."""
+        return job.deadline - self._clock.monotonic()
+
+    def _out_of_time(self, job: Job, outcome: Outcome) -> Judged:
+        """The judgement on a job of which nothing more is sent after this outcome."""
+        return Judged(outcome=outcome, decision=retry.judge(job.command, outcome, self._progress(job, may_retry=False)))
+
     async def _attempt(self, job: Job) -> Judged:
-        left = job.deadline - self._clock.monotonic()
         longest = self._upstream.timeout(job.endpoint, self._attempt_timeout)
-        timeout = max(SHORTEST_ATTEMPT, min(longest, left))
+        timeout = max(SHORTEST_ATTEMPT, min(longest, self._left(job)))
         outcome = await self._upstream.send(job.endpoint, job.call_id, job.command, job.body, timeout=timeout)
         self._on_attempt(job, outcome)
         decision = retry.judge(job.command, outcome, self._progress(job))
@@ -107,7 +125,7 @@ class Delivery:
     def _progress(self, job: Job, *, may_retry: bool = True) -> Progress:
         return Progress(
             attempts=job.attempts,
-            seconds_left=job.deadline - self._clock.monotonic(),
+            seconds_left=self._left(job),
             in_doubt=job.in_doubt,
             after_server_error=job.after_server_error,
             may_retry=may_retry,

@@ -46,13 +46,7 @@ def live_call_of(row: Any) -> LiveCall:
 
 def following(job: Job, follow: Follow, *, monotonic: float) -> Job:
     """The job of the action that follows `job`; its row does not exist yet."""
-    useless_at = job.useless_at
-    deadline = job.deadline  # of the decision: a fallback does not begin it anew
-    if follow.command in WINDOWS:
-        useless_at = deadline = monotonic + WINDOWS[follow.command]
-    elif follow.command is Command.REJECT:
-        deadline = min(useless_at, max(deadline, monotonic + LAST_WORD))
-    return Job(
+    following = Job(
         action=0,
         epoch=1,
         call=job.call,
@@ -68,10 +62,20 @@ def following(job: Job, follow: Follow, *, monotonic: float) -> Job:
         in_doubt=False,
         after_server_error=job.after_server_error,
         received=job.received,
-        useless_at=useless_at,
-        deadline=deadline,
+        useless_at=job.useless_at,
+        deadline=job.deadline,  # of the decision: a fallback does not begin it anew
         orders=job.orders,
     )
+    begin_now(following, monotonic=monotonic)
+    return following
+
+
+def begin_now(job: Job, *, monotonic: float) -> None:
+    """Give a job that follows another its time, from this moment on."""
+    if job.command in WINDOWS:
+        job.useless_at = job.deadline = monotonic + WINDOWS[job.command]
+    elif job.command is Command.REJECT:
+        job.deadline = min(job.useless_at, max(job.deadline, monotonic + LAST_WORD))
 
 
 def ordered(
@@ -149,7 +153,7 @@ def row_of(job: Job, lease: Lease | None, *, now: int, monotonic: float) -> NewA
         "step": job.step,
         "target": job.target,
         "opened_at": now,
-        "useless_after": now + int((job.useless_at - monotonic) * 1e6),
+        "useless_after": (lease.granted if lease else now) + int((job.useless_at - monotonic) * 1e6),
         "attempts": 1 if lease else 0,
         "in_doubt": False,
         "after_server_error": job.after_server_error,

@@ -145,10 +145,19 @@ def _change(one: Move, moved: Moved, row: Any) -> Advance:
 
 
 def _find(connection: Connection, ids: Sequence[int]) -> Sequence[Any]:
-    """The calls, locked in one order, so that nodes wait for each other and never in a circle."""
+    """The calls, locked in one order, so that nodes wait for each other and never in a circle.
+
+    Looked at once they are locked: a statement that had to wait for a lock sees the row as it is then, and everything
+    beside it as it was before, without the action that was opened meanwhile.
+    """
+    if connection.dialect.name != "sqlite":  # where a writer is alone
+        connection.execute(_LOCK, {"ids": ids})
     return connection.execute(_FIND, {"ids": ids}).all()
 
 
+_LOCK: Final = (
+    select(calls.c.id).where(calls.c.id.in_(bindparam("ids", expanding=True))).order_by(calls.c.id).with_for_update()
+)
 _FIND: Final = (
     select(
         calls.c.id,
@@ -162,5 +171,4 @@ _FIND: Final = (
     .outerjoin(watches, watches.c.call == calls.c.id)
     .where(calls.c.id.in_(bindparam("ids", expanding=True)))
     .order_by(calls.c.id)
-    .with_for_update(of=calls)
 )

@@ -10,17 +10,17 @@ upstream cannot be fenced in this way, so the rules on repeating (see `retry`) m
 `attempts` counts requests *before* they are sent: it is raised in the commit that grants the lease. So an action with
 no attempts was certainly never sent, and one that changes hands after an attempt is in doubt.
 
-Leases run on the database's clock (`lease_now`), which all nodes share.
+Leases run on the database's clock (`lease_now`), which all nodes share; so does the time after which nothing is sent.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sqlalchemy import Connection, and_, bindparam, func, insert, or_, select, text, update
 
 from gateway.actions.action import NewAction
-from gateway.actions.leases import LEASE, ORPHANED_AFTER
+from gateway.actions.leases import LEASE
 from gateway.calls.call import Advance, Happened, unchanged
 from gateway.calls.lifecycle import Event, State, advance
 from gateway.calls.store import advance_calls, insert_events
@@ -38,8 +38,9 @@ class Claim:
     """A wish for work."""
 
     node: str
-    now: int  # µs, by this node's clock, against which calls grow too old
-    lease_now: int  # µs, by the database's clock
+    now: int  # µs, by this node's clock, for the timeline
+    lease_now: int  # µs, by the database's clock, against which leases run out and calls grow too old
+    orphaned_before: int  # µs, likewise: leases of ours that end before then, and are not held, are orphans
     limit: int
     held: Sequence[int] = ()  # what this node has in hand, which is not for it to claim
 
@@ -94,6 +95,16 @@ def settle(connection: Connection, settlements: Sequence[Settlement]) -> list[in
     open_watches(connection, [s.watch for s in settlements if s.watch is not None])
     opened = open_actions(connection, [s.follow for s in settlements if s.follow is not None])
     return [opened[s.follow["call"]] if s.follow is not None else True for s in settlements]
+
+
+def leased_until(settlement: Settlement, until: int) -> Settlement:
+    """The same settlement, with leases until then (µs, on the database's clock) for what begins with it."""
+    follow, watch = settlement.follow, settlement.watch
+    return replace(
+        settlement,
+        follow=None if follow is None else {**follow, "lease_until": until},
+        watch=None if watch is None else {**watch, "lease_until": until},
+    )
 
 
 def note(connection: Connection, notes: Sequence[Note]) -> list[bool]:
@@ -154,7 +165,7 @@ def count_open(connection: Connection) -> int:
 
 
 def _claim(connection: Connection, wish: Claim) -> list[Any]:
-    orphaned = and_(actions.c.node == wish.node, actions.c.lease_until < wish.lease_now + LEASE - ORPHANED_AFTER)
+    orphaned = and_(actions.c.node == wish.node, actions.c.lease_until < wish.orphaned_before)
     free = (
         select(actions.c.id)
         .where(
@@ -180,7 +191,7 @@ def _claim(connection: Connection, wish: Claim) -> list[Any]:
     )
     ids = [action for (action,) in taken]
     rows = list(connection.execute(_CLAIMED, {"ids": ids})) if ids else []
-    _start(connection, [row for row in rows if wish.now < row.useless_after], wish.now)
+    _start(connection, [row for row in rows if wish.lease_now < row.useless_after], wish.now)
     return rows
 
 

@@ -11,6 +11,7 @@ decision. If the lease is lost in the meantime, the new owner's result counts an
 
 import asyncio
 import math
+from collections import deque
 from collections.abc import Collection
 from typing import Any, Final, Protocol
 
@@ -22,7 +23,7 @@ from gateway.actions.account import change_of, timeline_of
 from gateway.actions.action import Job, Lease
 from gateway.actions.conclusion import Conclusion, ReferGuard, conclude
 from gateway.actions.delivery import Delivery, Judged
-from gateway.actions.leases import LOOK, RENEWAL, LeaseClock
+from gateway.actions.leases import LOOK, ORPHANED_AFTER, RENEWAL, LeaseClock
 from gateway.calls.call import Happened, unchanged
 from gateway.calls.lifecycle import LIVE, TERMINAL, TRANSITIONS, Event, State
 from gateway.calls.watches import NewWatch
@@ -92,6 +93,7 @@ class Worker:
         )
         self._free = SLOTS
         self._stopping = False
+        self._granted: deque[int] = deque()  # ends of leases whose commits are under way; the journal keeps their order
         self._held: dict[int, asyncio.Task[None]] = {}
         self._rounds: list[asyncio.Task[None]] = []
 
@@ -128,14 +130,19 @@ class Worker:
         if self._free <= 0 or self._stopping:
             return None
         self._free -= 1
-        return self._lease()
+        return self._grant()
 
     def release(self) -> None:
         """Give a reserved slot back: the call was not new after all, or it could not be stored."""
+        self._granted.popleft()
         self._free += 1
 
     def begin(self, job: Job) -> None:
         """Carry out `job`, whose slot was reserved."""
+        self._granted.popleft()
+        self._begin(job)
+
+    def _begin(self, job: Job) -> None:
         self._held[job.action] = asyncio.create_task(self._carry_out(job))
 
     def deadline(self, command: Command, useless_at: float) -> float:
@@ -200,21 +207,23 @@ class Worker:
             attempts=job.attempts,
             change=change_of(job, conclusion, state, judged.outcome, now),
             happened=lines,
-            follow=jobs.row_of(follow, self._lease(), now=now, monotonic=monotonic) if follow else None,
+            follow=jobs.row_of(follow, self._grant(), now=now, monotonic=monotonic) if follow else None,
             watch=self._watch(job, state),
         )
         # The sideband of a call that is hung up or transferred closes at once, and its watcher waits for this.
         can_wait = follow is None and job.command in (Command.ACCEPT, Command.REJECT)
-        written = await self._write_until_it_holds(settlement, can_wait=can_wait)
+        try:
+            written = await self._write_until_it_holds(settlement, can_wait=can_wait)
+        finally:
+            if follow is not None:
+                self._granted.popleft()
         if written is False:
             raise LeaseLost
         self._observer.settled(job, state, settlement.watch)
         self._log(job, conclusion, state, judged.outcome)
         if follow is not None:
             follow.action, follow.state = written, state
-            if follow.command in jobs.WINDOWS:  # counted from now: the commit may have had to wait for the database
-                follow.useless_at = self._clock.monotonic() + jobs.WINDOWS[follow.command]
-                follow.deadline = follow.useless_at
+            jobs.begin_now(follow, monotonic=self._clock.monotonic())  # the commit may have waited for the database
         return follow
 
     async def _write_until_it_holds(self, settlement: outbox.Settlement, *, can_wait: bool) -> int:
@@ -227,13 +236,17 @@ class Worker:
             retry=retry_if_exception_type(DatabaseUnavailable), wait=wait_exponential(multiplier=0.1, max=2.0)
         ):
             with attempt:
+                settlement = outbox.leased_until(settlement, self._leases.until())  # not from before the outage
                 written: int = await self._journal.write(outbox.settle, settlement)
                 if written is False:  # the commit whose reply was lost may have been made after all
                     written = await self._journal.write(outbox.recall, settlement)
         return written
 
-    def _lease(self) -> Lease:
-        return Lease(node=self.node, until=self._leases.until())
+    def _grant(self) -> Lease:
+        """A lease for what is about to be stored, which is no orphan as long as that takes."""
+        lease = self._leases.grant(self.node)
+        self._granted.append(lease.until)
+        return lease
 
     def _watch(self, job: Job, state: State) -> NewWatch | None:
         """The watch that begins where a call's first command has, or may have, answered it."""
@@ -278,26 +291,30 @@ class Worker:
             node=self.node,
             now=self._clock.now(),
             lease_now=self._leases.now(),
+            orphaned_before=min([self._leases.until() - ORPHANED_AFTER, *self._granted]),
             limit=self._free,
             held=tuple(self._held),
         )
+        unreadable = []
         for row in await self._journal.write(outbox.claim, wish):
             try:
                 job = jobs.taken_over(
                     row,
-                    now=wish.now,
+                    now=wish.lease_now,
                     monotonic=self._clock.monotonic(),
                     decision_deadline=self._decision_deadline,
                 )
             except Exception:
                 log.exception("an action cannot be read", call_id=row.call_id, action=row.id)
-                await self._give_up(row)
+                unreadable.append(row)
                 continue
             if row.epoch > MOST_OWNERS:
                 log.error("an action makes no progress and is not sent again", call_id=row.call_id, command=row.command)
                 job.useless_at = -math.inf
             self._free -= 1
-            self.begin(job)
+            self._begin(job)
+        for row in unreadable:
+            await self._give_up(row)
 
     async def _give_up(self, row: Any) -> None:
         """Settle an action that nobody can carry out; its call fails."""

@@ -1,12 +1,23 @@
 """The filters of a search, as a query names them."""
 
-from typing import Literal
+import re
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, WithJsonSchema
 
 from gateway.calls.lifecycle import State
 from gateway.calls.wanted import Header, Wanted
 from gateway.reading import Form, Line, QueryMoment, QueryNumber, to_micros
+
+
+def read_country(text: str) -> str:
+    """The region that two letters name, in capitals. Raises ValueError."""
+    if not re.fullmatch("[A-Za-z]{2}", text):
+        raise ValueError("write the two letters of ISO 3166, such as US or DE")
+    return text.upper()
+
+
+Country = Annotated[str, AfterValidator(read_country), WithJsonSchema({"type": "string", "pattern": "^[A-Za-z]{2}$"})]
 
 
 class CallsFilter(Form):
@@ -19,10 +30,10 @@ class CallsFilter(Form):
     """What was decided."""
 
     rule: Line | None = Field(None, max_length=200)
-    """The id of the rule that decided."""
+    """The id of the rule that decided; empty: none did, but the default."""
 
     profile: Line | None = Field(None, max_length=200)
-    """The profile that answered or was to answer."""
+    """The profile that answered or was to answer; empty: none."""
 
     endpoint: Line | None = Field(None, max_length=200)
     """The endpoint that delivered them."""
@@ -31,9 +42,9 @@ class CallsFilter(Form):
     """The called number or user part; with `*` at an end, a part of it: `+1555*`, `*5550*`, `*00`."""
 
     caller: QueryNumber | None = Field(None, max_length=200)
-    """The caller, likewise."""
+    """The caller, likewise; empty: the number was withheld."""
 
-    country: Line | None = Field(None, pattern="^[A-Z]{2}$")
+    country: Country | None = None
     """The caller's region, ISO 3166: `DE`."""
 
     header: Line | None = Field(None, min_length=1, max_length=300)

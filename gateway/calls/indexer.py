@@ -70,9 +70,8 @@ class Indexer:
         return any([await self._fill(source) for source in self._sources])
 
     async def _fill(self, source: _Source) -> bool:
-        found: Indexed | None = await self._database.read(
-            lambda connection: source.read(connection, source.horizon.settled(connection), STEP)
-        )
+        settled = await source.horizon.settled(self._database)
+        found: Indexed | None = await self._database.read(source.read, settled, STEP)
         if found is None:
             return False
         await self._journal.write(source.index.store, found)

@@ -26,12 +26,12 @@ class Wanted:
 
     state: str | None = None
     decision: str | None = None  # its kind
-    rule: str | None = None
-    profile: str | None = None
+    rule: str | None = None  # empty: the default decided
+    profile: str | None = None  # empty: nobody was to answer
     endpoint: str | None = None
     called: str | None = None  # exact; `+1555*` for a beginning; `*5550*` for any part; `*00` for an end
-    caller: str | None = None  # likewise
-    country: str | None = None
+    caller: str | None = None  # likewise; empty: withheld
+    country: str | None = None  # empty: unknown
     header: Header | None = None
     since: int | None = None  # µs, included
     until: int | None = None  # µs, excluded
@@ -104,7 +104,7 @@ def passes(call: Searched, wanted: Wanted) -> bool:
     if wanted.decision not in (None, call.kind):
         return False
     for name in EXACT[2:]:
-        if getattr(wanted, name) not in (None, getattr(call, name)):
+        if getattr(wanted, name) not in (None, getattr(call, name) or ""):
             return False
     for pattern, number in ((wanted.called, call.called), (wanted.caller, call.caller)):
         if pattern is not None and not read_pattern(pattern).matches(number):

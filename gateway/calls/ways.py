@@ -94,7 +94,7 @@ class Way:
         bounds = [] if since is None else [calls.c.received_at >= since]
         if self.until is not None:
             bounds.append((calls.c.received_at + 0 if begin else calls.c.received_at) < self.until)
-        column = [] if self.column is None else [_EXACT[self.column[0]] == self.column[1]]
+        column = [] if self.column is None else [_has(*self.column)]
         return [*bounds, *begin, *column]
 
     def onward(self) -> "Way":
@@ -108,7 +108,8 @@ def find_way(connection: Connection, wanted: Wanted, *, window: int, after: Posi
     for name in texts_of(wanted):
         exact.pop(name, None)
     time_alone = Way(since=wanted.since, until=wanted.until, after=after, column=None)
-    ways: dict[str, Way] = {name: replace(time_alone, column=(name, exact[name])) for name in _WAYS if name in exact}
+    of = [name for name in _WAYS if name in exact and not _is_none(name, exact[name])]
+    ways: dict[str, Way] = {name: replace(time_alone, column=(name, exact[name])) for name in of}
     chosen, way = _furthest(connection, ways, window) or (None, time_alone)
     along = [_is_checked(name, value) for name, value in exact.items() if name != chosen]
     along += [_has_part(connection, name, pattern) for name, pattern in texts_of(wanted).items()]
@@ -122,7 +123,16 @@ def _is_checked(name: str, value: str) -> Condition:
     SQLite, which has no statistics, might take the state "accepted" for the narrower of two, and PostgreSQL might walk
     both. Put like this, it can still tell how many calls will pass, and so whether to stop when the page is full.
     """
-    return (_EXACT[name] == value).is_(True)
+    return _has(name, value).is_(True)
+
+
+def _has(name: str, value: str) -> Condition:
+    return _EXACT[name].is_(None) if _is_none(name, value) else _EXACT[name] == value
+
+
+def _is_none(name: str, value: str) -> bool:
+    """Whether calls are wanted that have no rule, no profile or no country. No index has those by their times."""
+    return not value and _EXACT[name].nullable is True
 
 
 def _furthest(connection: Connection, ways: Mapping[str, Way], window: int) -> tuple[str, Way] | None:

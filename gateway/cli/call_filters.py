@@ -31,11 +31,11 @@ def moment_option(name: str, meaning: str) -> Callable[[Decorated], Decorated]:
 _FILTERS = (
     click.option("--state", metavar="STATE", help="Only calls that stand there."),
     click.option("--decision", type=click.Choice(["accept", "reject", "refer", "ignore"])),
-    click.option("--rule", metavar="ID", help="Only calls that this rule decided."),
+    click.option("--rule", metavar="ID", help="Only calls that this rule decided; '' for the default."),
     click.option("--profile", metavar="NAME", help="Only calls that this profile answers."),
     click.option("--endpoint", metavar="NAME", help="Only calls that this endpoint delivered."),
     click.option("--called", metavar="NUMBER", help="The called number, or a part of it: '+1555*', '*5550*', '*00'."),
-    click.option("--caller", metavar="NUMBER", help="The caller, likewise."),
+    click.option("--caller", metavar="NUMBER", help="The caller, likewise; '' for withheld numbers."),
     click.option("--country", metavar="CODE", help="The caller's region, ISO 3166: DE."),
     click.option("--header", metavar="HEADER", help="A SIP header, 'X-Tenant: acme', or 'X-Tenant' for any value."),
     click.option("-q", "q", metavar="TEXT", help="Part of a number or a name, or the beginning of a call id."),
@@ -59,11 +59,18 @@ def call_filters(*, times: bool = True) -> Callable[[Decorated], Decorated]:
 
 def wanted_of(filters: dict[str, Any]) -> "Wanted":
     """Which calls are wanted. Raises BadParameter."""
-    from gateway.calls.filters import read_header
+    from gateway.calls.filters import read_country, read_header
     from gateway.calls.lifecycle import State
     from gateway.calls.wanted import Wanted
 
     if filters["state"] is not None and filters["state"] not in set(State):
         raise click.BadParameter(f"there are {', '.join(State)}", param_hint="--state")
-    header = filters["header"]
-    return Wanted(**{**filters, "header": None if header is None else read_header(header)})
+    header, country = filters["header"], filters["country"]
+    try:
+        read = {
+            "header": None if header is None else read_header(header),
+            "country": None if country is None else read_country(country),
+        }
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--country") from None
+    return Wanted(**{**filters, **read})

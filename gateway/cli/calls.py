@@ -11,7 +11,7 @@ from gateway.cli.call_filters import call_filters, wanted_of
 from gateway.cli.call_tail import tail
 from gateway.cli.call_transcript import transcript
 from gateway.cli.configured import database_of, settings_of
-from gateway.cli.output import json_option, print_json, print_table, say
+from gateway.cli.output import json_option, print_json, print_table, printable, say
 from gateway.clock import to_rfc3339
 from gateway.errors import GatewayError
 
@@ -107,7 +107,8 @@ def _print_call(detail: dict[str, Any]) -> None:
     explanation = detail.pop("explanation")
     plan = detail.pop("plan")
     headers = detail.pop("headers")
-    rows = [(name.replace("_", " "), value) for name, value in detail.items() if value is not None]
+    detail["caller"] = detail["caller"] or "anonymous"
+    rows = [(name.replace("_", " "), _words(value)) for name, value in detail.items() if value not in _NOTHING]
     print_table(("", ""), [*rows, ("decision", _words(decision))])
     click.echo("\nRules tried")
     tried = explanation["tried"] if explanation else []
@@ -130,7 +131,20 @@ def _row(call: "RecordedCall") -> tuple[object, ...]:
     )
 
 
+_NOTHING: tuple[object, ...] = (None, "", [], {})
+
+
 def _words(detail: Any) -> str:
-    if not isinstance(detail, dict):
-        return "" if detail is None else str(detail)
-    return ", ".join(f"{name} {value}" for name, value in detail.items() if value not in (None, [], ""))
+    """A value as people read it: what holds nothing is left out, and tables within tables stand in brackets."""
+    if isinstance(detail, dict):
+        told = [(name, value) for name, value in detail.items() if value not in _NOTHING]
+        return ", ".join(
+            f"{name} ({_words(value)})" if _nested(value) else f"{name} {_words(value)}" for name, value in told
+        )
+    if isinstance(detail, list):
+        return ", ".join(f"({_words(value)})" if _nested(value) else _words(value) for value in detail)
+    return printable(detail)
+
+
+def _nested(value: object) -> bool:
+    return isinstance(value, dict | list)

@@ -16,6 +16,7 @@ DATABASE_HINT = (
     "GATEWAY_DATABASE_URL names it. PostgreSQL: is it running, and are host, port, user and password right? "
     "SQLite: is it a file of this gateway's, which this user may write to?"
 )
+DISK_HINT = "Make room on the disk that holds it, or name a database elsewhere with GATEWAY_DATABASE_URL."
 
 # Command → (module, what it is for). The order is that of the help page.
 COMMANDS = {
@@ -63,7 +64,7 @@ class _Commands(click.Group):
             click.echo(f"gateway: {error}", err=True)
             ctx.exit(2)
         except DatabaseUnavailable as error:
-            click.echo(f"gateway: the database does not answer: {error}\n{DATABASE_HINT}", err=True)
+            click.echo(f"gateway: {told(error)}", err=True)
             ctx.exit(1)
         except GatewayError as error:
             click.echo(f"gateway: {error}", err=True)
@@ -71,6 +72,12 @@ class _Commands(click.Group):
         except BrokenPipeError:  # `gateway calls list | head`
             sys.stderr.close()
             ctx.exit(1)
+
+
+def told(error: DatabaseUnavailable) -> str:
+    """What went wrong with the database, and what to look at."""
+    full = "disk is full" in str(error) or "No space left" in str(error)  # SQLite's words and PostgreSQL's
+    return f"the database does not answer: {error}\n{DISK_HINT if full else DATABASE_HINT}"
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

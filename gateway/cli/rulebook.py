@@ -196,12 +196,14 @@ def _moment(at: int | None) -> str | None:
 
 
 def _stands(note: "Note") -> str:
-    """What became of a revision that was to revert by itself."""
+    """Why a revision was forced, and what became of one that was to revert by itself."""
+    forced = [] if note.forced_for is None else [f"forced: {note.forced_for}"]
     if note.reverted:
-        return f"reverted by {note.number + 1}"
+        return ", ".join([*forced, f"reverted by {note.number + 1}"])
     if note.confirmed_at is not None:
-        return f"confirmed {to_rfc3339(note.confirmed_at)}"
-    return "" if note.confirm_by is None else f"waits, reverts {to_rfc3339(note.confirm_by)}"
+        return ", ".join([*forced, f"confirmed {to_rfc3339(note.confirmed_at)}"])
+    waits = [] if note.confirm_by is None else [f"waits, reverts {to_rfc3339(note.confirm_by)}"]
+    return ", ".join([*forced, *waits])
 
 
 def _revision(ctx: click.Context, number: int | None) -> "Revision":

@@ -117,16 +117,12 @@ class Listening:
         """Do what the time has come for. Raises WatchLost."""
         if due in BY_CONDUCT:
             await self._conducting.act(watch, due)
-        elif due is Due.TRANSFER_FAILED:
-            moved = await self._move(watch, lambda: self._fall_back(watch))
-            if moved.state is State.ACCEPTED:
-                await self._conducting.stay(watch)
-        elif due is Due.HANGUP_FAILED:
-            await self._move(watch, lambda: self._not_hung_up(watch))
-        elif due is Due.PROBE_IS_OVER:
-            await self._move(watch, lambda: self._prove(watch, sighting.UNPROVEN))
-        else:
-            await self._finish(watch, sighting.UNPROVEN)
+            return
+        if watch.lines or watch.said:  # the call may be over by what is done, and nothing can be added then
+            await self.store(watch)
+        moved = await self._move(watch, lambda: self._wait_no_longer(watch, due))
+        if due is Due.TRANSFER_FAILED and moved.refusal is None and moved.state is State.ACCEPTED:
+            await self._conducting.stay(watch)
 
     async def stay(self, watch: Watch) -> None:
         """A transfer was refused, and the caller is still with the model."""
@@ -188,11 +184,16 @@ class Listening:
 
     async def _catch_up(self, watch: Watch) -> None:
         """Look for what the model wanted while nobody listened."""
+        waits = False
         while True:
             try:
                 await self._conducting.catch_up(watch)
             except DatabaseUnavailable as error:
-                log.warning("what was missed of a call waits for the database", error=str(error))
+                if not waits:
+                    log.warning(
+                        "what was missed of a call waits for the database", call_id=watch.live.call_id, error=str(error)
+                    )
+                waits = True
                 await asyncio.sleep(AGAIN)
             else:
                 return
@@ -225,17 +226,8 @@ class Listening:
 
         def write() -> Any:
             # That the caller left with a transfer is proven by having been on the sideband when it closed.
-            transferring = watch.state is State.REFER_WAIT
-            return self._write(
-                watch,
-                steps=steps,
-                remarks=lines,
-                said=said,
-                usage=watch.activity.usage(),
-                ended_at=watch.closed_at,
-                end_reason=watch.end_reason(),
-                confirmed=(steps is not sighting.UNPROVEN) if transferring else None,
-            )
+            proven = True if watch.state is State.REFER_WAIT else None
+            return self._write_end(watch, steps, remarks=lines, said=said, confirmed=proven)
 
         await self._move(watch, write)
 
@@ -244,31 +236,46 @@ class Listening:
         if watch.state is State.ACCEPT_UNKNOWN:
             only = {State.ACCEPT_UNKNOWN: steps[State.ACCEPT_UNKNOWN]}
             return await self._control.begin_planned_transfer(watch.live, only, epoch=watch.epoch, **more)
-        return await self._write(watch, steps=steps, **more)
+        # What we take for answered may be in doubt all the same; without its transfer it would wait for ever.
+        known = {state: steps[state] for state in steps if state is not State.ACCEPT_UNKNOWN}
+        return await self._write(watch, steps=known, **more)
 
-    async def _fall_back(self, watch: Watch) -> Moved:
-        if watch.state not in (State.REFER_WAIT, State.REFER_UNKNOWN):
-            return Moved(state=watch.state)
-        detail = msgspec.json.encode({"why": "the call is still there"}).decode()
-        return await self._control.fall_back(watch.live, watch.state, epoch=watch.epoch, detail=detail)
+    async def _wait_no_longer(self, watch: Watch, due: Due) -> Moved:
+        """Settle what has waited for too long, unless the sideband has told more of it while the database was away."""
+        if watch.due(self._clock.monotonic(), self._patience) is not due:
+            return Moved(refusal=Refusal.NO_STEP, state=watch.state)
+        if due is Due.TRANSFER_FAILED:
+            detail = msgspec.json.encode({"why": "the call is still there"}).decode()
+            return await self._control.fall_back(watch.live, watch.state, epoch=watch.epoch, detail=detail)
+        if due is Due.PROBE_IS_OVER:
+            return await self._prove(watch, sighting.UNPROVEN)
+        why = "nothing proves that the hangup worked" if due is Due.HANGUP_FAILED else None
+        proven = False if watch.state is State.REFER_WAIT else None
+        only = {watch.state: sighting.UNPROVEN[watch.state]}
+        return await self._write_end(watch, only, confirmed=proven, error=why)
 
-    async def _not_hung_up(self, watch: Watch) -> Moved:
-        if watch.line is None and watch.unasked_since is None:  # it closed meanwhile, and that tells more
-            return Moved(state=watch.state)
-        why = "nothing proves that the hangup worked"
-        return await self._write(watch, steps=sighting.NOT_HUNG_UP, error=why)
+    def _write_end(self, watch: Watch, steps: sighting.Steps, **more: Any) -> asyncio.Future[Moved]:
+        """Write steps by which the call may be over."""
+        ended_at = watch.closed_at if watch.line is None else None
+        usage = watch.activity.usage()
+        return self._write(watch, steps=steps, usage=usage, ended_at=ended_at, end_reason=watch.end_reason(), **more)
 
     def _write(self, watch: Watch, **move_: Any) -> asyncio.Future[Moved]:
         return self._journal.write(move, Move(call=watch.live.call, now=self._clock.now(), epoch=watch.epoch, **move_))
 
     async def _move(self, watch: Watch, attempt: Callable[[], Any]) -> Moved:
         """Attempt a move until it is made, or its call has no use for it. Raises WatchLost."""
+        waits = False  # and has said so: four lines a second for each live call would fill the rest of a disk
         while True:
             before = watch.state
             try:
                 moved: Moved = await attempt()
             except DatabaseUnavailable as error:
-                log.warning("what was seen of a call waits for the database", error=str(error))
+                if not waits:
+                    log.warning(
+                        "what was seen of a call waits for the database", call_id=watch.live.call_id, error=str(error)
+                    )
+                waits = True
                 await asyncio.sleep(AGAIN)
                 continue
             if moved.refusal is Refusal.NOT_OURS:

@@ -149,16 +149,21 @@ class Watcher:
             await asyncio.sleep(TICK)
             at, now = self._clock.monotonic(), self._clock.now()
             for watch in list(self._held.values()):
-                watch.lines += watch.activity.settle(at, now)
-                watch.said += watch.fragments.settle(at)
-                if watch.acting:
-                    continue
-                if (due := watch.due(at, self._patience)) is not None:
-                    self._act(watch, self._listening.act(watch, due))
-                elif watch.lines or (
-                    at - watch.stored_at >= self._patience.store and watch.activity.usage() != watch.stored
-                ):
-                    self._act(watch, self._listening.store(watch))
+                try:
+                    self._look_after(watch, at, now)
+                except Exception:
+                    log.exception("looking after a call failed", call_id=watch.live.call_id)  # the others' time goes on
+
+    def _look_after(self, watch: Watch, at: float, now: int) -> None:
+        """Begin what the time has come for in one call."""
+        watch.lines += watch.activity.settle(at, now)
+        watch.said += watch.fragments.settle(at)
+        if watch.acting:
+            return
+        if (due := watch.due(at, self._patience)) is not None:
+            self._act(watch, self._listening.act(watch, due))
+        elif watch.lines or (at - watch.stored_at >= self._patience.store and watch.activity.usage() != watch.stored):
+            self._act(watch, self._listening.store(watch))
 
     def _act(self, watch: Watch, deed: Any) -> None:
         watch.acting = True
@@ -197,9 +202,11 @@ class Watcher:
 
     async def _look_for_moves(self) -> None:
         """Learn where other nodes' actions have left our calls. Hints only: a move asks the database."""
+        known = {watch: watch.state for watch in self._held.values()}
         elsewhere = await self._database.read(find_moved, self._node)
-        for watch in list(self._held.values()):
-            watch.enter(State(elsewhere.get(watch.live.call, State.ACCEPTED)), self._clock.monotonic())
+        for watch, state in known.items():
+            if watch.state is state:  # else it has moved while we looked, and we know better
+                watch.enter(State(elsewhere.get(watch.live.call, State.ACCEPTED)), self._clock.monotonic())
 
     async def _claim(self) -> bool:
         """Take over calls that nobody watches; whether there may be more."""

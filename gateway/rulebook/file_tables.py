@@ -18,6 +18,7 @@ import io
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from gateway.rulebook.list_csv import is_heading
@@ -35,6 +36,8 @@ Open = Callable[[str], bytes]
 _COLUMN: Final = re.compile(r"{([A-Za-z_][^{}]*)}")
 
 _NO_SLUG: Final = re.compile(r"[^a-z0-9_]+")
+
+_OTHER_MARKS: Final = re.compile(r"[;\t]")  # with which spreadsheets part columns in much of the world
 
 
 class Cell(NamedTuple):
@@ -197,20 +200,18 @@ def _cells(text: str) -> Iterator[Cell]:
 
 def _column(text: str, column: str) -> Iterator[Cell]:
     """What stands in one column; rows that have nothing there are passed over."""
+    columns = _columns(text)
+    if column not in columns:
+        raise _BadTableError(f"there is no column {column!r}; there are {', '.join(columns)}")
     for row in _rows(text):
-        if column not in row.values:
-            raise _BadTableError(f"there is no column {column!r}; there are {', '.join(row.values)}")
         if row.values[column]:
             yield Cell(row.values[column], row.line)
 
 
 def _rows(text: str) -> Iterator[Row]:
     """The rows under the names of the columns, which are the first line."""
-    lines = _lines(text)
-    _, columns = next(lines, (0, []))
-    if len(set(columns)) < len(columns):
-        raise _BadTableError("two columns have one name")
-    for line, fields in lines:
+    columns = _columns(text)
+    for line, fields in islice(_lines(text), 1, None):
         if len(fields) > len(columns):
             raise _BadTableError(f"line {line} has {len(fields)} fields for {len(columns)} columns")
         yield Row(line, dict(zip(columns, fields + [""] * (len(columns) - len(fields)), strict=True)))
@@ -255,4 +256,12 @@ def rewrite_list(body: bytes, source: Mapping[str, Any], entries: Sequence[str])
 
 
 def _columns(text: str) -> list[str]:
-    return next(_lines(text), (0, []))[1]
+    """The names of the columns. Raises _BadTableError where nothing names them: rules would go with an empty file."""
+    columns = next((fields for _, fields in _lines(text)), None)
+    if columns is None:
+        raise _BadTableError("the table is empty; its first line names the columns")
+    if len(columns) == 1 and (mark := _OTHER_MARKS.search(columns[0])):
+        raise _BadTableError(f"{columns[0]!r} is one column; columns end with a comma, not {mark[0]!r}")
+    if len(set(columns)) < len(columns):
+        raise _BadTableError("two columns have one name")
+    return columns

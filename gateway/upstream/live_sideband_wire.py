@@ -20,10 +20,12 @@ from gateway.upstream.sideband_wire import (
     Happening,
     ModelSpeaks,
     Pressed,
+    Seconds,
     SessionStarted,
     ToolCalled,
     Trouble,
     Used,
+    counts,
 )
 
 
@@ -63,7 +65,7 @@ def _append(what: str, content: str) -> bytes:
 
 
 class _Usage(msgspec.Struct, gc=False):
-    seconds: float = 0.0
+    seconds: Seconds = 0.0
 
 
 class _Session(msgspec.Struct, gc=False):
@@ -146,7 +148,7 @@ def _read_delegated(event: _Event) -> Answered | ToolCalled | None:
     return Answered(
         status=response.status,
         code=response.error.code if response.error else None,
-        tokens={name: count for name, count in (response.usage or {}).items() if isinstance(count, int)},
+        tokens=counts(response.usage or {}),
     )
 
 

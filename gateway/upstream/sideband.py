@@ -74,6 +74,13 @@ class Line:
 _NO_FRAME: Final = 1006  # RFC 6455 section 7.1.5: not sent by anyone
 
 
+class _Connect(connect):
+    """Opens a connection where it was asked to, and nowhere else: it carries our key, and a redirect may lead away."""
+
+    def process_redirect(self, exc: Exception) -> Exception:
+        return exc
+
+
 class Sidebands:
     """Opens sidebands of all endpoints' calls."""
 
@@ -89,9 +96,11 @@ class Sidebands:
 
         Raises CallAbsent when the upstream knows no such call, SidebandError when it cannot be asked, InvalidCallId.
         """
+        if endpoint not in self._base:  # the call has outlived it
+            raise SidebandError(f"the endpoint {endpoint} is not configured any more")
         url = self._base[endpoint] + sideband_path(call_id, self._surfaces[endpoint])
         try:
-            connection = await connect(
+            connection = await _Connect(
                 url,
                 ssl=self._context() if url.startswith("wss:") else None,
                 additional_headers=self._authorization(endpoint),
@@ -109,7 +118,7 @@ class Sidebands:
             if status == _NOT_FOUND:
                 raise CallAbsent from None
             raise SidebandError(f"HTTP {status}") from None
-        except (OSError, TimeoutError, WebSocketException) as error:
+        except (OSError, TimeoutError, UnicodeError, WebSocketException) as error:
             raise SidebandError(f"{type(error).__name__}: {error}"[:200]) from error
         return Line(connection)
 

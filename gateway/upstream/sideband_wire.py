@@ -4,7 +4,8 @@ The other half of `wire`. Sources: the official SDK's `types/realtime` (server a
 Everything that is not listed here (deltas of text and audio, items, mcp) is passed over unread.
 """
 
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
 from urllib.parse import quote
 
 import msgspec
@@ -12,6 +13,17 @@ import msgspec
 from gateway.endpoint import Surface
 from gateway.errors import InvalidCallId
 from gateway.upstream.wire import is_call_id
+
+# Nothing that one event tells to be used up is more; sums of anything larger would not fit into the database.
+MOST: Final = 2**31
+
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=MOST)]
+_Count = Annotated[int, msgspec.Meta(ge=0, le=MOST)]
+
+
+def counts(usage: Mapping[str, Any]) -> dict[str, int]:
+    """Of what was used up, all that can be counted."""
+    return {name: count for name, count in usage.items() if type(count) is int and 0 <= count <= MOST}
 
 
 def sideband_path(call_id: str, surface: Surface = "realtime") -> str:
@@ -188,8 +200,8 @@ class _ResponseEvent(msgspec.Struct, gc=False):
 
 
 class _Usage(msgspec.Struct, gc=False):
-    total_tokens: int = 0
-    seconds: float = 0.0
+    total_tokens: _Count = 0
+    seconds: Seconds = 0.0
 
 
 class _HeardEvent(msgspec.Struct, gc=False):
@@ -258,11 +270,11 @@ def _read_response(message: str | bytes) -> Answered:
 
 def _flatten(usage: dict[str, Any]) -> dict[str, int]:
     """Token counts by kind: `{"input_token_details": {"text_tokens": 3}}` is `{"input_text_tokens": 3}`."""
-    tokens = {name: count for name, count in usage.items() if isinstance(count, int)}
+    tokens = counts(usage)
     for side in ("input", "output"):
-        for name, count in (usage.get(f"{side}_token_details") or {}).items():
-            if isinstance(count, int):
-                tokens["cached_tokens" if name == "cached_tokens" else f"{side}_{name}"] = count
+        details = usage.get(f"{side}_token_details")
+        for name, count in counts(details if isinstance(details, dict) else {}).items():
+            tokens["cached_tokens" if name == "cached_tokens" else f"{side}_{name}"] = count
     return tokens
 
 

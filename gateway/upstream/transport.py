@@ -26,7 +26,7 @@ from gateway.upstream.resolver import Resolver
 # Below the idle time-outs of the usual load balancers (60 s and more), so that we close first.
 KEEP_ALIVE: Final = 15.0
 
-# An upstream's reply has some hundred bytes, an error page some thousand.
+# With its headers, an upstream's reply has some hundred bytes, an error page some thousand.
 LARGEST_REPLY: Final = 1024 * 1024
 
 # An address that has not answered for so long gets a rival: RFC 8305 section 8 says 250 ms.
@@ -43,8 +43,8 @@ def tls_context() -> ssl.SSLContext:
 class Transport(httpx.AsyncBaseTransport):
     """Sends requests, each on a connection of its own while it lasts. `aclose` cuts all connections.
 
-    Of a request's `timeout` extension, `connect` bounds making the connection with its TLS, and `read` everything from
-    the first byte sent to the last byte of the reply, so that a reply that drips is cut too. Both in seconds.
+    Of a request's `timeout` extension, `connect` bounds making the connection with its TLS, and `read` everything to
+    the last byte of the reply, so that a reply that drips is cut too. Both in seconds.
     """
 
     def __init__(self, resolver: Resolver | None = None) -> None:
@@ -58,9 +58,13 @@ class Transport(httpx.AsyncBaseTransport):
         limits = request.extensions["timeout"]
         url = request.url
         origin = (url.raw_scheme, url.host, url.port or (443 if url.scheme == "https" else 80))
-        connection = self._reuse(origin) or await self._connect(origin, limits["connect"])
+        connection, left = self._reuse(origin), limits["read"]
+        if connection is None:
+            started = asyncio.get_running_loop().time()
+            connection = await self._connect(origin, limits["connect"])
+            left = max(0.0, left - (asyncio.get_running_loop().time() - started))
         try:
-            reply = await connection.exchange(_serialize(request), limits["read"])
+            reply = await connection.exchange(_serialize(request), left)
         except BaseException:
             connection.cut()
             raise
@@ -161,12 +165,17 @@ class _Connection(asyncio.Protocol):
         if self._reply is None or self._reply.done():
             self.cut()  # a reply that nobody asked for
             return
+        self._size += len(data)
+        if self._size > LARGEST_REPLY:
+            self._fail(httpx.RemoteProtocolError(f"a reply of more than {LARGEST_REPLY} bytes"))
+            return
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._fail(httpx.RemoteProtocolError(f"not HTTP: {error}"))
 
     def eof_received(self) -> None:
+        self.is_reusable = False  # what is written from now on would be lost
         if self._until_closed:
             self._complete(reusable=False)
 
@@ -192,6 +201,10 @@ class _Connection(asyncio.Protocol):
 
     # --- what llhttp calls --------------------------------------------------------------------------------------------
 
+    def on_message_begin(self) -> None:
+        if self._reply is not None and self._reply.done():
+            self.is_reusable = False  # another reply behind the one that was asked for: whose would the next be?
+
     def on_header(self, name: bytes, value: bytes) -> None:
         self._headers.append((name, value))
 
@@ -201,11 +214,7 @@ class _Connection(asyncio.Protocol):
         self._until_closed = is_last and not names & {b"content-length", b"transfer-encoding"}
 
     def on_body(self, body: bytes) -> None:
-        self._size += len(body)
-        if self._size > LARGEST_REPLY:
-            self._fail(httpx.RemoteProtocolError(f"a reply of more than {LARGEST_REPLY} bytes"))
-        else:
-            self._body.append(body)
+        self._body.append(body)
 
     def on_message_complete(self) -> None:
         if self._parser.get_status_code() < 200:  # an interim reply, RFC 9110 section 15.2; the real one follows

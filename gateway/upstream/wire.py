@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from datetime import date
 from enum import StrEnum
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -86,7 +86,9 @@ class OtherEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 _event_decoder: Final = msgspec.json.Decoder(_Event)
-_seconds_decoder: Final = msgspec.json.Decoder(int)
+# More is no time; and what no float holds, no age can be worked out from.
+_Seconds = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
+_seconds_decoder: Final = msgspec.json.Decoder(_Seconds)
 _call_decoders: Final[Mapping[Surface, msgspec.json.Decoder[_Call] | msgspec.json.Decoder[_LiveCall]]] = {
     "realtime": msgspec.json.Decoder(_Call),
     "live": msgspec.json.Decoder(_LiveCall),
@@ -292,10 +294,15 @@ _error_decoder: Final = msgspec.json.Decoder(_ErrorReply)
 
 
 def read_error(body: bytes) -> str:
-    """The code and message of an error reply, shortened; empty where the body is of another shape."""
+    """The code and message of an error reply, shortened, without NUL; empty where the body is of another shape."""
     try:
         error = _error_decoder.decode(body[:16_384]).error
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return ""
     text = f"{error.code}: {error.message}" if error.code else error.message
-    return text[:300]
+    return text.replace("\x00", "\ufffd")[:300]  # PostgreSQL has no NUL
+
+
+def is_decided(error: str) -> bool:
+    """Whether an error, as `read_error` tells it, says that the call was accepted or rejected before."""
+    return error.startswith("decision_already_made:")

@@ -32,6 +32,7 @@ class Story:
     requests: list[bytes] = field(default_factory=list)
     attempts: list[Result] = field(default_factory=list)
     noted: list[tuple[Event, ...]] = field(default_factory=list)
+    noting_takes: float = 0.0  # of the job's seconds
 
 
 @asynccontextmanager
@@ -64,6 +65,7 @@ async def answering(*statuses: int) -> AsyncIterator[Story]:
 
         async def note(job: Job, judged: Judged) -> None:
             story.noted.append(judged.decision.events)
+            job.deadline -= story.noting_takes
 
         def attempted(job: Job, outcome: Outcome) -> None:
             story.attempts.append(outcome.result)
@@ -154,6 +156,33 @@ async def test_what_comes_too_late_is_not_sent_and_counts_no_attempt() -> None:
     assert judged.decision.then is Then.SETTLE
     assert job.attempts == 0
     assert story.requests == []
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "decision"),
+    [
+        (Command.ACCEPT, 503, (Then.NEXT, ())),
+        (Command.ACCEPT, LOST, (Then.SETTLE, (Event.IN_DOUBT, Event.UNCLEAR))),
+        (Command.HANGUP, 503, (Then.SETTLE, (Event.OUT_OF_TIME,))),
+    ],
+)
+async def test_nothing_is_repeated_when_the_database_has_taken_the_time_for_it(
+    command: Command, status: int, decision: tuple[Then, tuple[Event, ...]]
+) -> None:
+    async with answering(status) as story:
+        story.noting_takes = 8.0
+        job = ringing(command=command)
+        judged = await story.delivery.deliver(job)
+    assert (judged.decision.then, judged.decision.events) == decision
+    assert (len(story.requests), job.attempts, len(story.noted)) == (1, 1, 1)
+
+
+async def test_another_accept_gives_way_when_the_time_for_decisions_was_over_before_it_could_be_sent() -> None:
+    async with answering(200) as story:
+        job = ringing(seconds=0.0)
+        judged = await story.delivery.deliver(job)
+    assert (judged.decision.then, judged.outcome.result) == (Then.NEXT, Result.NOT_SENT)
+    assert (story.requests, job.attempts) == ([], 0)
 
 
 async def test_a_failing_upstream_gets_few_repetitions_of_many_calls() -> None:

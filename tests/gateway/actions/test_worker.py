@@ -10,11 +10,15 @@ from sqlalchemy import update
 
 from gateway.actions import outbox
 from gateway.actions.leases import LEASE, ORPHANED_AFTER
+from gateway.actions.plan import Plan, Step
 from gateway.actions.worker import MOST_OWNERS, SLOTS, Worker
 from gateway.calls.lifecycle import State
+from gateway.clock import SystemClock
 from gateway.database import Database
 from gateway.tables import actions, calls, events
 from tests.gateway.actions.workplace import CLOCK, Place, idle, place_on
+
+TRANSFER = Plan((Step(kind="refer", body=b"{}", targets=("tel:+493023125901",)), Step(kind="reject", status=503)))
 
 
 @asynccontextmanager
@@ -100,6 +104,36 @@ async def test_an_action_of_ours_that_nobody_holds_is_taken_up_before_its_lease_
     assert [action.node for action in place.rows(actions)] == ["a", "a", "b"]
 
 
+class Ahead(SystemClock):
+    """The clock of a machine that is an hour ahead of the others and of the database."""
+
+    def now(self) -> int:
+        return super().now() + 3_600_000_000
+
+
+async def test_a_call_does_not_expire_because_a_nodes_clock_is_wrong(place: Place) -> None:
+    place.ringing("rtc_1", state="decided", node=None, epoch=0, attempts=0, lease_until=0)
+    async with looking(place.worker(clock=Ahead())):
+        await place.settled(1)
+    assert place.told.settled_calls == [("rtc_1", State.ACCEPTED)]
+
+
+async def test_what_is_stored_slowly_is_no_orphan(place: Place) -> None:
+    worker = place.worker()
+    lease = worker.reserve()
+    assert lease is not None
+    job = place.ringing("rtc_1", lease_until=lease.until)  # committed, and nobody has heard of it
+    worker._leases.set(CLOCK.now() + 2 * ORPHANED_AFTER)
+    place.ringing("rtc_unleased", state="decided", node=None, epoch=0, attempts=0, lease_until=0)
+    async with looking(worker):
+        await place.settled(1)
+        assert place.told.settled_calls == [("rtc_unleased", State.ACCEPTED)]
+        worker.begin(job)
+        await place.settled(2)
+    assert [action.epoch for action in place.rows(actions)] == [1, 1]
+    assert len(place.requests) == 2
+
+
 async def test_an_action_with_too_many_owners_is_not_sent_again_and_its_caller_may_be_talking(place: Place) -> None:
     place.ringing("rtc_1", epoch=MOST_OWNERS, node="dead", lease_until=0)
     place.ringing("rtc_2", epoch=MOST_OWNERS - 1, node="dead", lease_until=0)
@@ -153,9 +187,10 @@ async def test_every_action_has_a_slot_and_gives_it_back(place: Place) -> None:
 async def test_a_result_is_kept_through_an_outage_of_the_database(sqlite_url: str) -> None:
     database = Database(sqlite_url)
     async with place_on(database) as place:
-        worker, job = place.worker(), place.ringing("rtc_1")
+        worker, job = place.worker(), place.ringing("rtc_1", plan=TRANSFER)
         assert worker.reserve() is not None
         worker.begin(job)
+        granted = worker._leases.until()
         other = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)
         other.execute("BEGIN IMMEDIATE")  # as a disk that takes nothing
         try:
@@ -167,6 +202,10 @@ async def test_a_result_is_kept_through_an_outage_of_the_database(sqlite_url: st
             other.execute("ROLLBACK")
             other.close()
         await idle(worker)
-        assert [call.state for call in place.rows(calls)] == ["accepted"]
-        assert (place.told.settled_calls, len(place.requests)) == ([("rtc_1", State.ACCEPTED)], 1)
+        assert [call.state for call in place.rows(calls)] == ["referred"]
+        assert place.told.settled_calls == [("rtc_1", State.REFERRING), ("rtc_1", State.REFERRED)]
+        assert [request.rsplit("/")[-1] for request in place.requests] == ["accept", "refer"]
+        assert (
+            place.rows(actions)[-1].lease_until > granted + 1_000_000
+        )  # the outage took two seconds; or others would take the transfer over at once
     database.close()

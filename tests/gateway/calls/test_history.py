@@ -171,6 +171,7 @@ def test_a_timeline_is_paged_the_oldest_first(database: Database) -> None:
         (Wanted(rule="blocked", state="accepted"), "ix_calls_rule_received_at"),
         (Wanted(called="+1", state="accepted"), "ix_calls_called_received_at"),
         (Wanted(caller="+1", rule="blocked", q="x"), "ix_calls_caller_received_at"),
+        (Wanted(rule=""), "ix_calls_received_at"),
         (Wanted(country="DE"), "ix_calls_country_received_at"),
     ],
 )

@@ -115,8 +115,9 @@ async def test_each_filter_filters(api: Api) -> None:
     assert await ids(api, "q=rtc_5") == ["rtc_5"]
     assert await ids(api, "called=*9018*") == ["rtc_5"]
     assert await ids(api, "caller=*0100&limit=1") == ["rtc_4"]
+    assert await ids(api, "rule=") == ["rtc_3"]
     assert await ids(api, "country=DE") == []
-    assert len(await ids(api, "header=x-tenant:%20beta&country=US")) == 5
+    assert len(await ids(api, "header=x-tenant:%20beta&country=us")) == 5
     assert await ids(api, "header=X-Tenant:gamma") == []
     assert len(await ids(api, "header=X-Tenant")) == 5
 

@@ -48,6 +48,8 @@ def test_a_star_at_an_end_stands_for_any_text(pattern: str, whole: str, matches:
         (Wanted(state="failed"), False),
         (Wanted(decision="reject"), False),
         (Wanted(rule="a"), False),
+        (Wanted(rule=""), True),
+        (Wanted(profile=""), False),
         (Wanted(called="+1555*", caller="*0100"), True),
         (Wanted(called="+1555"), False),
         (Wanted(since=100, until=101), True),

@@ -12,8 +12,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from gateway.actions.plan import Plan, Step, digest
+from gateway.calls.store import insert_plans
 from gateway.cli.main import cli
 from gateway.database import Database
+from gateway.profiles.profile import Conduct, Silence
 from tests.encrypted_run import ENVIRONMENT, needs_plain
 from tests.gateway.api_fixtures import a_call, given_calls, given_events
 from tests.gateway.calls.histories import given_words
@@ -53,6 +56,25 @@ def test_calls_are_listed_by_any_part_of_a_number_by_country_and_by_header(url: 
     assert listed(url, "--country", "US", "--rule", "sales-open") == ["rtc_1"]
     assert listed(url, "--header", "x-tenant: acme", "--rule", "other") == ["rtc_3"]
     assert listed(url, "--header", "X-Nothing") == []
+    assert listed(url, "--country", "de") == ["rtc_2"]
+    assert "two letters of ISO 3166" in run(url, "list", "--country", "Germany", code=2).stderr
+    assert listed(url, "--rule", "") == listed(url, "--caller", "") == []
+
+
+def test_a_call_is_shown_in_words_for_people(url: str) -> None:
+    silence = Silence(seconds=20, say="Are you there?")
+    step = Step(kind="accept", body=b"{}", profile="sales", conduct=Conduct(max_seconds=90, silence=silence))
+    document = Plan((step,)).encode()
+    database = Database(url)
+    with database.transaction() as connection:
+        insert_plans(connection, {digest(document): document})
+    given_calls(database, a_call("rtc_4", caller="", caller_name=None, plan=digest(document)))
+    database.close()
+    shown = run(url, "show", "rtc_4").stdout
+    assert "conduct (max_seconds 90, silence (seconds 20" in shown
+    assert "say Are you there?" in shown
+    assert [line.split() for line in shown.splitlines() if line.startswith("caller ")] == [["caller", "anonymous"]]
+    assert "{" not in shown
 
 
 def test_calls_are_exported_to_a_file_that_appears_when_it_is_whole(url: str, tmp_path: Path) -> None:

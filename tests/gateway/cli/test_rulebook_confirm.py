@@ -20,6 +20,14 @@ then = { reject = 486 }
 AFTER = BEFORE.replace("486", "480")
 
 
+def test_the_log_says_why_a_publish_was_forced(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "rules.toml"
+    file.write_text(BEFORE + '[[expect]]\nname = "x"\ncall = { called = "+15551230000" }\nthen = { reject = 404 }\n')
+    apply = ("rulebook", "apply", str(file), "--yes", "--remove-omitted", "--confirm-within", "600")
+    run(*apply, "--force", "the fire")
+    assert "forced: the fire, waits, reverts 2" in run("rulebook", "log").stdout
+
+
 def test_a_file_is_tried_and_taken_back_or_kept(run: Run, tmp_path: Path) -> None:
     publish(tmp_path, BEFORE)
     file = tmp_path / "rules.toml"

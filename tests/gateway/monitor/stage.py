@@ -57,10 +57,17 @@ class Stage:
     moved: list[State] = field(default_factory=list)
 
     def watch(
-        self, conduct: Conduct, *, state: State = State.ACCEPTED, epoch: int = 1, call_id: str = "rtc_1"
+        self,
+        conduct: Conduct,
+        *,
+        state: State = State.ACCEPTED,
+        epoch: int = 1,
+        call_id: str = "rtc_1",
+        targets: tuple[str, ...] = (),
     ) -> Watch:
-        """The watch of a call that was answered just now by a profile with this conduct."""
-        document = Plan((Step(kind="accept", body=b"{}", profile="sales", conduct=conduct),)).encode()
+        """The watch of a call that was answered just now by a profile with this conduct, to be transferred or not."""
+        step = Step(kind="accept", body=b"{}", profile="sales", conduct=conduct, targets=targets)
+        document = Plan((step,)).encode()
         with self.database.transaction() as connection:
             insert_plans(connection, {digest(document): document})
         now = self.clock.now()

@@ -2,13 +2,15 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 import httpx
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import Connection, event, insert, update
+from structlog.testing import capture_logs
 
 from gateway.calls.lifecycle import State
 from gateway.clock import SystemClock
@@ -18,12 +20,12 @@ from gateway.emulator.server import EmulatorServer
 from gateway.emulator.talks import CallsTool, Drops, Fails, HangsUp, Parting, Says, Talk
 from gateway.endpoint import Endpoint
 from gateway.monitor.listening import SLOTS, Listening, WatchLost
-from gateway.monitor.watch import Patience, Watch
+from gateway.monitor.watch import Due, Patience, Watch
 from gateway.profiles.profile import Conduct
 from gateway.tables import actions, calls, watches
 from gateway.upstream.sideband import Sidebands
 from tests.gateway.api_fixtures import NOW
-from tests.gateway.monitor.stage import TOOLS, Stage, staged
+from tests.gateway.monitor.stage import OPERATOR, TOOLS, Attached, Stage, staged
 
 HASTE = Patience(probe=0.3)
 NOTING = Conduct(tools=TOOLS)
@@ -39,13 +41,15 @@ class Scene:
     listening: Listening
     settled: list[State]
 
-    async def answered(self, talk: Talk, conduct: Conduct = NOTING, *, state: State = State.ACCEPTED) -> Watch:
+    async def answered(
+        self, talk: Talk, conduct: Conduct = NOTING, *, state: State = State.ACCEPTED, targets: tuple[str, ...] = ()
+    ) -> Watch:
         """The watch of a call that the upstream has just answered."""
         self.emulator.upstream.place("rtc_1", Scenario(name="x", meaning="x", talk=talk))
         async with httpx.AsyncClient(trust_env=False) as client:
             body = {"type": "realtime", "model": "gpt-realtime-2.1"}
             await client.post(f"{self.emulator.base_url}/realtime/calls/rtc_1/accept", json=body)
-        return self.stage.watch(conduct, state=state)
+        return self.stage.watch(conduct, state=state, targets=targets)
 
     @property
     def kinds(self) -> list[str]:
@@ -126,6 +130,33 @@ async def test_a_note_is_written_down_before_the_model_is_told_so(sqlite_url: st
         assert scene.emulator.sideband.conversation("rtc_1").unanswered == ["send_note"]
 
 
+async def test_a_call_that_waits_for_the_database_says_so_once(sqlite_url: str) -> None:
+    async with scene_on(sqlite_url) as scene:
+        watch = await scene.answered(Talk(), NOTING)
+        tried, full = 0, True
+
+        def connect(driver: sqlite3.Connection, _: object) -> None:
+            nonlocal tried
+            tried += 1
+            driver.execute(f"PRAGMA query_only={full}")
+
+        def refuse(connection: Connection, items: Sequence[None]) -> list[None]:
+            connection.exec_driver_sql("PRAGMA query_only=1")
+            return [None] * len(items)
+
+        event.listen(scene.stage.database.writer, "connect", connect)
+        await scene.stage.journal.write(refuse, None)
+        with capture_logs() as lines:
+            following = asyncio.create_task(scene.listening.follow(watch))
+            await until(lambda: tried > 2)
+            full = False
+            await until(lambda: scene.kinds == ["confirmed"])
+        waiting = [line for line in lines if line["event"] == "what was seen of a call waits for the database"]
+        assert [line["call_id"] for line in waiting] == ["rtc_1"]
+        scene.emulator.calls["rtc_1"].end(EmulatedState.GONE, Parting.CLOSED)
+        await following
+
+
 async def test_a_new_call_does_not_wait_for_the_many_that_are_taken_over(sqlite_url: str) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=SLOTS) as silent:
         slow = Endpoint(name="slow", base_url=f"http://127.0.0.1:{silent.getsockname()[1]}")
@@ -159,3 +190,36 @@ async def test_the_end_of_a_call_waits_for_the_action_that_is_open(sqlite_url: s
             connection.execute(update(calls).values(state=left))
         await following
         assert watch.state is State.ENDED
+
+
+async def test_a_call_in_doubt_that_was_taken_for_answered_is_transferred_all_the_same(sqlite_url: str) -> None:
+    async with scene_on(sqlite_url) as scene:
+        watch = await scene.answered(Talk(), state=State.ACCEPT_UNKNOWN, targets=(OPERATOR,))
+        watch.enter(State.ACCEPTED, 0.0)  # a hint that was late
+        following = asyncio.create_task(scene.listening.follow(watch))
+        await until(lambda: watch.state is State.REFERRING)
+        assert scene.kinds == ["confirmed", "refer_started"]
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+
+
+@pytest.mark.parametrize(
+    ("seen", "due", "is_there", "stands"),
+    [
+        (State.ACCEPT_UNKNOWN, Due.PROBE_IS_OVER, False, State.ACCEPTED),  # it was proven while the database was away
+        (State.REFER_WAIT, Due.TRANSFER_UNPROVEN, True, State.REFER_WAIT),  # we are on its sideband again
+        (State.REFER_UNKNOWN, Due.TRANSFER_FAILED, False, State.REFER_UNKNOWN),  # it has just closed
+        (State.ENDING, Due.HANGUP_FAILED, False, State.ENDING),
+    ],
+)
+async def test_what_has_waited_too_long_is_not_settled_when_the_sideband_has_told_more(
+    sqlite_url: str, seen: State, due: Due, is_there: bool, stands: State
+) -> None:
+    async with scene_on(sqlite_url) as scene:
+        watch = scene.stage.watch(NOTING, state=stands)
+        watch.enter(seen, watch.since - 3_600)
+        watch.unasked_since = None if due is not Due.PROBE_IS_OVER else watch.since
+        watch.line = Attached() if is_there else None
+        await scene.listening.act(watch, due)
+        assert watch.state is stands
+        assert scene.kinds == []

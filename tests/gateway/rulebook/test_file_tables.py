@@ -13,6 +13,9 @@ FILES = {
     "dids.csv": b"number,profile,note\n+15551230000,sales,The main one\n+15551230001,vip\n",
     "twice.csv": b"number,number\n1,2\n",
     "wide.csv": b"number\n1,2\n",
+    "empty.csv": b"\xef\xbb\xbf\r\n",
+    "heading.csv": b"nummer\n",
+    "excel.csv": b"number;why\r\n+15550009999;spam\r\n",
     "latin.csv": "number\n+1555\nJosé\n".encode("latin-1"),
 }
 
@@ -93,6 +96,9 @@ def test_every_place_in_the_document_is_known_by_file_and_line() -> None:
         ({"csv": "people.csv", "column": "numbr"}, "there is no column 'numbr'; there are name, number"),
         ({"csv": "people.csv"}, "line 1 has 2 fields; say which column"),
         ({"csv": "twice.csv", "column": "number"}, "two columns have one name"),
+        ({"csv": "empty.csv", "column": "number"}, "the table is empty; its first line names the columns"),
+        ({"csv": "heading.csv", "column": "number"}, "there is no column 'number'; there are nummer"),
+        ({"csv": "excel.csv", "column": "number"}, "'number;why' is one column; columns end with a comma, not ';'"),
         ({"csv": "wide.csv", "column": "number"}, "line 2 has 2 fields for 1 columns"),
     ],
 )
@@ -101,6 +107,15 @@ def test_a_table_that_cannot_be_used_is_told_with_the_reason(source: dict[str, A
         expand({"lists": {"a/b": source}}, opened)
     assert [problem.pointer for problem in refused.value.problems] == ["/lists/a~1b"]
     assert detail in refused.value.problems[0].detail
+
+
+@pytest.mark.parametrize(
+    ("name", "detail"), [("empty.csv", "the table is empty"), ("excel.csv", "columns end with a comma")]
+)
+def test_a_table_without_columns_does_not_stand_for_no_rules(name: str, detail: str) -> None:
+    with pytest.raises(DocumentError, match=detail) as refused:
+        expand({"rules": [EACH | {"each": {"csv": name}}]}, opened)
+    assert [problem.pointer for problem in refused.value.problems] == ["/rules/0/each"]
 
 
 def test_what_is_no_column_stays_as_it_is() -> None:

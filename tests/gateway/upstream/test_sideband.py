@@ -68,11 +68,37 @@ async def test_a_refused_key_is_trouble_and_not_absence() -> None:
             await sidebands(emulator.base_url, "sk-wrong").attach("openai", "rtc_1")
 
 
+async def test_a_call_that_has_outlived_its_endpoint_cannot_be_asked_about() -> None:
+    with pytest.raises(SidebandError, match="not configured"):
+        await Sidebands({}, lambda _: {}).attach("openai", "rtc_1")
+
+
 async def test_nobody_there_is_trouble() -> None:
     async with EmulatorServer() as emulator:
         url = emulator.base_url
     with pytest.raises(SidebandError):
         await sidebands(url).attach("openai", "rtc_1")
+
+
+async def test_a_redirect_is_trouble_and_is_not_followed_with_our_key() -> None:
+    led_away: list[bytes] = []
+
+    async def note(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        led_away.append(await reader.readline())
+        writer.close()
+
+    async def lead(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 307 Go\r\nlocation: ws://127.0.0.1:%d/\r\ncontent-length: 0\r\n\r\n" % elsewhere)
+        writer.close()
+
+    async with await asyncio.start_server(note, "127.0.0.1", 0) as other:
+        elsewhere = other.sockets[0].getsockname()[1]
+        async with await asyncio.start_server(lead, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            with pytest.raises(SidebandError, match="HTTP 307"):
+                await sidebands(f"http://127.0.0.1:{port}/v1").attach("openai", "rtc_1")
+    assert led_away == []
 
 
 @pytest.mark.parametrize("reply", [b"", b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", b"SSH-2.0-x\r\n"])

@@ -81,6 +81,16 @@ CASES: dict[str, tuple[dict[str, Any], Any]] = {
         },
         Answered(status="failed", code="rate_limit_exceeded", tokens={}),
     ),
+    "a response whose usage nobody can count": (
+        {
+            "type": "response.done",
+            "response": {
+                "status": "completed",
+                "usage": {"input_tokens": 10**30, "output_tokens": -1, "total_tokens": 7, "input_token_details": [1]},
+            },
+        },
+        Answered(status="completed", tokens={"total_tokens": 7}),
+    ),
     "the caller's words": (
         {
             "type": _HEARD,
@@ -149,6 +159,11 @@ def test_the_sdk_knows_every_event_that_is_read() -> None:
     unknown = set(sideband_wire._READERS) - known
     # The SDK has the commands of this buffer and, in its documentation, these events, but no types for them.
     assert unknown <= {f"output_audio_buffer.{what}" for what in ("started", "stopped", "cleared")}
+
+
+@pytest.mark.parametrize("seconds", ["-1", "1e300", "1e999", '"long"'])
+def test_words_that_took_no_time_there_is_are_passed_over(seconds: str) -> None:
+    assert read_happening(f'{{"type":"{_HEARD}","transcript":"Hm.","usage":{{"seconds":{seconds}}}}}') is None
 
 
 @pytest.mark.parametrize("message", ["", "[]", "{", '{"type":1}', '{"type":"error"}', b"\xff", "[" * 100_000])

@@ -160,8 +160,22 @@ async def test_a_reply_cut_short_is_in_doubt_and_no_success() -> None:
             await post(transport, port)
 
 
-async def test_a_reply_of_more_than_a_mebibyte_is_cut_off() -> None:
-    reply = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % (LARGEST_REPLY + 1) + b"x" * (LARGEST_REPLY + 1)
+async def test_a_connection_with_another_reply_behind_the_first_is_not_used_again() -> None:
+    async with serving(OK + OK[:9]) as (server, port), transporting() as transport:
+        for _ in range(2):
+            assert (await post(transport, port)).read() == b"ok"
+    assert server.connections == 2
+
+
+ENDLESS = {
+    "in its body": b"content-length: %d\r\n\r\n" % (LARGEST_REPLY + 1) + b"x" * (LARGEST_REPLY + 1),
+    "in its headers": b"x: y\r\n" * (LARGEST_REPLY // 6 + 1),
+}
+
+
+@pytest.mark.parametrize("where", ENDLESS)
+async def test_a_reply_of_more_than_a_mebibyte_is_cut_off(where: str) -> None:
+    reply = b"HTTP/1.1 200 OK\r\n" + ENDLESS[where]
     async with serving(reply) as (_, port), transporting() as transport:
         with pytest.raises(httpx.RemoteProtocolError, match="more than"):
             await post(transport, port, read=5.0)
@@ -177,6 +191,18 @@ async def test_a_reply_that_does_not_come_is_a_read_timeout() -> None:
     async with serving(b"") as (_, port), transporting() as transport:
         with pytest.raises(httpx.ReadTimeout):
             await post(transport, port, read=0.05)
+
+
+async def test_the_time_for_a_reply_is_what_connecting_has_left_of_it() -> None:
+    async def lookup(host: str, port: int) -> list[AddressInfo]:
+        await asyncio.sleep(0.05)
+        return await to_loopback(host, port)
+
+    async with serving(b"") as (_, port), transporting(Resolver(lookup)) as transport:
+        with pytest.raises(httpx.ReadTimeout) as caught:
+            await post(transport, port, host="upstream.test", read=0.2)
+    (seconds,) = [float(word) for word in str(caught.value).split() if word[0].isdigit()]
+    assert seconds <= 0.16
 
 
 async def to_loopback(host: str, port: int) -> list[AddressInfo]:
