@@ -55,6 +55,10 @@ POSTGRESQL_OPTIONS: Final = {
     "-c max_parallel_workers_per_gather=0 -c jit=off -c work_mem=16MB",
 }
 
+# A node that stands still, or is cut off, within a transaction holds the others up by its locks, and the network tells
+# the server of it after two hours. No writer thinks for longer than a moment between two statements.
+WRITING: Final = " -c idle_in_transaction_session_timeout=10000"
+
 # A search is planned for what it asks for: a plan for any rule and any time, which the server takes to after five of a
 # kind, walks through all of history where a window of it was meant (60 ms instead of 2 were seen).
 READING: Final = " -c plan_cache_mode=force_custom_plan"
@@ -281,7 +285,7 @@ def _postgresql_options(url: URL, *, writes: bool) -> dict[str, Any]:
     ours = str(POSTGRESQL_OPTIONS["options"])
     asked = url.query.get("options", ())
     asked = (asked,) if isinstance(asked, str) else asked
-    return {**POSTGRESQL_OPTIONS, "options": " ".join((ours if writes else ours + READING, *asked))}
+    return {**POSTGRESQL_OPTIONS, "options": " ".join((ours + (WRITING if writes else READING), *asked))}
 
 
 def _create_sqlite_engine(url: URL, *, writes: bool) -> Engine:

@@ -149,11 +149,11 @@ def settle(database: Database, *settlements: outbox.Settlement) -> list[int | bo
 
 
 def claim(
-    database: Database, *, lease_now: int, node: str = "b", now: int = NOW, limit: int = 10, held: tuple[int, ...] = ()
+    database: Database, *, lease_now: int, node: str = "b", limit: int = 10, held: tuple[int, ...] = ()
 ) -> list[Any]:
     with database.transaction() as connection:
         orphaned = lease_now + LEASE - ORPHANED_AFTER
-        wish = outbox.Claim(node=node, now=now, lease_now=lease_now, orphaned_before=orphaned, limit=limit, held=held)
+        wish = outbox.Claim(node=node, now=NOW, lease_now=lease_now, orphaned_before=orphaned, limit=limit, held=held)
         (found,) = outbox.claim(connection, [wish])
         return found
 
@@ -345,7 +345,7 @@ def test_an_action_that_was_never_sent_is_taken_up_without_doubt(database: Datab
 
 def test_an_action_found_too_late_does_not_start_its_call(database: Database) -> None:
     arrive(database, node=None, epoch=0, attempts=0, lease_until=0, state=State.DECIDED)
-    claim(database, lease_now=NOW, now=NOW + 21_000_000)
+    claim(database, lease_now=NOW + 21_000_000)
     (call,) = rows(database, calls)
     assert call.state == "decided"
 

@@ -40,7 +40,7 @@ class NewAction(TypedDict):
     step: int
     target: int
     opened_at: int
-    useless_after: int
+    useless_after: int  # µs, on the database's clock, or on that of a node which granted no lease
     attempts: int
     in_doubt: bool
     after_server_error: bool
@@ -55,7 +55,8 @@ class Lease:
     """The hold of this node on the action, granted in the commit that opens it."""
 
     node: str
-    until: int  # µs, on the database's clock
+    granted: int  # µs, on the database's clock
+    until: int  # likewise
 
 
 @dataclass(kw_only=True, slots=True)

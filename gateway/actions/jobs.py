@@ -153,7 +153,7 @@ def row_of(job: Job, lease: Lease | None, *, now: int, monotonic: float) -> NewA
         "step": job.step,
         "target": job.target,
         "opened_at": now,
-        "useless_after": now + int((job.useless_at - monotonic) * 1e6),
+        "useless_after": (lease.granted if lease else now) + int((job.useless_at - monotonic) * 1e6),
         "attempts": 1 if lease else 0,
         "in_doubt": False,
         "after_server_error": job.after_server_error,

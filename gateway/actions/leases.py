@@ -6,6 +6,7 @@ what a crashed node held is taken over within 20 s: a lease, and a look each sec
 
 from typing import Final
 
+from gateway.actions.action import Lease
 from gateway.clock import Clock
 
 LEASE: Final = 15_000_000  # µs
@@ -38,3 +39,8 @@ class LeaseClock:
     def until(self) -> int:
         """When a lease that is granted now ends."""
         return self.now() + LEASE
+
+    def grant(self, node: str) -> Lease:
+        """A lease that begins now."""
+        now = self.now()
+        return Lease(node=node, granted=now, until=now + LEASE)

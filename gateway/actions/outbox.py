@@ -10,7 +10,7 @@ upstream cannot be fenced in this way, so the rules on repeating (see `retry`) m
 `attempts` counts requests *before* they are sent: it is raised in the commit that grants the lease. So an action with
 no attempts was certainly never sent, and one that changes hands after an attempt is in doubt.
 
-Leases run on the database's clock (`lease_now`), which all nodes share.
+Leases run on the database's clock (`lease_now`), which all nodes share; so does the time after which nothing is sent.
 """
 
 from collections.abc import Sequence
@@ -38,8 +38,8 @@ class Claim:
     """A wish for work."""
 
     node: str
-    now: int  # µs, by this node's clock, against which calls grow too old
-    lease_now: int  # µs, by the database's clock
+    now: int  # µs, by this node's clock, for the timeline
+    lease_now: int  # µs, by the database's clock, against which leases run out and calls grow too old
     orphaned_before: int  # µs, likewise: leases of ours that end before then, and are not held, are orphans
     limit: int
     held: Sequence[int] = ()  # what this node has in hand, which is not for it to claim
@@ -191,7 +191,7 @@ def _claim(connection: Connection, wish: Claim) -> list[Any]:
     )
     ids = [action for (action,) in taken]
     rows = list(connection.execute(_CLAIMED, {"ids": ids})) if ids else []
-    _start(connection, [row for row in rows if wish.now < row.useless_after], wish.now)
+    _start(connection, [row for row in rows if wish.lease_now < row.useless_after], wish.now)
     return rows
 
 

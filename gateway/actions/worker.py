@@ -244,7 +244,7 @@ class Worker:
 
     def _grant(self) -> Lease:
         """A lease for what is about to be stored, which is no orphan as long as that takes."""
-        lease = Lease(node=self.node, until=self._leases.until())
+        lease = self._leases.grant(self.node)
         self._granted.append(lease.until)
         return lease
 
@@ -295,23 +295,26 @@ class Worker:
             limit=self._free,
             held=tuple(self._held),
         )
+        unreadable = []
         for row in await self._journal.write(outbox.claim, wish):
             try:
                 job = jobs.taken_over(
                     row,
-                    now=wish.now,
+                    now=wish.lease_now,
                     monotonic=self._clock.monotonic(),
                     decision_deadline=self._decision_deadline,
                 )
             except Exception:
                 log.exception("an action cannot be read", call_id=row.call_id, action=row.id)
-                await self._give_up(row)
+                unreadable.append(row)
                 continue
             if row.epoch > MOST_OWNERS:
                 log.error("an action makes no progress and is not sent again", call_id=row.call_id, command=row.command)
                 job.useless_at = -math.inf
             self._free -= 1
             self._begin(job)
+        for row in unreadable:
+            await self._give_up(row)
 
     async def _give_up(self, row: Any) -> None:
         """Settle an action that nobody can carry out; its call fails."""

@@ -20,7 +20,6 @@ from types import TracebackType
 from typing import Final, Self
 
 import structlog
-from sqlalchemy import Connection
 
 from gateway.bell import Bell
 from gateway.calls.changes import Change, find_changes
@@ -100,24 +99,20 @@ class Feed:
             await self._look_once()
 
     async def _look_once(self) -> None:
-        found, settled = await self._database.read(self._read_new)
-        if settled == self._last:
+        last, settled = self._last, await self._horizon.settled(self._database)
+        if settled == last:
             return
-        if found is None:  # followed anew, too much at once, or the latest were erased: whoever is behind reads itself
+        if last == UNKNOWN or not 0 <= settled - last <= RECENT:
+            # Followed anew, too much at once, or the latest were erased: whoever is behind reads itself.
             self._recent.clear()
             self._first = settled
         else:
+            found = await self._database.read(lambda c: find_changes(c, after=last, upto=settled, limit=RECENT))
             if len(self._recent) + len(found) > RECENT:
                 self._first = [*self._recent, *found][-RECENT - 1].event.id
             self._recent.extend(found)
         self._last = settled
         self._announce()
-
-    def _read_new(self, connection: Connection) -> tuple[list[Change] | None, int]:
-        settled = self._horizon.settled(connection)
-        if self._last == UNKNOWN or not 0 <= settled - self._last <= RECENT:
-            return None, settled
-        return find_changes(connection, after=self._last, upto=settled, limit=RECENT), settled
 
     def _announce(self) -> None:
         moved, self._moved = self._moved, asyncio.Event()

@@ -9,11 +9,16 @@ transactions of several nodes commit in another order: row 8 may be there before
 But who inserts holds the table's RowExclusiveLock, from before its first id until its end. So we look at the highest
 id, and then at who holds that lock: once all of those transactions have ended, every id up to that one is there, or
 never will be. While nobody writes, that is so at once; under load a transaction lasts some milliseconds.
+
+A look sees the rows as they were when it began, and who writes as it is a moment later; a row that was committed in
+between is settled, and not to be seen by that look. So it has a transaction of its own, and rows are read later.
 """
 
 from typing import Final
 
 from sqlalchemy import Connection, Table, text
+
+from gateway.database import Database
 
 # Every transaction of a gateway ends within its time-outs. One that a person forgot to end is not waited for.
 MOST_PENDING: Final = 200
@@ -36,8 +41,11 @@ class Horizon:
         self._settled = UNKNOWN
         self._pending: list[tuple[int, frozenset[str]]] = []
 
-    def settled(self, connection: Connection) -> int:
-        """The highest row id of the settled part, or UNKNOWN. Read the rows themselves in a later statement."""
+    async def settled(self, database: Database) -> int:
+        """The highest row id of the settled part, or UNKNOWN. Raises DatabaseUnavailable."""
+        return await database.read(self._look_at)
+
+    def _look_at(self, connection: Connection) -> int:
         if connection.dialect.name == "sqlite":
             self._settled = connection.execute(self._highest).scalar_one()
             return self._settled

@@ -1,4 +1,4 @@
-"""Fills the search's indexes behind the calls: a few rows at a time, so that no ringing call waits for it.
+"""Fills the search's indexes behind the calls: seldom, and so many rows at a time that a ringing call hardly waits.
 
 Grams are made in a reading thread; only their insertion goes through the journal. On PostgreSQL several nodes may try
 the same rows, and the watermark lets one of them through.
@@ -21,14 +21,14 @@ from gateway.journal import Journal
 from gateway.tables import calls
 from gateway.tables import transcripts as lines
 
-# Seconds between looks: a new call is in the index within a second, and is found by other means until then.
-LOOK: Final = 0.5
+# Seconds between looks: until it is in the index a new call is found by other means.
+LOOK: Final = 5.0
 
-# Rows in one step: some three milliseconds of the journal, for which a ringing call may have to wait.
-STEP: Final = 25
+# Rows in one step: some four milliseconds of the journal, most of which even a single row would take.
+STEP: Final = 250
 
 # Seconds between two steps while there is a backlog, as after an upgrade: ringing calls come in between.
-PAUSE: Final = 0.005
+PAUSE: Final = 0.02
 
 log = structlog.get_logger(__name__)
 
@@ -70,9 +70,8 @@ class Indexer:
         return any([await self._fill(source) for source in self._sources])
 
     async def _fill(self, source: _Source) -> bool:
-        found: Indexed | None = await self._database.read(
-            lambda connection: source.read(connection, source.horizon.settled(connection), STEP)
-        )
+        settled = await source.horizon.settled(self._database)
+        found: Indexed | None = await self._database.read(source.read, settled, STEP)
         if found is None:
             return False
         await self._journal.write(source.index.store, found)

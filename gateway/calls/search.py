@@ -1,5 +1,6 @@
 """The index of calls by their numbers and names: any part of them is found. See `gateway.calls.gram_index`."""
 
+import time
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -27,7 +28,11 @@ def read_unindexed(connection: Connection, upto: int, limit: int) -> Indexed | N
     rows = connection.execute(wanted.order_by(calls.c.id).limit(limit)).all()
     if not rows:
         return None
-    return Indexed(before=before, after=rows[-1].id, more=len(rows) == limit, grams=_entries(connection, rows))
+    grams = []
+    for row in rows:
+        grams += _entries(connection, [row])
+        time.sleep(0)  # or the event loop, and who rings, would have to wait for this thread's 5 ms of the interpreter
+    return Indexed(before=before, after=rows[-1].id, more=len(rows) == limit, grams=grams)
 
 
 def forget_grams(connection: Connection, rows: Sequence[Any]) -> None:

@@ -15,8 +15,8 @@ from gateway.calls.transcripts import calls_that_may_say, says
 from gateway.calls.wanted import EXACT, Pattern, Position, Wanted, read_pattern
 from gateway.tables import calls
 
-# Calls looked at for one page: some 2 ms, even where they lie apart, if the database's pages are in memory.
-WINDOW: Final = 1_500
+# Calls looked at for one page: a few milliseconds, even where they lie apart, if the database's pages are in memory.
+WINDOW: Final = 1_000
 
 Condition = ColumnElement[bool]
 Column = tuple[str, str]  # a filter and what is wanted of it

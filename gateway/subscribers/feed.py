@@ -61,7 +61,7 @@ class Feed:
         if known is None:
             known = await self._database.read(store.newest_line)
             await self._open([], known)
-        settled, after = await self._database.read(self._horizon.settled), known
+        settled, after = await self._horizon.settled(self._database), known
         while after < settled:
             lines, after = await self._database.read(store.read_lines, after, settled)
             oldest = self._clock.now() - OLDEST

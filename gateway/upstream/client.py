@@ -49,6 +49,8 @@ class Upstream:
 
         Raises InvalidCallId for an id that must not be put into a path; nothing else.
         """
+        if endpoint not in self._lines:  # a call may outlive it
+            return Outcome(result=Result.NOT_SENT, detail=f"the endpoint {endpoint} is not configured any more")
         path = wire.path(command, call_id, self._lines[endpoint].surface)
         outcome, _ = await self._post(endpoint, path, body, timeout)
         return outcome
@@ -61,7 +63,8 @@ class Upstream:
 
     def timeout(self, endpoint: str, usual: float) -> float:
         """Seconds for one attempt: the endpoint's own, or else the usual."""
-        return self._lines[endpoint].timeout or usual
+        line = self._lines.get(endpoint)
+        return (line and line.timeout) or usual
 
     def authorization(self, endpoint: str) -> Mapping[str, str]:
         """The header that shows the endpoint's upstream who we are; empty where it has no key."""
@@ -105,7 +108,7 @@ class Upstream:
             stream=httpx.ByteStream(body),  # given as `content`, httpx would work out all headers anew
             extensions={
                 "target": line.path + path.encode("ascii"),  # to parse a URL for each request takes 20 µs
-                "timeout": {"connect": min(CONNECT_TIMEOUT, timeout), "read": timeout},
+                "timeout": {"connect": min(CONNECT_TIMEOUT, timeout / 2), "read": timeout},
             },
         )
         try:
@@ -117,10 +120,13 @@ class Upstream:
         result = classify(reply.status_code)
         if result is Result.DONE:
             return Outcome(result=result, status=reply.status_code, seconds=time.monotonic() - started), reply
+        detail = wire.read_error(_body(reply))
+        if result is Result.REFUSED and wire.is_decided(detail):  # by which status that is told is documented nowhere
+            result = Result.CONFLICT
         outcome = Outcome(
             result=result,
             status=reply.status_code,
-            detail=wire.read_error(_body(reply)),
+            detail=detail,
             retry_after=_retry_after(reply.headers.get("retry-after"), time.time()),
             seconds=time.monotonic() - started,
         )

@@ -19,7 +19,7 @@ class Result(StrEnum):
     REFUSED = "refused"  # any other 3xx or 4xx
     UNAUTHORIZED = "unauthorized"  # 401
     GONE = "gone"  # 404: the upstream does not know the call, or no longer
-    CONFLICT = "conflict"  # 409: decided already
+    CONFLICT = "conflict"  # 409, or another 4xx that says so: decided already
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

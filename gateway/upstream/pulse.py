@@ -49,8 +49,9 @@ class Pulse:
         self._latest = {name: deque[_Request](maxlen=REMEMBERED) for name in endpoints}
 
     def note(self, endpoint: str, result: Result, seconds: float) -> None:
-        """One request has ended."""
-        self._latest[endpoint].append(_Request(self._clock.monotonic(), result in FAILURES, seconds))
+        """One request has ended. Those to an endpoint that is not configured any more tell nothing of an upstream."""
+        if endpoint in self._latest:
+            self._latest[endpoint].append(_Request(self._clock.monotonic(), result in FAILURES, seconds))
 
     def health(self) -> list[Health]:
         """How each endpoint does."""

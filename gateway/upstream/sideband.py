@@ -96,6 +96,8 @@ class Sidebands:
 
         Raises CallAbsent when the upstream knows no such call, SidebandError when it cannot be asked, InvalidCallId.
         """
+        if endpoint not in self._base:  # the call has outlived it
+            raise SidebandError(f"the endpoint {endpoint} is not configured any more")
         url = self._base[endpoint] + sideband_path(call_id, self._surfaces[endpoint])
         try:
             connection = await _Connect(

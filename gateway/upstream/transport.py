@@ -43,8 +43,8 @@ def tls_context() -> ssl.SSLContext:
 class Transport(httpx.AsyncBaseTransport):
     """Sends requests, each on a connection of its own while it lasts. `aclose` cuts all connections.
 
-    Of a request's `timeout` extension, `connect` bounds making the connection with its TLS, and `read` everything from
-    the first byte sent to the last byte of the reply, so that a reply that drips is cut too. Both in seconds.
+    Of a request's `timeout` extension, `connect` bounds making the connection with its TLS, and `read` everything to
+    the last byte of the reply, so that a reply that drips is cut too. Both in seconds.
     """
 
     def __init__(self, resolver: Resolver | None = None) -> None:
@@ -58,9 +58,13 @@ class Transport(httpx.AsyncBaseTransport):
         limits = request.extensions["timeout"]
         url = request.url
         origin = (url.raw_scheme, url.host, url.port or (443 if url.scheme == "https" else 80))
-        connection = self._reuse(origin) or await self._connect(origin, limits["connect"])
+        connection, left = self._reuse(origin), limits["read"]
+        if connection is None:
+            started = asyncio.get_running_loop().time()
+            connection = await self._connect(origin, limits["connect"])
+            left = max(0.0, left - (asyncio.get_running_loop().time() - started))
         try:
-            reply = await connection.exchange(_serialize(request), limits["read"])
+            reply = await connection.exchange(_serialize(request), left)
         except BaseException:
             connection.cut()
             raise

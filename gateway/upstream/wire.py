@@ -301,3 +301,8 @@ def read_error(body: bytes) -> str:
         return ""
     text = f"{error.code}: {error.message}" if error.code else error.message
     return text.replace("\x00", "\ufffd")[:300]  # PostgreSQL has no NUL
+
+
+def is_decided(error: str) -> bool:
+    """Whether an error, as `read_error` tells it, says that the call was accepted or rejected before."""
+    return error.startswith("decision_already_made:")

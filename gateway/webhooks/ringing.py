@@ -147,7 +147,7 @@ class Ringing:
             "step": 0,
             "target": 0,
             "opened_at": at,
-            "useless_after": at + int(self.seconds_left * 1e6),
+            "useless_after": (lease.granted if lease else at) + int(self.seconds_left * 1e6),
             "attempts": 1 if lease else 0,
             "in_doubt": False,
             "after_server_error": False,

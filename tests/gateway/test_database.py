@@ -53,6 +53,8 @@ def test_server_settings_in_a_postgresql_url_are_heard_beside_our_own(postgresql
         with database.reader.connect() as connection:
             assert connection.execute(text("SHOW search_path")).scalar() == "elsewhere"
             assert connection.execute(text("SHOW statement_timeout")).scalar() == "2s"
+        with database.writer.connect() as connection:  # a node that stands still holds up no other for longer
+            assert connection.execute(text("SHOW idle_in_transaction_session_timeout")).scalar() == "10s"
         database.close()
 
 

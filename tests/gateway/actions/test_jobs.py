@@ -111,8 +111,9 @@ def test_a_row_without_a_lease_was_certainly_never_sent() -> None:
     row = jobs.row_of(job, None, now=NOW, monotonic=100.0)
     assert (row["attempts"], row["epoch"], row["node"], row["lease_until"]) == (0, 0, None, 0)
     assert row["useless_after"] == NOW + 30_000_000
-    leased = jobs.row_of(job, Lease(node="a", until=5), now=NOW, monotonic=100.0)
+    leased = jobs.row_of(job, Lease(node="a", granted=3, until=5), now=NOW, monotonic=100.0)
     assert (leased["attempts"], leased["epoch"], leased["node"], leased["lease_until"]) == (1, 1, "a", 5)
+    assert leased["useless_after"] == 3 + 30_000_000  # on the clock that all nodes share
 
 
 @pytest.mark.parametrize("step", [None, 0, 1])

@@ -13,6 +13,7 @@ from gateway.actions.leases import LEASE, ORPHANED_AFTER
 from gateway.actions.plan import Plan, Step
 from gateway.actions.worker import MOST_OWNERS, SLOTS, Worker
 from gateway.calls.lifecycle import State
+from gateway.clock import SystemClock
 from gateway.database import Database
 from gateway.tables import actions, calls, events
 from tests.gateway.actions.workplace import CLOCK, Place, idle, place_on
@@ -101,6 +102,20 @@ async def test_an_action_of_ours_that_nobody_holds_is_taken_up_before_its_lease_
         await place.settled(1)
         assert place.told.settled_calls == [("rtc_orphan", State.ACCEPTED)]
     assert [action.node for action in place.rows(actions)] == ["a", "a", "b"]
+
+
+class Ahead(SystemClock):
+    """The clock of a machine that is an hour ahead of the others and of the database."""
+
+    def now(self) -> int:
+        return super().now() + 3_600_000_000
+
+
+async def test_a_call_does_not_expire_because_a_nodes_clock_is_wrong(place: Place) -> None:
+    place.ringing("rtc_1", state="decided", node=None, epoch=0, attempts=0, lease_until=0)
+    async with looking(place.worker(clock=Ahead())):
+        await place.settled(1)
+    assert place.told.settled_calls == [("rtc_1", State.ACCEPTED)]
 
 
 async def test_what_is_stored_slowly_is_no_orphan(place: Place) -> None:

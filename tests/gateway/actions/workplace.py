@@ -15,7 +15,7 @@ from gateway.actions.plan import Plan
 from gateway.actions.worker import Worker
 from gateway.calls.lifecycle import State
 from gateway.calls.watches import NewWatch
-from gateway.clock import SystemClock
+from gateway.clock import Clock, SystemClock
 from gateway.database import Database
 from gateway.endpoint import Endpoint
 from gateway.journal import Journal
@@ -52,7 +52,7 @@ class Place:
     answering: asyncio.Event
     told: Told = field(default_factory=Told)
 
-    def worker(self, node: str = "a") -> Worker:
+    def worker(self, node: str = "a", *, clock: Clock = CLOCK) -> Worker:
         leases = LeaseClock(CLOCK)
         leases.set(CLOCK.now())
         return Worker(
@@ -64,7 +64,7 @@ class Place:
             decision_deadline=8.0,
             watched=(),
             leases=leases,
-            clock=CLOCK,
+            clock=clock,
             observer=self.told,
         )
 

@@ -211,6 +211,16 @@ async def test_a_redirect_is_a_refusal_and_is_not_followed() -> None:
     assert (outcome.result, outcome.status) == (Result.REFUSED, 307)
 
 
+@pytest.mark.parametrize(
+    ("status", "result"), [(400, Result.CONFLICT), (409, Result.CONFLICT), (503, Result.SERVER_ERROR)]
+)
+async def test_a_call_that_was_decided_before_is_a_conflict_whatever_the_status(status: int, result: Result) -> None:
+    body = b'{"error":{"message":"Too late.","code":"decision_already_made"}}'
+    reply = b"HTTP/1.1 %d No\r\ncontent-length: %d\r\n\r\n%s" % (status, len(body), body)
+    async with serving(answering(reply)) as base_url:
+        assert (await send(base_url)).result is result
+
+
 async def test_an_error_reply_is_told_with_its_code() -> None:
     body = b'{"error":{"message":"No session found","code":"call_id_not_found"}}'
     reply = b"HTTP/1.1 404 Not Found\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body)
@@ -304,6 +314,14 @@ def test_an_endpoint_may_have_a_time_out_of_its_own() -> None:
         {"openai": Endpoint(name="openai"), "azure": Endpoint(name="azure", base_url="http://a", upstream_timeout=9)}
     )
     assert (upstream.timeout("openai", 3), upstream.timeout("azure", 3)) == (3, 9)
+
+
+async def test_what_is_for_an_endpoint_that_is_not_configured_any_more_is_not_sent() -> None:
+    upstream = Upstream({})
+    assert upstream.timeout("openai", 3.0) == 3.0
+    outcome = await upstream.send("openai", "rtc_1", Command.ACCEPT, b"{}", timeout=1)
+    assert outcome.result is Result.NOT_SENT
+    await upstream.close()
 
 
 async def test_a_hostile_call_id_is_refused_before_anything_is_sent() -> None:

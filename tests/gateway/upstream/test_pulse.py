@@ -14,6 +14,7 @@ def test_the_latest_requests_are_told_by_endpoint(clock: SettableClock) -> None:
     for number in range(100):
         pulse.note("openai", Result.DONE, number / 100)
     pulse.note("openai", Result.AMBIGUOUS, 3.0)
+    pulse.note("removed", Result.NOT_SENT, 0.0)  # a call has outlived its endpoint
     openai, berlin = pulse.health()
     assert openai == Health(endpoint="openai", requests=101, failed=1, p50=0.5, p95=0.95)
     assert berlin.requests == 0

@@ -68,6 +68,11 @@ async def test_a_refused_key_is_trouble_and_not_absence() -> None:
             await sidebands(emulator.base_url, "sk-wrong").attach("openai", "rtc_1")
 
 
+async def test_a_call_that_has_outlived_its_endpoint_cannot_be_asked_about() -> None:
+    with pytest.raises(SidebandError, match="not configured"):
+        await Sidebands({}, lambda _: {}).attach("openai", "rtc_1")
+
+
 async def test_nobody_there_is_trouble() -> None:
     async with EmulatorServer() as emulator:
         url = emulator.base_url

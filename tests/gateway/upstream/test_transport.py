@@ -193,6 +193,18 @@ async def test_a_reply_that_does_not_come_is_a_read_timeout() -> None:
             await post(transport, port, read=0.05)
 
 
+async def test_the_time_for_a_reply_is_what_connecting_has_left_of_it() -> None:
+    async def lookup(host: str, port: int) -> list[AddressInfo]:
+        await asyncio.sleep(0.05)
+        return await to_loopback(host, port)
+
+    async with serving(b"") as (_, port), transporting(Resolver(lookup)) as transport:
+        with pytest.raises(httpx.ReadTimeout) as caught:
+            await post(transport, port, host="upstream.test", read=0.2)
+    (seconds,) = [float(word) for word in str(caught.value).split() if word[0].isdigit()]
+    assert seconds <= 0.16
+
+
 async def to_loopback(host: str, port: int) -> list[AddressInfo]:
     return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
 
