@@ -36,10 +36,10 @@ class Hands(Protocol):
     def reserve(self) -> Lease | None:
         """A lease for an action that is about to be opened; None: leave it to be claimed."""
 
-    def release(self) -> None:
+    def release(self, lease: Lease) -> None:
         """Give a lease back that was not needed."""
 
-    def begin(self, job: Job) -> None:
+    def begin(self, job: Job, lease: Lease) -> None:
         """Carry out a job for which a lease was reserved."""
 
 
@@ -116,13 +116,13 @@ class Control:
             moved = await self._journal.write(move, replace(complete, epoch=epoch))
         except BaseException:
             if lease:
-                self._worker.release()
+                self._worker.release(lease)
             raise
         if moved.refusal is None and lease:
             job.action = moved.action
-            self._worker.begin(job)
+            self._worker.begin(job, lease)
         elif lease:
-            self._worker.release()
+            self._worker.release(lease)
         return moved
 
 

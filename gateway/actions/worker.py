@@ -11,7 +11,6 @@ decision. If the lease is lost in the meantime, the new owner's result counts an
 
 import asyncio
 import math
-from collections import deque
 from collections.abc import Collection
 from typing import Any, Final, Protocol
 
@@ -93,7 +92,7 @@ class Worker:
         )
         self._free = SLOTS
         self._stopping = False
-        self._granted: deque[int] = deque()  # ends of leases whose commits are under way; the journal keeps their order
+        self._granted: list[int] = []  # ends of leases whose commits are under way, mostly the oldest first
         self._held: dict[int, asyncio.Task[None]] = {}
         self._rounds: list[asyncio.Task[None]] = []
 
@@ -132,14 +131,14 @@ class Worker:
         self._free -= 1
         return self._grant()
 
-    def release(self) -> None:
+    def release(self, lease: Lease) -> None:
         """Give a reserved slot back: the call was not new after all, or it could not be stored."""
-        self._granted.popleft()
+        self._granted.remove(lease.until)
         self._free += 1
 
-    def begin(self, job: Job) -> None:
-        """Carry out `job`, whose slot was reserved."""
-        self._granted.popleft()
+    def begin(self, job: Job, lease: Lease) -> None:
+        """Carry out `job`, whose slot was reserved with this lease."""
+        self._granted.remove(lease.until)
         self._begin(job)
 
     def _begin(self, job: Job) -> None:
@@ -199,6 +198,7 @@ class Worker:
         state, lines = timeline_of(job, conclusion.events, judged.outcome, now)
         monotonic = self._clock.monotonic()
         follow = jobs.following(job, conclusion.follow, monotonic=monotonic) if conclusion.follow else None
+        lease = self._grant() if follow else None
         settlement = outbox.Settlement(
             action=job.action,
             epoch=job.epoch,
@@ -207,7 +207,7 @@ class Worker:
             attempts=job.attempts,
             change=change_of(job, conclusion, state, judged.outcome, now),
             happened=lines,
-            follow=jobs.row_of(follow, self._grant(), now=now, monotonic=monotonic) if follow else None,
+            follow=jobs.row_of(follow, lease, now=now, monotonic=monotonic) if follow else None,
             watch=self._watch(job, state),
         )
         # The sideband of a call that is hung up or transferred closes at once, and its watcher waits for this.
@@ -215,8 +215,8 @@ class Worker:
         try:
             written = await self._write_until_it_holds(settlement, can_wait=can_wait)
         finally:
-            if follow is not None:
-                self._granted.popleft()
+            if lease is not None:
+                self._granted.remove(lease.until)
         if written is False:
             raise LeaseLost
         self._observer.settled(job, state, settlement.watch)

@@ -166,7 +166,7 @@ class Intake:
         self._metrics.call_advanced(ringing.under_way if lease else BIRTHS[ringing.birth])
         if lease:
             deadline = self._worker.deadline(ringing.command, received + ringing.seconds_left)
-            self._worker.begin(ringing.job(receipt, received=received, deadline=deadline))
+            self._worker.begin(ringing.job(receipt, received=received, deadline=deadline), lease)
 
     def _count(self, ringing: Ringing) -> Counted | None:
         """Count the call for its rule at once, so that the next one sees it; a call that comes too late not at all."""
@@ -178,7 +178,7 @@ class Intake:
     def _give_back(self, lease: Lease | None, counted: Counted | None) -> None:
         """Undo what was taken for a call that was not new, or could not be stored."""
         if lease:
-            self._worker.release()
+            self._worker.release(lease)
         if counted:
             self._usage.undo(counted)
 

@@ -71,10 +71,10 @@ class Nobody:
     def reserve(self) -> Lease | None:
         return None
 
-    def release(self) -> None:
+    def release(self, lease: Lease) -> None:
         raise AssertionError("nothing was reserved")
 
-    def begin(self, job: Job) -> None:
+    def begin(self, job: Job, lease: Lease) -> None:
         raise AssertionError("nothing was reserved")
 
 

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import update
 
 from gateway.actions import outbox
+from gateway.actions.action import Lease
 from gateway.actions.leases import LEASE, ORPHANED_AFTER
 from gateway.actions.plan import Plan, Step
 from gateway.actions.worker import MOST_OWNERS, SLOTS, Worker
@@ -36,11 +37,18 @@ async def place(database: Database) -> AsyncIterator[Place]:
         yield place
 
 
+def reserved(worker: Worker) -> Lease:
+    """A slot's lease."""
+    lease = worker.reserve()
+    assert lease is not None
+    return lease
+
+
 async def test_a_result_counts_only_while_its_lease_holds(place: Place) -> None:
     worker, job = place.worker(), place.ringing("rtc_1")
-    assert worker.reserve() is not None
+    lease = reserved(worker)
     place.answering.clear()
-    worker.begin(job)
+    worker.begin(job, lease)
     await place.asked(1)
     with place.database.transaction() as connection:  # as another node's claim leaves it
         connection.execute(update(actions).values(node="b", epoch=2))
@@ -53,9 +61,9 @@ async def test_a_result_counts_only_while_its_lease_holds(place: Place) -> None:
 
 async def test_what_is_not_settled_at_a_stop_is_for_the_next_run(place: Place) -> None:
     first, job = place.worker("first"), place.ringing("rtc_1", node="first")
-    assert first.reserve() is not None
+    lease = reserved(first)
     place.answering.clear()
-    first.begin(job)
+    first.begin(job, lease)
     await place.asked(1)
     await first.stop(patience=0.05)
     assert [action.settled_at for action in place.rows(actions)] == [None]
@@ -72,9 +80,9 @@ async def test_what_is_not_settled_at_a_stop_is_for_the_next_run(place: Place) -
 
 async def test_a_stop_waits_for_what_is_in_hand(place: Place) -> None:
     worker, job = place.worker(), place.ringing("rtc_1")
-    assert worker.reserve() is not None
+    lease = reserved(worker)
     place.answering.clear()
-    worker.begin(job)
+    worker.begin(job, lease)
     await place.asked(1)
     stopping = asyncio.create_task(worker.stop(patience=5.0))
     await asyncio.sleep(0)
@@ -120,15 +128,15 @@ async def test_a_call_does_not_expire_because_a_nodes_clock_is_wrong(place: Plac
 
 async def test_what_is_stored_slowly_is_no_orphan(place: Place) -> None:
     worker = place.worker()
-    lease = worker.reserve()
-    assert lease is not None
+    lease, later = reserved(worker), reserved(worker)
+    worker.release(later)
     job = place.ringing("rtc_1", lease_until=lease.until)  # committed, and nobody has heard of it
     worker._leases.set(CLOCK.now() + 2 * ORPHANED_AFTER)
     place.ringing("rtc_unleased", state="decided", node=None, epoch=0, attempts=0, lease_until=0)
     async with looking(worker):
         await place.settled(1)
         assert place.told.settled_calls == [("rtc_unleased", State.ACCEPTED)]
-        worker.begin(job)
+        worker.begin(job, lease)
         await place.settled(2)
     assert [action.epoch for action in place.rows(actions)] == [1, 1]
     assert len(place.requests) == 2
@@ -161,9 +169,9 @@ async def test_an_action_that_cannot_be_read_is_given_up_and_holds_up_no_other(p
 
 async def test_an_action_that_goes_stale_between_its_lease_and_its_request_is_expired(place: Place) -> None:
     worker, job = place.worker(), place.ringing("rtc_1")
-    assert worker.reserve() is not None
+    lease = reserved(worker)
     job.useless_at = CLOCK.monotonic()  # as after a machine that stood still, or a commit that had to wait
-    worker.begin(job)
+    worker.begin(job, lease)
     await idle(worker)
     (call,), (action,) = place.rows(calls), place.rows(actions)
     assert (call.state, call.attempts, call.error) == ("expired", 0, "not_sent: found too late to act on")
@@ -173,14 +181,13 @@ async def test_an_action_that_goes_stale_between_its_lease_and_its_request_is_ex
 
 async def test_every_action_has_a_slot_and_gives_it_back(place: Place) -> None:
     worker, job = place.worker(), place.ringing("rtc_1")
-    leases = [worker.reserve() for _ in range(SLOTS)]
-    assert None not in leases
+    leases = [reserved(worker) for _ in range(SLOTS)]
     assert worker.reserve() is None
-    worker.begin(job)
+    worker.begin(job, leases[0])
     await idle(worker)
-    assert worker.reserve() is not None
+    again = reserved(worker)
     assert worker.reserve() is None
-    worker.release()
+    worker.release(again)
     assert worker.reserve() is not None
 
 
@@ -188,8 +195,7 @@ async def test_a_result_is_kept_through_an_outage_of_the_database(sqlite_url: st
     database = Database(sqlite_url)
     async with place_on(database) as place:
         worker, job = place.worker(), place.ringing("rtc_1", plan=TRANSFER)
-        assert worker.reserve() is not None
-        worker.begin(job)
+        worker.begin(job, reserved(worker))
         granted = worker._leases.until()
         other = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)
         other.execute("BEGIN IMMEDIATE")  # as a disk that takes nothing
