@@ -53,12 +53,12 @@ class Desk:
     @property
     def free(self) -> int:
         """Slots of the worker that nobody has."""
-        taken = 0
-        while self.worker.reserve() is not None:
-            taken += 1
-        for _ in range(taken):
-            self.worker.release()
-        return taken
+        taken = []
+        while (lease := self.worker.reserve()) is not None:
+            taken.append(lease)
+        for lease in taken:
+            self.worker.release(lease)
+        return len(taken)
 
 
 def announcing(call_id: str, *, called: str = "+15551230000", created_at: int = SENT) -> bytes:
