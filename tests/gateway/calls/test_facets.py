@@ -8,10 +8,12 @@ from hypothesis import HealthCheck, given, settings
 from gateway.calls.facets import NAMES, find_facets
 from gateway.calls.wanted import Wanted, passes
 from gateway.database import Database
+from tests.encrypted_run import needs_plain
 from tests.gateway.api_fixtures import given_calls
 from tests.gateway.calls.histories import a_history, all_pages, wishes
 
 
+@needs_plain
 @pytest.mark.parametrize(("most", "window"), [(1_000, 1_000), (7, 1_000), (1_000, 20)])
 def test_facets_count_the_newest_calls_that_are_wanted(database: Database, most: int, window: int) -> None:
     given_calls(database, *a_history())
