@@ -109,10 +109,9 @@ class Control:
     ) -> Moved:
         """Make the move and open the action in one commit, then begin it."""
         lease = self._worker.reserve()
-        job, complete = opening(
-            live, command, orders, wish, lease, target=target, now=self._clock.now(), monotonic=self._clock.monotonic()
-        )
+        now, monotonic = self._clock.now(), self._clock.monotonic()
         try:
+            job, complete = opening(live, command, orders, wish, lease, target=target, now=now, monotonic=monotonic)
             moved = await self._journal.write(move, replace(complete, epoch=epoch))
         except BaseException:
             if lease:

@@ -199,20 +199,20 @@ class Worker:
         monotonic = self._clock.monotonic()
         follow = jobs.following(job, conclusion.follow, monotonic=monotonic) if conclusion.follow else None
         lease = self._grant() if follow else None
-        settlement = outbox.Settlement(
-            action=job.action,
-            epoch=job.epoch,
-            now=now,
-            outcome=judged.outcome.result,
-            attempts=job.attempts,
-            change=change_of(job, conclusion, state, judged.outcome, now),
-            happened=lines,
-            follow=jobs.row_of(follow, lease, now=now, monotonic=monotonic) if follow else None,
-            watch=self._watch(job, state),
-        )
-        # The sideband of a call that is hung up or transferred closes at once, and its watcher waits for this.
-        can_wait = follow is None and job.command in (Command.ACCEPT, Command.REJECT)
         try:
+            settlement = outbox.Settlement(
+                action=job.action,
+                epoch=job.epoch,
+                now=now,
+                outcome=judged.outcome.result,
+                attempts=job.attempts,
+                change=change_of(job, conclusion, state, judged.outcome, now),
+                happened=lines,
+                follow=jobs.row_of(follow, lease, now=now, monotonic=monotonic) if follow else None,
+                watch=self._watch(job, state),
+            )
+            # The sideband of a call that is hung up or transferred closes at once, and its watcher waits for this.
+            can_wait = follow is None and job.command in (Command.ACCEPT, Command.REJECT)
             written = await self._write_until_it_holds(settlement, can_wait=can_wait)
         finally:
             if lease is not None:
