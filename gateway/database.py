@@ -60,7 +60,7 @@ POSTGRESQL_OPTIONS: Final = {
 WRITING: Final = " -c idle_in_transaction_session_timeout=10000"
 
 # A search is planned for what it asks for: a plan for any rule and any time, which the server takes to after five of a
-# kind, walks through all of history where a window of it was meant (60 ms instead of 2 were seen).
+# kind, walks through all of history where a window of it was meant.
 READING: Final = " -c plan_cache_mode=force_custom_plan"
 
 
