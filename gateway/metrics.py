@@ -4,11 +4,14 @@ Labels are closed sets: endpoints from the configuration, verdicts, states and r
 `MOST_RULES` rules that decide a call. Nothing a caller sends becomes a label, least of all a number: a label lives as
 long as the process.
 
-Methods are named for what happened; they cost one to three microseconds each and may be called from any thread.
+Methods are named for what happened; they cost one to three microseconds each. Those of deliveries and calls belong to
+the event loop, that of the journal to its thread; the others may be called from any.
 """
 
-from collections.abc import Callable, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
+from itertools import accumulate
 from typing import Any, Final, TypeVar
 
 from prometheus_client import (
@@ -22,6 +25,9 @@ from prometheus_client import (
     disable_created_metrics,
 )
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.metrics_core import HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 from routing_rules.overrides import PREFIX as OVERRIDE_PREFIX
 
@@ -51,6 +57,31 @@ BATCH_ENTRIES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 500)
 _Labelled = TypeVar("_Labelled", Counter, Histogram)
 
 
+class _Distribution(Collector):
+    """A histogram for one thread that observes, in a tenth of the time that the library's takes.
+
+    The writer's thread and the event loop wait for each other: what one does after a commit delays a ringing call.
+    """
+
+    def __init__(self, name: str, meaning: str, *, registry: CollectorRegistry, buckets: Sequence[float]) -> None:
+        self._name = name
+        self._meaning = meaning
+        self._buckets = buckets
+        self._counts = [0] * (len(buckets) + 1)  # the last is of what is above all buckets
+        self._sum = 0.0
+        registry.register(self)
+
+    def observe(self, value: float) -> None:
+        self._counts[bisect_left(self._buckets, value)] += 1
+        self._sum += value
+
+    def collect(self) -> Iterable[Metric]:
+        """What Prometheus reads: cumulative counts."""
+        bounds = [*map(floatToGoString, self._buckets), "+Inf"]
+        found = list(zip(bounds, map(float, accumulate(self._counts)), strict=True))
+        yield HistogramMetricFamily(self._name, self._meaning, buckets=found, sum_value=self._sum)
+
+
 class Metrics:
     """All metrics of one gateway."""
 
@@ -76,7 +107,7 @@ class Metrics:
             ("endpoint", "verdict", "status"),
             registry=registry,
         )
-        self._webhook_seconds = Histogram(
+        self._webhook_seconds = _Distribution(
             "gateway_webhook_seconds",
             "From the head of a delivery to its answer, the commit included.",
             registry=registry,
@@ -96,7 +127,7 @@ class Metrics:
             ("kind", "rule"),
             registry=registry,
         )
-        self._ring_seconds = Histogram(
+        self._ring_seconds = _Distribution(
             "gateway_ring_to_decision_seconds",
             "From the arrival of a call to the upstream's answer to the command that carries its decision.",
             registry=registry,
@@ -148,23 +179,24 @@ class Metrics:
         )
 
     def _define_journal(self, registry: CollectorRegistry) -> None:
-        self._batch_entries = Histogram(
+        self._batch_entries = _Distribution(
             "gateway_journal_batch_entries",
             "Entries written by one commit of the journal.",
             registry=registry,
             buckets=BATCH_ENTRIES,
         )
-        self._commit_seconds = Histogram(
+        self._commit_seconds = _Distribution(
             "gateway_journal_commit_seconds",
             "How long one transaction of the journal took, its commit to disk included.",
             registry=registry,
             buckets=COMMIT_SECONDS,
         )
-        self._waiting = Gauge(
+        self._waiting = 0
+        Gauge(
             "gateway_journal_waiting",
             "Entries that waited for the journal at its last commit; deliveries are answered 503 at 10,000.",
             registry=registry,
-        )
+        ).set_function(lambda: self._waiting)
 
     def delivery_answered(self, endpoint: str, verdict: str, status: int, seconds: float) -> None:
         """A delivery got its answer, `seconds` after its head arrived.
@@ -211,7 +243,7 @@ class Metrics:
         """The journal has committed a batch (see `gateway.journal.Gauge`)."""
         self._batch_entries.observe(entries)
         self._commit_seconds.observe(seconds)
-        self._waiting.set(waiting)
+        self._waiting = waiting
 
     def connection_cut(self, reason: str) -> None:
         """The server cut a connection (see `gateway.http_connection.Watch`)."""

@@ -1,9 +1,12 @@
 """What is counted, under which names and labels."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway.metrics import MOST_RULES, Metrics
+from gateway.metrics import COMMIT_SECONDS, MOST_RULES, Metrics, _Distribution
 
 
 @pytest.fixture
@@ -119,3 +122,14 @@ def test_the_days_until_a_shutdown_are_those_of_what_is_in_force(metrics):
     assert sorted(found.values()) == [-1, 60]
     ends.clear()
     assert not [key for key in samples(metrics) if key[0] == name]
+
+
+@given(st.lists(st.one_of(st.sampled_from(COMMIT_SECONDS), st.integers(0, 5).map(lambda eighths: eighths / 8))))
+def test_a_distribution_reads_as_the_librarys_histogram(values):
+    ours, theirs = CollectorRegistry(), CollectorRegistry()
+    distribution = _Distribution("x_seconds", "What it means.", registry=ours, buckets=COMMIT_SECONDS)
+    histogram = Histogram("x_seconds", "What it means.", registry=theirs, buckets=COMMIT_SECONDS)
+    for value in values:
+        distribution.observe(value)
+        histogram.observe(value)
+    assert generate_latest(ours) == generate_latest(theirs)
