@@ -90,7 +90,7 @@ def kind(number: str) -> Kind:
 @lru_cache(maxsize=REMEMBERED)
 def _international(text: str) -> Number | None:
     """Read a text that begins with a plus."""
-    parsed = _parse(text, None)
+    parsed = _plain(text) or _parse(text, None)
     if parsed is not None and _fits_plan(parsed):
         return _number(parsed)
     bare = text.translate(_PUNCTUATION)
@@ -112,6 +112,28 @@ def _national(text: str, region: str) -> Number | None:
     if dialled is not None and len(digits) >= SHORTEST_UNKNOWN_NATIONAL and _fits_plan(dialled):
         return _number(dialled)
     return None
+
+
+def _plain(text: str) -> "PhoneNumber | None":
+    """What `_parse` reads in a number written as the standard has it, which is how carriers write; None: ask `_parse`.
+
+    `_parse` looks for a number in any text, which takes most of the time that a caller's number takes. In a plus and
+    digits there are only the country code to be found, and perhaps a national prefix that somebody left in.
+    """
+    import phonenumbers
+
+    if not _E164.fullmatch(text):
+        return None
+    length = next((n for n in (1, 2, 3) if int(text[1 : n + 1]) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE), None)
+    if length is None:
+        return None
+    code, rest = int(text[1 : length + 1]), text[length + 1 :]
+    region = phonenumbers.region_code_for_country_code(code)
+    plan = phonenumbers.PhoneMetadata.metadata_for_region_or_calling_code(code, region)
+    prefix = plan and plan.national_prefix_for_parsing
+    if plan is None or rest[0] == "0" or len(rest) < 2 or (prefix and re.match(prefix, rest)):
+        return None
+    return phonenumbers.PhoneNumber(country_code=code, national_number=int(rest))
 
 
 def _parse(text: str, region: str | None) -> "PhoneNumber | None":

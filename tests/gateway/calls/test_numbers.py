@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.calls.numbers import LONGEST_TEXT, Number, country, e164, kind, read_number
+from gateway.calls.numbers import LONGEST_TEXT, Number, _parse, _plain, country, e164, kind, read_number
 
 # (text, region, E.164)
 NUMBERS = [
@@ -163,3 +163,24 @@ def test_each_regions_example_is_read_as_dialled_at_home_and_from_abroad(region:
 def test_the_plans_are_not_loaded_before_the_first_number() -> None:
     program = "import sys, gateway.calls.numbers; sys.exit('phonenumbers' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+CODES = st.sampled_from(sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE))
+
+
+@given(st.one_of(st.builds("+{}{}".format, CODES, st.from_regex(r"[0-9]{3,13}", fullmatch=True)), st.text(max_size=16)))
+def test_a_number_written_as_the_standard_has_it_is_read_as_the_library_reads_it(text: str) -> None:
+    plain = _plain(text)
+    assert plain is None or plain == _parse(text, None)
+
+
+@pytest.mark.parametrize("text", ["+14155550100", "+493023125100", "+442079460958", "+6834123"])
+def test_usual_numbers_need_no_library_to_be_read(text: str) -> None:
+    assert _plain(text) == phonenumbers.parse(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["+4402079460958", "+390612345678", "+99912345678", "+49 30 901820", "4930901820", "+490"]
+)
+def test_what_needs_a_closer_look_is_left_to_the_library(text: str) -> None:
+    assert _plain(text) is None
