@@ -13,9 +13,10 @@ Every pattern is possessive or free of overlapping repetitions, so that the time
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import unquote
+
+import msgspec
 
 LONGEST_VALUE = 4_096  # characters; a header of ten History-Info entries takes 1,500
 LONGEST_TEXT = 256  # characters of a display name, user or host that we keep: wider than any column shows
@@ -37,8 +38,7 @@ _BREAKS = re.compile(r"[\r\n\t]+")
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Address:
+class Address(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One address of a header value, read and made fit for display."""
 
     display_name: str  # unquoted and unescaped; "" if there is none

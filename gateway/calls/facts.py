@@ -22,6 +22,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+import msgspec
+
 from gateway.calls.addresses import Address, parse_addresses
 from gateway.calls.numbers import Number, read_number
 from routing_rules import CallFacts
@@ -57,8 +59,7 @@ class ReadCall:
     caller_header: str | None  # likewise
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Party:
+class Party(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One end of the call, as a header told it."""
 
     header: str

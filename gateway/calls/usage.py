@@ -16,8 +16,9 @@ as the upstream lets a session last, and is counted by the node that decided it 
 
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final, NamedTuple
+
+import msgspec
 
 from gateway.clock import Clock
 
@@ -182,8 +183,7 @@ class _Window:
             del self._counts[key]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Counted:
+class Counted(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What counting one call has changed."""
 
     call_id: str

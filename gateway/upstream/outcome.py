@@ -4,8 +4,9 @@ RELIABILITY 2.2 gives the classes. The one that matters most is the difference b
 certainly did nothing) and *ambiguous* (it may have been applied although no reply came).
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 
 class Result(StrEnum):
@@ -22,8 +23,7 @@ class Result(StrEnum):
     CONFLICT = "conflict"  # 409, or another 4xx that says so: decided already
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The outcome of one request."""
 
     result: Result

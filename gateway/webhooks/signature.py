@@ -35,8 +35,9 @@ from base64 import b64decode
 from binascii import Error as Base64Error
 from binascii import b2a_base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from hmac import HMAC, compare_digest
+
+import msgspec
 
 from gateway.errors import ConfigurationError, SignatureError
 
@@ -50,8 +51,7 @@ _SECRET_PREFIX = "whsec_"  # noqa: S105 - the prefix of every secret is no secre
 _VERSION = b"v1,"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Claim:
+class Claim(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What the headers of a delivery say; nothing of it is proven."""
 
     webhook_id: str  # the sender's id of the event
@@ -60,8 +60,7 @@ class Claim:
     signatures: tuple[bytes, ...]  # the base64 texts of the `v1` entries
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Verified:
+class Verified(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A delivery that a holder of one of our secrets signed within the tolerance."""
 
     webhook_id: str  # the sender's id of the event
