@@ -60,13 +60,12 @@ from gateway.subscribers.feed import Feed
 from gateway.upstream.client import Upstream
 from gateway.upstream.pulse import Pulse
 from gateway.upstream.sideband import Sidebands
+from gateway.webhooks.entries import file_all
 from gateway.webhooks.intake import Intake
 from gateway.webhooks.keyring import Keyring
 from gateway.webhooks.refusals import Refusals
 from gateway.webhooks.rotation import Rotation
 from gateway.webhooks.routes import WEBHOOKS, WebhookDoor
-
-_A_NUMBER = "+14155550100"
 
 # How long a stopping gateway waits for requests to the upstream that are under way.
 PATIENCE = 5.0
@@ -205,6 +204,7 @@ class Gateway:
             usage=self.usage,
             metrics=self.metrics,
             clock=self.clock,
+            enters=self.database.is_sqlite,
         )
 
     def _let_metrics_ask(self) -> None:
@@ -262,7 +262,7 @@ class Gateway:
         self._on_death()
 
     def _prepare(self) -> int:
-        country(_A_NUMBER)  # loads the numbering plans, so that the first call does not wait for them
+        country("+14155550100")  # loads the numbering plans, so that the first call does not wait for them
         self.database.take()
         self.database.upgrade()
         with self.database.transaction() as connection:  # of its own, for which nodes that start beside this one wait
@@ -272,6 +272,7 @@ class Gateway:
             take_newest(connection, self.current, self.clock.now())
             self.current.override(find_live(connection, self.clock.now()))
             if self.database.is_sqlite:
+                file_all(connection)
                 outbox.release_all(connection)
                 release_watches(connection)
             since = self.clock.now() - int(LONGEST_SESSION * 1e6)
@@ -295,6 +296,7 @@ class Gateway:
         await asyncio.gather(*self._rounds, return_exceptions=True)
         await self.replays.stop()
         await self.worker.stop(PATIENCE)
+        await self.intake.stop(PATIENCE)
         await self.courier.close()
         await self.watcher.stop()
         await self.upstream.close()

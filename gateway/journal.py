@@ -8,7 +8,9 @@ an entry is written at once; under load the batches grow by themselves, helped b
 several.
 
 Some entries can wait: what became of a request to the upstream is not what a caller waits for. They are kept back for a
-moment, so that some of them share a commit, and a ringing call rarely finds one under way.
+moment, so that some of them share a commit, and a ringing call rarely finds one under way. And some need no `fsync`:
+what they store is on the disk in another form, from which it can be made again, and SQLite orders what it writes, so
+that the next flush covers them.
 
 An entry is an item and the *unit* that stores such items: `unit(connection, items) -> results`, one result per item.
 All items of one unit in a batch go to one call, so a unit can insert a hundred rows with one statement. Units run in
@@ -27,16 +29,16 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 
+import msgspec
 import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from gateway.errors import DatabaseUnavailable, JournalFull
-from gateway.statements import begin, commit, roll_back
+from gateway.statements import begin, commit, flush_commits, roll_back
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -49,7 +51,7 @@ LARGEST_BATCH: Final = 500
 # When the last batch had this many entries that could not wait, more are on their way, and waiting for them saves
 # commits: measured with `tests/benchmarks/webhooks`, a quarter more calls a second at saturation. Nobody waits at the
 # rates of a quiet day.
-MANY: Final = 3
+MANY: Final = 8
 PAUSE: Final = 0.003
 
 # For how long entries that can wait are kept back: at 200 calls a second some four outcomes then share a commit.
@@ -73,12 +75,12 @@ class Gauge(Protocol):
     def __call__(self, *, entries: int, seconds: float, waiting: int) -> None: ...
 
 
-@dataclass(slots=True)
-class _Entry:
+class _Entry(msgspec.Struct, gc=False):
     unit: Unit[Any, Any]
     item: Any
     future: asyncio.Future[Any]
     can_wait: bool
+    flush: bool
 
 
 class Journal:
@@ -106,6 +108,7 @@ class Journal:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._connection: Connection | None = None
         self._stopping = False  # also set by a thread that dies
+        self._flushing = True  # whether commits on the connection wait for the disk
         self._latest = 0  # entries in the latest batch that could not wait
         self._failed_at: float | None = None  # when a transaction failed, unless one was committed since
         self._busy_since: float | None = None
@@ -155,10 +158,13 @@ class Journal:
         """Entries that no transaction has taken yet."""
         return self._queue.qsize() + len(self._kept_back)
 
-    def write(self, unit: Unit[Item, Result], item: Item, *, can_wait: bool = False) -> asyncio.Future[Result]:
+    def write(
+        self, unit: Unit[Item, Result], item: Item, *, can_wait: bool = False, flush: bool = True
+    ) -> asyncio.Future[Result]:
         """Queue `item` to be stored by `unit`; the result arrives when it is committed.
 
-        What `can_wait` is kept back for a moment, to share a commit with others.
+        What `can_wait` is kept back for a moment, to share a commit with others. Without `flush` it is safe from the
+        death of the process and, on SQLite, not yet from that of the machine.
 
         Raises JournalFull when too much is waiting, DatabaseUnavailable when the writer has stopped; the future
         raises DatabaseUnavailable when the database failed, or whatever the unit raised for this item.
@@ -168,7 +174,7 @@ class Journal:
         if self.waiting >= self._longest_queue:
             raise JournalFull(f"{self._longest_queue} entries are waiting to be written")
         future: asyncio.Future[Result] = self._loop.create_future()
-        entry = _Entry(unit, item, future, can_wait)
+        entry = _Entry(unit, item, future, can_wait, flush)
         if not can_wait:
             self._queue.put(entry)
             return future
@@ -213,16 +219,13 @@ class Journal:
         if self._latest >= MANY:
             time.sleep(self._pause)
         batch: list[_Entry] = [] if first is None else [first]
-        while first is not None and len(batch) < LARGEST_BATCH:
-            try:
-                entry = self._queue.get_nowait()
-            except queue.Empty:
-                break
+        while first is not None and len(batch) < LARGEST_BATCH and not self._queue.empty():
+            entry = self._queue.get()  # nobody else takes any
             if entry is None:
                 self._queue.put(None)
                 break
             batch.append(entry)
-        self._latest = sum([not entry.can_wait for entry in batch])
+        self._latest = sum([entry.flush and not entry.can_wait for entry in batch])
         return batch
 
     def _commit(self, batch: list[_Entry]) -> None:
@@ -247,19 +250,15 @@ class Journal:
 
     def _transact(self, batch: list[_Entry]) -> list[Any]:
         """Run `batch` as one transaction; the results in its order."""
-        groups: dict[Unit[Any, Any], list[int]] = {}
-        for position, entry in enumerate(batch):
-            groups.setdefault(entry.unit, []).append(position)
-        results: list[Any] = [None] * len(batch)
         self._busy_since = time.monotonic()
         try:
             connection = self._connect()
+            flush = any(entry.flush for entry in batch)
+            self._let_commits_flush(connection, flush)
             begin(connection)
-            for unit, positions in groups.items():
-                found = unit(connection, [batch[position].item for position in positions])
-                for position, result in zip(positions, found, strict=True):
-                    results[position] = result
+            results = _run(connection, batch)
             commit(connection)
+            self._let_commits_flush(connection, True)  # now, and not when the next batch comes: somebody waits for that
         except Exception as error:
             if not database_failed(error):
                 if self._connection is not None:
@@ -275,8 +274,13 @@ class Journal:
 
     def _connect(self) -> Connection:
         if self._connection is None:
-            self._connection = self._engine.connect()
+            self._connection, self._flushing = self._engine.connect(), True
         return self._connection
+
+    def _let_commits_flush(self, connection: Connection, flush: bool) -> None:
+        if flush is not self._flushing:
+            flush_commits(connection, flush)
+            self._flushing = flush
 
     def _disconnect(self) -> None:
         """Drop the connection; the next batch opens a new one."""
@@ -291,6 +295,21 @@ class Journal:
     def _in_loop(self, call: Callable[[], None]) -> None:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(call)
+
+
+def _run(connection: Connection, batch: list[_Entry]) -> list[Any]:
+    """Let each unit store its items; the results in the order of the batch."""
+    if len(batch) == 1:  # a call that rings alone
+        return list(batch[0].unit(connection, [batch[0].item]))
+    groups: dict[Unit[Any, Any], list[int]] = {}
+    for position, entry in enumerate(batch):
+        groups.setdefault(entry.unit, []).append(position)
+    results: list[Any] = [None] * len(batch)
+    for unit, positions in groups.items():
+        found = unit(connection, [batch[position].item for position in positions])
+        for position, result in zip(positions, found, strict=True):
+            results[position] = result
+    return results
 
 
 def _resolve(settled: list[tuple[_Entry, Any, Exception | None]]) -> None:

@@ -11,7 +11,6 @@ A row then has the columns that name it, also where the statement does not write
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Delete, Insert, Select, Update
@@ -34,6 +33,12 @@ def begin_on(sqlite: Any) -> None:
     """Begin to write on a connection of sqlite3, unless that is done: SQLAlchemy begins with its first execution."""
     if not sqlite.in_transaction:
         sqlite.execute("BEGIN IMMEDIATE")
+
+
+def flush_commits(connection: Connection, flush: bool) -> None:
+    """Let commits on this connection wait for the disk, as they do at first, or not. PostgreSQL's always do."""
+    if connection.dialect.name == "sqlite":
+        _driver(connection).execute(f"PRAGMA synchronous={'FULL' if flush else 'NORMAL'}")
 
 
 def commit(connection: Connection) -> None:
@@ -63,10 +68,13 @@ class Statement:
         if not rows:
             return 0
         text, rows = self._prepared(connection, rows)
-        with closing(_driver(connection).cursor()) as cursor:
+        cursor = _driver(connection).cursor()
+        try:
             cursor.executemany(text, rows)
             touched: int = cursor.rowcount
             return touched
+        finally:
+            cursor.close()
 
     def returning(self, connection: Connection, rows: Sequence[Any]) -> list[tuple[Any, ...]]:
         """Run it for every row; what it selects or returns, in order, without the rows that were skipped."""
@@ -74,7 +82,8 @@ class Statement:
             return []
         text, rows = self._prepared(connection, rows)
         # Closed also where it fails: SQLite keeps a connection alive, and its lock, for a statement that is not done.
-        with closing(_driver(connection).cursor()) as cursor:
+        cursor = _driver(connection).cursor()
+        try:
             if connection.dialect.name == "sqlite":
                 return [found for row in rows for found in cursor.execute(text, row).fetchall()]
             cursor.executemany(text, rows, returning=True)
@@ -82,6 +91,8 @@ class Statement:
             while cursor.nextset():
                 found += cursor.fetchall()
             return list(found)
+        finally:
+            cursor.close()
 
     def _prepared(self, connection: Connection, rows: Sequence[Any]) -> tuple[str, Sequence[Any]]:
         """The statement's text, and the rows as they are stored."""
@@ -108,7 +119,7 @@ class Statement:
         # Both drivers then take the rows as they are, by name.
         dialect = pysqlite.dialect(paramstyle="named") if name == "sqlite" else connection.dialect
         statement = self._write(name)
-        keys = list(row) if isinstance(statement, Insert) else None
+        keys = list(row) if isinstance(statement, Insert) and statement.select is None else None
         return statement.compile(dialect=dialect, column_keys=keys)
 
 

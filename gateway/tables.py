@@ -28,7 +28,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from gateway.append_only import only_grows
 from gateway.sealed import Sealed, SealedBytes, SealedNumber
 
-SCHEMA = "0019"
+SCHEMA = "0020"
 
 metadata = MetaData(
     naming_convention={
@@ -66,6 +66,14 @@ deliveries = Table(
     Column("body", SealedBytes("deliveries.body", "endpoint", "webhook_id")),  # kept only where it could not be used
     UniqueConstraint("endpoint", "webhook_id"),
     Index("ix_deliveries_received_at", "received_at"),
+)
+
+entries = Table(
+    "entries",
+    metadata,
+    Column("id", _Serial, primary_key=True),
+    Column("call_id", Text, nullable=False),
+    Column("content", SealedBytes("entries.content", "call_id"), nullable=False),  # see gateway.webhooks.entries
 )
 
 plans = Table(
@@ -139,10 +147,8 @@ def _bucket(*names: str) -> list[Column[Any]]:
     ]
 
 
-# Calls at rest, by the hour.
+# Calls at rest, by the hour; and the same, finer.
 hourly = Table("hourly", metadata, *_bucket("endpoint", "kind", "state"), *_sums(), sqlite_with_rowid=False)
-
-# The same, finer.
 hourly_by_rule = Table(
     "hourly_by_rule",
     metadata,
@@ -153,10 +159,7 @@ hourly_by_rule = Table(
 
 # How far each index that is filled behind the calls has come: the row id of the last call that it has.
 watermarks = Table(
-    "watermarks",
-    metadata,
-    Column("name", Text, primary_key=True),
-    Column("id", BigInteger, nullable=False),
+    "watermarks", metadata, Column("name", Text, primary_key=True), Column("id", BigInteger, nullable=False)
 )
 
 postgresql_metadata = MetaData(naming_convention=metadata.naming_convention)  # of tables that it alone has
@@ -180,10 +183,8 @@ for _name in (call_grams.name, transcript_grams.name):
     _fts5 = f"CREATE VIRTUAL TABLE {_name} USING fts5 (grams, content='', detail=none, columnsize=0)"
     _virtual = DDL(_fts5)  # type: ignore[no-untyped-call]
     event.listen(metadata, "after_create", _virtual.execute_if(dialect="sqlite"))
-_beginnings = DDL(  # type: ignore[no-untyped-call]
-    "INSERT INTO watermarks (name, id) VALUES ('search', 0), ('transcripts', 0)"
-)
-event.listen(watermarks, "after_create", _beginnings)
+_begin = DDL("INSERT INTO watermarks VALUES ('search', 0), ('transcripts', 0)")  # type: ignore[no-untyped-call]
+event.listen(watermarks, "after_create", _begin)
 
 events = Table(
     "events",
@@ -357,7 +358,6 @@ audit = Table(
     Index("ix_audit_author", "author", "id"),
     Index("ix_audit_object", "object", "id"),
 )
-
 only_grows(audit)
 
 sessions = Table(

@@ -1,5 +1,6 @@
 """An action: one command of a plan, an outbox row with a lease, while a worker holds it."""
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Final, TypedDict
 
@@ -50,8 +51,7 @@ class NewAction(TypedDict):
     orders: str | None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Lease:
+class Lease(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The hold of this node on the action, granted in the commit that opens it."""
 
     node: str
@@ -59,13 +59,13 @@ class Lease:
     until: int  # likewise
 
 
-@dataclass(kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True, eq=False)
 class Job:
     """An action in the hands of its worker; `state`, `attempts` and the doubts change as it goes."""
 
-    action: int  # the outbox row
+    action: int  # the outbox row; 0 as long as there is none
     epoch: int  # our ownership; a later owner makes our results void
-    call: int  # the call's row
+    call: int  # the call's row; likewise
     call_id: str
     endpoint: str
     rule: str | None
@@ -81,6 +81,8 @@ class Job:
     useless_at: float  # on the monotonic clock: the caller has long given up; nothing is sent
     deadline: float  # on the monotonic clock: no further attempt
     orders: Orders | None = None  # what to do instead of the plan's step
+    # The row of the entry of a call that is not filed yet (see gateway.webhooks.entries); 0: nothing is to be sent.
+    entered: Awaitable[int] | None = None
 
     @property
     def alternative(self) -> Step:

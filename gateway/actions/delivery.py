@@ -5,10 +5,10 @@ bookkeeping.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Final
 from zlib import crc32
 
+import msgspec
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 
 from gateway.actions import retry
@@ -16,7 +16,8 @@ from gateway.actions.action import Job
 from gateway.actions.conclusion import ReferGuard, conclude_unsent
 from gateway.actions.retry import Budget, Progress, RetryDecision, Then
 from gateway.clock import Clock
-from gateway.upstream.client import Upstream
+from gateway.errors import DatabaseUnavailable
+from gateway.upstream.client import Prepared, Upstream
 from gateway.upstream.outcome import Outcome, Result
 from gateway.upstream.wire import Command
 
@@ -27,8 +28,11 @@ SHORTEST_ATTEMPT: Final = 0.05
 SHORTEST_REPETITION: Final = retry.ROOM / 2
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Judged:
+class NotEnteredError(Exception):
+    """The call is not new, or its entry could not be stored: nothing is to be sent."""
+
+
+class Judged(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One request's outcome and what the policy makes of it."""
 
     outcome: Outcome
@@ -57,11 +61,17 @@ class Delivery:
         self._budgets: dict[str, Budget] = {}
 
     async def deliver(self, job: Job) -> Judged:
-        """Send the job's bytes, as often as the policy says; the last outcome and its judgement."""
+        """Send the job's bytes, as often as the policy says; the last outcome and its judgement.
+
+        Raises NotEnteredError for a job whose call turns out not to be entered.
+        """
+        request = self._upstream.prepare(job.endpoint, job.call_id, job.command, job.body)
+        if job.entered is not None:
+            await _entered(job.entered)
         if (unsent := self._not_to_be_sent(job)) is not None:
             return unsent
         self._budget(job).first_attempt()
-        first = await self._attempt(job)
+        first = await self._attempt(job, request)
         if first.decision.then is not Then.AGAIN:
             return first
         made: list[Judged] = []
@@ -73,7 +83,7 @@ class Delivery:
                 return self._out_of_time(job, made[-1].outcome)
             else:
                 job.attempts += 1
-                made.append(await self._attempt(job))
+                made.append(await self._attempt(job, request))
             return made[-1]
 
         repeat = AsyncRetrying(retry=retry_if_result(_again), wait=_pause)
@@ -106,10 +116,10 @@ class Delivery:
         """The judgement on a job of which nothing more is sent after this outcome."""
         return Judged(outcome=outcome, decision=retry.judge(job.command, outcome, self._progress(job, may_retry=False)))
 
-    async def _attempt(self, job: Job) -> Judged:
+    async def _attempt(self, job: Job, request: Prepared) -> Judged:
         longest = self._upstream.timeout(job.endpoint, self._attempt_timeout)
         timeout = max(SHORTEST_ATTEMPT, min(longest, self._left(job)))
-        outcome = await self._upstream.send(job.endpoint, job.call_id, job.command, job.body, timeout=timeout)
+        outcome = await self._upstream.send(request, timeout=timeout)
         self._on_attempt(job, outcome)
         decision = retry.judge(job.command, outcome, self._progress(job))
         if decision.then is Then.AGAIN and not self._budget(job).take():
@@ -134,6 +144,16 @@ class Delivery:
 
     def _budget(self, job: Job) -> Budget:
         return self._budgets.setdefault(job.endpoint, Budget())
+
+
+async def _entered(entry: Awaitable[int]) -> None:
+    """Wait until the call's entry is on the disk. Raises NotEnteredError."""
+    try:
+        row = await entry
+    except DatabaseUnavailable as error:
+        raise NotEnteredError from error
+    if not row:
+        raise NotEnteredError
 
 
 def _again(judged: Judged) -> bool:

@@ -21,7 +21,7 @@ from gateway.actions import jobs, outbox
 from gateway.actions.account import change_of, timeline_of
 from gateway.actions.action import Job, Lease
 from gateway.actions.conclusion import Conclusion, ReferGuard, conclude
-from gateway.actions.delivery import Delivery, Judged
+from gateway.actions.delivery import Delivery, Judged, NotEnteredError
 from gateway.actions.leases import LOOK, ORPHANED_AFTER, RENEWAL, LeaseClock
 from gateway.calls.call import Happened, unchanged
 from gateway.calls.lifecycle import LIVE, TERMINAL, TRANSITIONS, Event, State
@@ -93,7 +93,8 @@ class Worker:
         self._free = SLOTS
         self._stopping = False
         self._granted: list[int] = []  # ends of leases whose commits are under way, mostly the oldest first
-        self._held: dict[int, asyncio.Task[None]] = {}
+        self._held: dict[Job, asyncio.Task[None]] = {}
+        self._unfiled: dict[Job, asyncio.Event] = {}  # jobs without rows; set once they have them
         self._rounds: list[asyncio.Task[None]] = []
 
     # --- lifespan -----------------------------------------------------------------------------------------------------
@@ -137,12 +138,34 @@ class Worker:
         self._free += 1
 
     def begin(self, job: Job, lease: Lease) -> None:
-        """Carry out `job`, whose slot was reserved with this lease."""
-        self._granted.remove(lease.until)
+        """Carry out `job`, whose slot was reserved with this lease.
+
+        One without rows is made ready, and sent when it is `entered`. What follows is `filed`, or `abandon`.
+        """
+        if job.entered is None:
+            self._granted.remove(lease.until)
+        else:
+            self._unfiled[job] = asyncio.Event()
         self._begin(job)
 
+    def filed(self, job: Job, lease: Lease, *, call: int, action: int) -> None:
+        """Say which rows a job that was begun without them has now."""
+        self._granted.remove(lease.until)
+        job.call, job.action = call, action
+        self._unfiled.pop(job).set()
+
+    def abandon(self, job: Job, lease: Lease) -> None:
+        """Say that a job that was begun will have no rows: nothing more is written of it."""
+        self._granted.remove(lease.until)
+        self._unfiled.pop(job).set()
+
+    @property
+    def lease_until(self) -> int:
+        """Until when a lease holds that is granted now, in µs on the database's clock."""
+        return self._leases.until()
+
     def _begin(self, job: Job) -> None:
-        self._held[job.action] = asyncio.create_task(self._carry_out(job))
+        self._held[job] = asyncio.create_task(self._carry_out(job))
 
     def deadline(self, command: Command, useless_at: float) -> float:
         """When, on the monotonic clock, the last attempt of a command that begins now must be over."""
@@ -153,14 +176,16 @@ class Worker:
 
     async def _carry_out(self, job: Job) -> None:
         following: Job | None = job
-        held = job.action
+        held = job
         try:
             while following is not None:
                 job = following
-                if job.action != held:
-                    self._held[job.action] = self._held.pop(held)
-                    held = job.action
+                if job is not held:
+                    self._held[job] = self._held.pop(held)
+                    held = job
                 following = await self._settle(job, await self._delivery.deliver(job))
+        except NotEnteredError:
+            pass  # nothing was sent; whoever wanted the call entered knows it
         except LeaseLost:
             log.warning("another node has taken this action over", call_id=job.call_id, command=job.command)
         except Exception:
@@ -172,6 +197,7 @@ class Worker:
 
     async def _note(self, job: Job, judged: Judged) -> None:
         """Write down that a request failed and will be repeated."""
+        await self._rows_of(job)
         now = self._clock.now()
         state, lines = timeline_of(job, judged.decision.events, judged.outcome, now)
         note = outbox.Note(
@@ -193,6 +219,7 @@ class Worker:
 
     async def _settle(self, job: Job, judged: Judged) -> Job | None:
         """Write the action's end; the job that follows it, if any."""
+        await self._rows_of(job)
         now = self._clock.now()
         conclusion = conclude(job, judged.decision, self._refer_guard, watched=job.endpoint in self._watched)
         state, lines = timeline_of(job, conclusion.events, judged.outcome, now)
@@ -293,7 +320,7 @@ class Worker:
             lease_now=self._leases.now(),
             orphaned_before=min([self._leases.until() - ORPHANED_AFTER, *self._granted]),
             limit=self._free,
-            held=tuple(self._held),
+            held=self._actions_in_hand(),
         )
         unreadable = []
         for row in await self._journal.write(outbox.claim, wish):
@@ -339,8 +366,16 @@ class Worker:
         while True:
             await asyncio.sleep(RENEWAL)
             try:
-                self._leases.set(await self._journal.write(outbox.renew, (self.node, tuple(self._held))))
+                self._leases.set(await self._journal.write(outbox.renew, (self.node, self._actions_in_hand())))
             except DatabaseUnavailable as error:
                 log.warning("could not renew leases", error=str(error))
             except Exception:
                 log.exception("renewing leases failed")  # and is tried again: others would take our work over
+
+    def _actions_in_hand(self) -> tuple[int, ...]:
+        return tuple([job.action for job in self._held])
+
+    async def _rows_of(self, job: Job) -> None:
+        """Wait until the job has its rows: what became of its request is written to them."""
+        if (filed := self._unfiled.get(job)) is not None:
+            await filed.wait()

@@ -13,12 +13,13 @@ from hashlib import sha256
 from typing import Final
 
 import httpx
+import msgspec
 
 from gateway.endpoint import Endpoint
 from gateway.errors import ConfigurationError
 from gateway.upstream import wire
 from gateway.upstream.outcome import Outcome, Result, classify
-from gateway.upstream.transport import Transport
+from gateway.upstream.transport import Transport, head_of, origin_of
 from gateway.upstream.wire import Command
 
 CONNECT_TIMEOUT: Final = 1.0
@@ -37,6 +38,14 @@ LONGEST_RETRY_AFTER: Final = 86_400.0
 _NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout)
 
 
+class Prepared(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A command ready to be sent."""
+
+    endpoint: str
+    line: "_Line | None"  # None where the endpoint is not configured
+    request: httpx.Request | None  # likewise
+
+
 class Upstream:
     """Sends commands to the upstreams of all endpoints. `close` belongs to the application's lifespan."""
 
@@ -44,21 +53,30 @@ class Upstream:
         self._lines = {name: _Line(endpoint) for name, endpoint in endpoints.items()}
         self._transport = Transport()
 
-    async def send(self, endpoint: str, call_id: str, command: Command, body: bytes, *, timeout: float) -> Outcome:
-        """Send one command and say what became of it, within `timeout` seconds.
+    def prepare(self, endpoint: str, call_id: str, command: Command, body: bytes) -> "Prepared":
+        """A command made ready to be sent, as often as need be.
 
         Raises InvalidCallId for an id that must not be put into a path; nothing else.
         """
-        if endpoint not in self._lines:  # a call may outlive it
-            return Outcome(result=Result.NOT_SENT, detail=f"the endpoint {endpoint} is not configured any more")
-        path = wire.path(command, call_id, self._lines[endpoint].surface)
-        outcome, _ = await self._post(endpoint, path, body, timeout)
+        line = self._lines.get(endpoint)
+        if line is None:  # a call may outlive it
+            return Prepared(endpoint=endpoint, line=None, request=None)
+        path = wire.path(command, call_id, line.surface)
+        return Prepared(endpoint=endpoint, line=line, request=line.request(path, body))
+
+    async def send(self, prepared: "Prepared", *, timeout: float) -> Outcome:
+        """Send a command and say what became of it, within `timeout` seconds. Raises nothing."""
+        if prepared.line is None or prepared.request is None:
+            detail = f"the endpoint {prepared.endpoint} is not configured any more"
+            return Outcome(result=Result.NOT_SENT, detail=detail)
+        outcome, _ = await self._post(prepared.line, prepared.request, timeout)
         return outcome
 
     async def make_client_secret(self, endpoint: str, body: bytes) -> tuple[Outcome, bytes]:
         """Ask for an ephemeral key, once; the reply's body is as the upstream wrote it, and holds the key."""
         timeout = self.timeout(endpoint, MINTING_TIMEOUT)
-        outcome, reply = await self._post(endpoint, wire.CLIENT_SECRETS, body, timeout)
+        line = self._lines[endpoint]
+        outcome, reply = await self._post(line, line.request(wire.CLIENT_SECRETS, body), timeout)
         return outcome, b"" if reply is None else _body(reply)
 
     def timeout(self, endpoint: str, usual: float) -> float:
@@ -84,33 +102,21 @@ class Upstream:
         return self._lines[endpoint].fingerprint
 
     async def _post(
-        self, endpoint: str, path: str, body: bytes, timeout: float
+        self, line: "_Line", request: httpx.Request, timeout: float
     ) -> tuple[Outcome, httpx.Response | None]:
         """Send one request and say what became of it; and the reply, unread, if it was no error."""
-        line = self._lines[endpoint]
         started = time.monotonic()
         if not await line.enter(timeout):
             detail = f"{line.in_flight} requests to this endpoint are in flight, its max_in_flight"
             return Outcome(result=Result.NOT_SENT, detail=detail, seconds=time.monotonic() - started), None
         try:
             left = max(SHORTEST, timeout - (time.monotonic() - started)) if line.is_limited else timeout
-            return await self._exchange(line, path, body, left, started)
+            request.extensions["timeout"] = {"connect": min(CONNECT_TIMEOUT, left / 2), "read": left}
+            return await self._exchange(request, started)
         finally:
             line.leave()
 
-    async def _exchange(
-        self, line: "_Line", path: str, body: bytes, timeout: float, started: float
-    ) -> tuple[Outcome, httpx.Response | None]:
-        request = httpx.Request(
-            "POST",
-            line.url,
-            headers=line.headers(len(body)),
-            stream=httpx.ByteStream(body),  # given as `content`, httpx would work out all headers anew
-            extensions={
-                "target": line.path + path.encode("ascii"),  # to parse a URL for each request takes 20 µs
-                "timeout": {"connect": min(CONNECT_TIMEOUT, timeout / 2), "read": timeout},
-            },
-        )
+    async def _exchange(self, request: httpx.Request, started: float) -> tuple[Outcome, httpx.Response | None]:
         try:
             reply = await self._transport.handle_async_request(request)
         except httpx.TransportError as error:
@@ -142,6 +148,7 @@ class _Line:
     def __init__(self, endpoint: Endpoint) -> None:
         self.url = httpx.URL(endpoint.base_url)
         self.path = self.url.raw_path.rstrip(b"/")
+        self.origin = origin_of(self.url)
         self.use_key(endpoint)
         self.surface = endpoint.surface
         self.timeout = endpoint.upstream_timeout
@@ -152,17 +159,34 @@ class _Line:
     def use_key(self, endpoint: Endpoint) -> None:
         """Send this endpoint's key from now on."""
         self.authorization = _authorization(endpoint)
-        self._headers: dict[int, httpx.Headers] = {}
+        self._headers: dict[int, tuple[httpx.Headers, bytes]] = {}
         key = endpoint.api_key.get_secret_value() if endpoint.api_key else None
         self.fingerprint = None if key is None else sha256(key.encode()).hexdigest()[:8]
 
-    def headers(self, size: int) -> httpx.Headers:
-        """All headers of a request with so many bytes; kept, since the bodies of plans come again and again."""
+    def headers(self, size: int) -> tuple[httpx.Headers, bytes]:
+        """All headers of a request with so many bytes, also as sent; kept, since plans' bodies come again and again."""
         known = self._headers.get(size)
         if known is None:
             own = {"host": self.url.netloc.decode("ascii"), "content-length": str(size)}
-            known = self._headers[size] = httpx.Headers({**own, **_HEADERS, **self.authorization})
+            headers = httpx.Headers({**own, **_HEADERS, **self.authorization})
+            known = self._headers[size] = headers, head_of(headers)
         return known
+
+    def request(self, path: str, body: bytes) -> httpx.Request:
+        """A request for a path below the base URL; whoever sends it says how long that may take."""
+        headers, head = self.headers(len(body))
+        target = self.path + path.encode("ascii")  # to parse a URL for each request takes 20 µs
+        return httpx.Request(
+            "POST",
+            self.url,
+            headers=headers,
+            stream=httpx.ByteStream(body),  # given as `content`, httpx would work out all headers anew
+            extensions={
+                "target": target,
+                "origin": self.origin,
+                "message": b"POST %b HTTP/1.1\r\n%b\r\n%b" % (target, head, body),
+            },
+        )
 
     async def enter(self, timeout: float) -> bool:
         """Wait for a place among the requests in flight; False if there is none within `timeout` seconds."""

@@ -56,8 +56,7 @@ class Transport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request and read its whole reply. Raises httpx.TransportError; never repeats anything."""
         limits = request.extensions["timeout"]
-        url = request.url
-        origin = (url.raw_scheme, url.host, url.port or (443 if url.scheme == "https" else 80))
+        origin = request.extensions.get("origin") or origin_of(request.url)
         connection, left = self._reuse(origin), limits["read"]
         if connection is None:
             started = asyncio.get_running_loop().time()
@@ -223,12 +222,20 @@ class _Connection(asyncio.Protocol):
             self._complete(reusable=self._parser.should_keep_alive())
 
 
+def origin_of(url: httpx.URL) -> Origin:
+    """Where the requests of a URL go."""
+    return url.raw_scheme, url.host, url.port or (443 if url.scheme == "https" else 80)
+
+
+def head_of(headers: httpx.Headers) -> bytes:
+    """The headers as they are sent."""
+    return b"".join([b"%b: %b\r\n" % field for field in headers.raw])
+
+
 def _serialize(request: httpx.Request) -> bytes:
-    """The bytes of a request whose body is at hand."""
-    lines = [b"%b: %b\r\n" % field for field in request.headers.raw]
-    return b"%b %b HTTP/1.1\r\n%b\r\n%b" % (
-        request.method.encode("ascii"),
-        request.extensions.get("target", request.url.raw_path),
-        b"".join(lines),
-        request.read(),
-    )
+    """The bytes of a request whose body is at hand; one that was made ready before brings them, as its `message`."""
+    if (message := request.extensions.get("message")) is not None:
+        return bytes(message)
+    target = request.extensions.get("target") or request.url.raw_path
+    method = request.method.encode("ascii")
+    return b"%b %b HTTP/1.1\r\n%b\r\n%b" % (method, target, head_of(request.headers), request.read())

@@ -6,10 +6,10 @@ kept for seven days: the sender repeats for three, with fresh timestamps.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, TypedDict
 
+import msgspec
 from sqlalchemy import Connection, bindparam, select, update
 
 from gateway.actions.action import NewAction
@@ -47,8 +47,7 @@ class NewDelivery(TypedDict):
     body: bytes | None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NewCallRows:
+class NewCallRows(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """All that is stored of a new call. The row ids that link them are filled in when they are known."""
 
     row: NewCall
@@ -58,16 +57,14 @@ class NewCallRows:
     action: NewAction | None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Arrival:
+class Arrival(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One delivery and, unless it announces nothing, its call."""
 
     delivery: NewDelivery
     call: NewCallRows | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Receipt:
+class Receipt(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What became of an arrival: its verdict, and the ids of the new call's rows."""
 
     verdict: Verdict

@@ -8,33 +8,27 @@ Its age is the difference of two of the sender's own clocks, so our clock does n
 """
 
 import asyncio
-from datetime import datetime
-from functools import partial
 from hashlib import sha256
 
 import structlog
 
-from gateway.actions.action import Lease
-from gateway.actions.plan import digest, make_plan
 from gateway.actions.worker import Worker
 from gateway.calls.facts import ReadCall, read_facts
-from gateway.calls.lifecycle import BIRTHS, Event
-from gateway.calls.store import own_plan_key
+from gateway.calls.lifecycle import Event
 from gateway.calls.usage import Counted, LiveUsage
 from gateway.clock import Clock, to_datetime
-from gateway.endpoint import Surface
 from gateway.errors import PayloadError
 from gateway.journal import Journal
 from gateway.metrics import Metrics
-from gateway.profiles.variables import Call, Rendering
-from gateway.rulebook.current import Compiled, Current
+from gateway.rulebook.current import Current
 from gateway.settings import Settings
 from gateway.upstream.wire import IncomingCall, read_event
-from gateway.webhooks.inbox import Arrival, NewDelivery, Receipt, Verdict, store_arrivals
-from gateway.webhooks.ringing import Planned, Ringing
+from gateway.webhooks.inbox import Arrival, NewDelivery, Receipt, Verdict
+from gateway.webhooks.plans import Plans
+from gateway.webhooks.ringing import Ringing
 from gateway.webhooks.signature import Verified
-from routing_rules import CallFacts, decide
-from routing_rules import Verdict as Decided
+from gateway.webhooks.storing import Storing, Taken
+from routing_rules import decide
 
 log = structlog.get_logger(__name__)
 
@@ -52,15 +46,22 @@ class Intake:
         usage: LiveUsage,
         metrics: Metrics,
         clock: Clock,
+        enters: bool,
     ) -> None:
+        """`enters`: whether calls may be entered before they are filed; only where no other process stores any."""
         self._settings = settings
-        self._journal = journal
         self._current = current
         self._worker = worker
         self._usage = usage
-        self._metrics = metrics
         self._clock = clock
-        self._plans = _Plans(current.compiled)
+        self._plans = Plans(current.compiled)
+        self._storing = Storing(
+            journal=journal, worker=worker, usage=usage, metrics=metrics, plans=self._plans, enters=enters
+        )
+
+    async def stop(self, patience: float) -> None:
+        """Wait up to `patience` seconds until all that was taken is in its tables."""
+        await self._storing.stop(patience)
 
     async def receive(self, endpoint: str, delivery: Verified, body: bytes) -> Verdict:
         """Store one delivery, decide and start its call if it announces one; returns when that is committed.
@@ -95,25 +96,19 @@ class Intake:
 
     async def _file(self, row: NewDelivery) -> Verdict:
         """Store a delivery that announces no call."""
-        receipt = await self._journal.write(store_arrivals, Arrival(delivery=row))
+        await self._storing.let_be_filed(row)
+        receipt = await self._storing.store(Arrival(delivery=row))
         _tell_conflict(row, receipt)
         return receipt.verdict
 
     async def _take_call(self, row: NewDelivery, event: IncomingCall, seconds_left: float) -> Verdict:
         """Decide a call, store it, and begin to act on it unless it has no time left."""
+        await self._storing.let_be_filed(row)
         received = self._clock.monotonic()
         ringing = self._decide(row, event, seconds_left)
-        acts = ringing.birth is Event.ARRIVED
-        lease = self._worker.reserve() if acts else None
-        counted = self._count(ringing)
-        try:
-            rows = ringing.rows(lease, with_plan=self._plans.is_new(ringing.planned))
-            stored = self._journal.write(store_arrivals, Arrival(delivery=row, call=rows))
-        except Exception:
-            self._give_back(lease, counted)
-            raise
-        # Not after the `await`: whoever waits may have gone by then, and the call is to be acted on all the same.
-        stored.add_done_callback(partial(self._stored, ringing, lease, counted, received))
+        lease = self._worker.reserve() if ringing.birth is Event.ARRIVED else None
+        taken = Taken(ringing=ringing, received=received, lease=lease, counted=self._count(ringing))
+        stored = self._storing.store_call(taken)
         receipt = await asyncio.shield(stored)
         # The ringing caller comes first: in this turn of the loop the worker writes its request, and what is written
         # leaves when the turn ends. The sender of the webhook can wait for the next.
@@ -146,41 +141,12 @@ class Intake:
             seconds_left=seconds_left,
         )
 
-    def _stored(
-        self,
-        ringing: Ringing,
-        lease: Lease | None,
-        counted: Counted | None,
-        received: float,
-        stored: "asyncio.Future[Receipt]",
-    ) -> None:
-        """Begin to act on a new call; undo what was counted for one that was not new or could not be stored."""
-        receipt = None if stored.cancelled() or stored.exception() else stored.result()
-        if receipt is None or not receipt.call:
-            self._give_back(lease, counted)
-            return
-        if counted and ringing.birth is Event.LEFT_ALONE:
-            self._usage.closed(counted.call_id, counted.rule)  # its rate counts, and it is over
-        self._plans.stored(ringing.planned)
-        self._metrics.call_decided(ringing.verdict.decision.kind, ringing.verdict.rule)
-        self._metrics.call_advanced(ringing.under_way if lease else BIRTHS[ringing.birth])
-        if lease:
-            deadline = self._worker.deadline(ringing.command, received + ringing.seconds_left)
-            self._worker.begin(ringing.job(receipt, received=received, deadline=deadline), lease)
-
     def _count(self, ringing: Ringing) -> Counted | None:
         """Count the call for its rule at once, so that the next one sees it; a call that comes too late not at all."""
         if ringing.verdict.rule is None or ringing.birth is Event.ARRIVED_LATE:
             return None
         facts = ringing.read.facts
         return self._usage.decided(facts.call_id, ringing.verdict.rule, caller=facts.caller, called=facts.called)
-
-    def _give_back(self, lease: Lease | None, counted: Counted | None) -> None:
-        """Undo what was taken for a call that was not new, or could not be stored."""
-        if lease:
-            self._worker.release(lease)
-        if counted:
-            self._usage.undo(counted)
 
     def _read(self, endpoint: str, event: IncomingCall) -> ReadCall:
         settings = self._settings
@@ -200,42 +166,6 @@ class Intake:
 def _tell_conflict(row: NewDelivery, receipt: Receipt) -> None:
     if receipt.verdict is Verdict.CONFLICT:
         log.error("a delivery came again with another body", call_id=row["call_id"], webhook_id=row["webhook_id"])
-
-
-class _Plans:
-    """The plans of the current revision, each made once, and which of them the database has.
-
-    A plan whose words speak of the call (see `gateway.profiles.variables`) is made for each call anew.
-    """
-
-    def __init__(self, compiled: Compiled) -> None:
-        self._compiled = compiled
-        self._made: dict[tuple[str | None, Surface], Planned] = {}
-        self._stored: set[bytes] = set()
-
-    def plan(self, compiled: Compiled, verdict: Decided, facts: CallFacts, now: datetime, surface: Surface) -> Planned:
-        """The plan of a decision by `compiled`."""
-        if compiled is not self._compiled:
-            self._compiled, self._made, self._stored = compiled, {}, set()
-        planned = self._made.get((verdict.rule, surface))
-        if planned is None:
-            call = Rendering(Call(facts, now, compiled.table.resources.lists.holding))
-            plan = make_plan(verdict.decision, compiled.rulebook, call, surface=surface)
-            document = plan.encode()
-            key = own_plan_key(facts.call_id) if call.used else digest(document)
-            planned = Planned(plan=plan, document=document, digest=key, shared=not call.used)
-            if planned.shared:
-                self._made[verdict.rule, surface] = planned
-        return planned
-
-    def is_new(self, planned: Planned) -> bool:
-        """Whether the database may not have this plan."""
-        return planned.digest not in self._stored
-
-    def stored(self, planned: Planned) -> None:
-        """A commit that held this plan, or came after it, is done."""
-        if planned.shared:
-            self._stored.add(planned.digest)
 
 
 def _storable(text: str) -> str:

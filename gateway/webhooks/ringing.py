@@ -3,12 +3,15 @@
 Pure: everything here follows from the event, the decision and the moment.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 from gateway.actions.action import Job, Lease, NewAction
 from gateway.actions.plan import Plan
-from gateway.calls.call import Happened, NewCall
+from gateway.calls.call import Happened, NewCall, ReadFacts
 from gateway.calls.facts import ReadCall
 from gateway.calls.lifecycle import BIRTHS, Event, State, advance
 from gateway.calls.store import pack_facts
@@ -27,8 +30,7 @@ class Planned:
     shared: bool  # whether other calls have the same plan; else its words speak of this one
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Ringing:
+class Ringing(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A call that was decided and is about to be stored."""
 
     delivery: NewDelivery
@@ -57,22 +59,29 @@ class Ringing:
         """The call's state once its first action is leased."""
         return _STARTS[self.command][1]
 
-    def rows(self, lease: Lease | None, *, with_plan: bool) -> NewCallRows:
+    def rows(
+        self, lease: Lease | None, *, with_plan: bool, pack: Callable[[ReadFacts], bytes] = pack_facts
+    ) -> NewCallRows:
         """All rows of the call; `with_plan` where the database may not have its plan yet."""
+        birth = self.birth
         return NewCallRows(
-            row=self._call(lease),
-            facts=self._facts(),
+            row=self._call(lease, birth),
+            facts=pack(self.facts),
             plan=self.planned.document if with_plan else None,
-            happened=self._timeline(lease),
-            action=self._action(lease) if self.birth is Event.ARRIVED else None,
+            happened=self._timeline(lease, birth),
+            action=self._action(lease) if birth is Event.ARRIVED else None,
         )
 
-    def job(self, receipt: Receipt, *, received: float, deadline: float) -> Job:
-        """The first action as this node's worker carries it out; times are on the monotonic clock."""
+    def job(self, stored: Receipt | Awaitable[int], *, received: float, deadline: float) -> Job:
+        """The first action as this node's worker carries it out; times are on the monotonic clock.
+
+        `stored` is the receipt of a call that is filed, or the future row of its entry.
+        """
+        receipt, entered = (stored, None) if isinstance(stored, Receipt) else (None, stored)
         return Job(
-            action=receipt.action,
+            action=receipt.action if receipt else 0,
             epoch=1,
-            call=receipt.call,
+            call=receipt.call if receipt else 0,
             call_id=self.event.call_id,
             endpoint=self.delivery["endpoint"],
             rule=self.verdict.rule,
@@ -87,10 +96,22 @@ class Ringing:
             received=received,
             useless_at=received + self.seconds_left,
             deadline=deadline,
+            entered=entered,
         )
 
-    def _call(self, lease: Lease | None) -> NewCall:
-        birth = self.birth
+    @property
+    def facts(self) -> ReadFacts:
+        """What its headers said, beyond what the call's row has."""
+        facts = self.read.facts
+        return {
+            "headers": list(facts.headers),
+            "called_uri": facts.called_uri,
+            "caller_uri": facts.caller_uri,
+            "anonymous": facts.anonymous,
+            "attestation": facts.attestation,
+        }
+
+    def _call(self, lease: Lease | None, birth: Event) -> NewCall:
         step = self.planned.plan.steps[0]
         facts = self.read.facts
         at = self.delivery["received_at"]
@@ -118,21 +139,8 @@ class Ringing:
             "overrides": self.overrides,
         }
 
-    def _facts(self) -> bytes:
-        facts = self.read.facts
-        return pack_facts(
-            {
-                "headers": list(facts.headers),
-                "called_uri": facts.called_uri,
-                "caller_uri": facts.caller_uri,
-                "anonymous": facts.anonymous,
-                "attestation": facts.attestation,
-            }
-        )
-
-    def _timeline(self, lease: Lease | None) -> list[Happened]:
+    def _timeline(self, lease: Lease | None, birth: Event) -> list[Happened]:
         at = self.delivery["received_at"]
-        birth = self.birth
         lines: list[Happened] = [{"call": 0, "at": at, "kind": birth, "state": BIRTHS[birth], "detail": None}]
         if lease:
             started, state = _STARTS[self.command]

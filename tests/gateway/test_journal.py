@@ -126,6 +126,44 @@ async def test_what_can_wait_is_written_after_a_moment(journal: Journal) -> None
     assert await journal.write(add, 1, can_wait=True) == 10
 
 
+def level(connection: Connection, items: Sequence[bool]) -> list[int]:
+    """How far commits are waited for: 2 to the disk, 1 to the operating system. Fails where that is asked for."""
+    if not all(items):
+        raise ValueError("as asked for")
+    return [int(connection.exec_driver_sql("PRAGMA synchronous").scalar_one())] * len(items)
+
+
+async def test_only_what_needs_it_waits_for_the_disk(journal: Journal) -> None:
+    assert [await journal.write(level, True, flush=flush) for flush in (True, False, False, True)] == [2, 1, 1, 2]
+    with pytest.raises(ValueError, match="as asked for"):
+        await journal.write(level, False, flush=False)
+    assert await journal.write(level, True) == 2
+
+
+async def test_one_that_waits_for_the_disk_makes_its_neighbours_wait(journal: Journal) -> None:
+    gate = Gate()
+    busy = journal.write(gate.unit, None)
+    await asyncio.to_thread(gate.entered.wait)
+    together = [journal.write(level, True, flush=flush) for flush in (False, True, False)]
+    gate.opened.set()
+    assert await asyncio.gather(*together) == [2, 2, 2]
+    await busy
+
+
+async def test_what_is_not_waited_for_tells_of_no_rush(open_database: Database) -> None:
+    journal = Journal(open_database.writer, on_death=lambda: None, pause=3600)
+    journal.start()
+    gate = Gate()
+    busy = journal.write(gate.unit, None)
+    await asyncio.to_thread(gate.entered.wait)
+    together = [journal.write(add, number, flush=False) for number in range(MANY)]
+    gate.opened.set()
+    await asyncio.gather(busy, *together)
+    assert await asyncio.wait_for(journal.write(add, MANY), 60) == MANY * 10
+    await journal.stop()
+    open_database.close()
+
+
 async def test_an_entry_that_fails_does_not_fail_its_neighbours(journal: Journal, open_database: Database) -> None:
     gate = Gate()
     busy = journal.write(gate.unit, None)

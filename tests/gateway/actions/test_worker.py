@@ -16,6 +16,7 @@ from gateway.actions.worker import MOST_OWNERS, SLOTS, Worker
 from gateway.calls.lifecycle import State
 from gateway.clock import SystemClock
 from gateway.database import Database
+from gateway.errors import DatabaseUnavailable
 from gateway.tables import actions, calls, events
 from tests.gateway.actions.workplace import CLOCK, Place, idle, place_on
 
@@ -215,3 +216,49 @@ async def test_a_result_is_kept_through_an_outage_of_the_database(sqlite_url: st
             place.rows(actions)[-1].lease_until > granted + 1_000_000
         )  # the outage took two seconds; or others would take the transfer over at once
     database.close()
+
+
+async def test_what_is_not_entered_yet_is_not_sent(place: Place) -> None:
+    worker, job = place.worker(), place.ringing("rtc_1")
+    call, action, lease = job.call, job.action, reserved(worker)
+    entered = asyncio.get_running_loop().create_future()
+    job.call, job.action, job.entered = 0, 0, entered
+    worker.begin(job, lease)
+    other = place.ringing("rtc_2")
+    worker.begin(other, reserved(worker))
+    await place.settled(1)
+    assert place.requests == ["/v1/realtime/calls/rtc_2/accept"]
+    entered.set_result(1)
+    await place.asked(2)
+    assert worker._actions_in_hand() == (0,)
+    worker.filed(job, lease, call=call, action=action)
+    await place.settled(2)
+    assert place.told.settled_calls[1] == ("rtc_1", State.ACCEPTED)
+    assert [row.outcome for row in place.rows(actions)] == ["done", "done"]
+
+
+@pytest.mark.parametrize("outcome", [0, DatabaseUnavailable("the entry may not be there")])
+async def test_what_was_not_entered_is_never_sent(place: Place, outcome: int | Exception) -> None:
+    worker, job, entered = place.worker(), place.ringing("rtc_1"), asyncio.get_running_loop().create_future()
+    lease, job.entered = reserved(worker), entered
+    worker.begin(job, lease)
+    if isinstance(outcome, Exception):
+        entered.set_exception(outcome)
+    else:
+        entered.set_result(outcome)
+    await idle(worker)
+    worker.abandon(job, lease)
+    assert (place.requests, worker._granted, worker._unfiled) == ([], [], {})
+    assert [row.settled_at for row in place.rows(actions)] == [None]
+
+
+async def test_a_call_that_is_entered_too_late_is_not_answered(place: Place) -> None:
+    worker, job, entered = place.worker(), place.ringing("rtc_1"), asyncio.get_running_loop().create_future()
+    lease, job.entered = reserved(worker), entered
+    worker.begin(job, lease)
+    await asyncio.sleep(0)  # it is made ready
+    job.useless_at = CLOCK.monotonic()  # and the disk takes long
+    entered.set_result(1)
+    worker.filed(job, lease, call=job.call, action=job.action)
+    await place.settled(1)
+    assert (place.requests, place.told.settled_calls) == ([], [("rtc_1", State.EXPIRED)])

@@ -61,10 +61,16 @@ def answering(reply: bytes) -> Handler:
     return handle
 
 
+async def sent(
+    upstream: Upstream, endpoint: str, call_id: str, command: Command, body: bytes, *, timeout: float
+) -> Outcome:
+    return await upstream.send(upstream.prepare(endpoint, call_id, command, body), timeout=timeout)
+
+
 async def send(base_url: str, *, timeout: float = 1.0, command: Command = Command.ACCEPT) -> Outcome:
     upstream = Upstream({"openai": Endpoint(name="openai", base_url=base_url, api_key=SecretStr("sk-1"))})
     try:
-        return await upstream.send("openai", "rtc_1", command, b"{}", timeout=timeout)
+        return await sent(upstream, "openai", "rtc_1", command, b"{}", timeout=timeout)
     finally:
         await upstream.close()
 
@@ -97,7 +103,7 @@ async def test_azure_gets_its_key_in_its_own_header() -> None:
     async with serving(handle) as base_url:
         endpoint = Endpoint(name="azure", base_url=base_url, api_key=SecretStr("k-1"), auth="api-key")
         upstream = Upstream({"azure": endpoint})
-        await upstream.send("azure", "rtc_1", Command.HANGUP, b"", timeout=1)
+        await sent(upstream, "azure", "rtc_1", Command.HANGUP, b"", timeout=1)
         await upstream.close()
     assert b"\r\napi-key: k-1\r\n" in seen[0].lower()
     assert b"authorization" not in seen[0].lower()
@@ -198,8 +204,8 @@ async def test_a_post_on_a_connection_that_went_stale_is_not_repeated_behind_our
 
     async with serving(once) as base_url:
         upstream = Upstream({"openai": Endpoint(name="openai", base_url=base_url)})
-        first = await upstream.send("openai", "rtc_1", Command.REFER, b"{}", timeout=1)
-        second = await upstream.send("openai", "rtc_2", Command.REFER, b"{}", timeout=1)
+        first = await sent(upstream, "openai", "rtc_1", Command.REFER, b"{}", timeout=1)
+        second = await sent(upstream, "openai", "rtc_2", Command.REFER, b"{}", timeout=1)
         await upstream.close()
     assert (first.result, second.result, requests) == (Result.DONE, Result.AMBIGUOUS, 2)
 
@@ -277,14 +283,14 @@ async def test_an_endpoint_has_no_more_requests_in_flight_than_it_may() -> None:
     async with serving(handle) as base_url:
         upstream = Upstream({"openai": Endpoint(name="openai", base_url=base_url, max_in_flight=2)})
         first = [
-            asyncio.create_task(upstream.send("openai", f"rtc_{n}", Command.ACCEPT, b"{}", timeout=5)) for n in (1, 2)
+            asyncio.create_task(sent(upstream, "openai", f"rtc_{n}", Command.ACCEPT, b"{}", timeout=5)) for n in (1, 2)
         ]
         await until(lambda: waiting == 2)
-        third = await upstream.send("openai", "rtc_3", Command.ACCEPT, b"{}", timeout=0.1)
+        third = await sent(upstream, "openai", "rtc_3", Command.ACCEPT, b"{}", timeout=0.1)
         assert third.result is Result.NOT_SENT
         assert "max_in_flight" in third.detail
         assert (waiting, upstream.in_flight("openai")) == (2, 2)
-        fourth = asyncio.create_task(upstream.send("openai", "rtc_4", Command.ACCEPT, b"{}", timeout=5))
+        fourth = asyncio.create_task(sent(upstream, "openai", "rtc_4", Command.ACCEPT, b"{}", timeout=5))
         release.set()
         assert [(await task).result for task in (*first, fourth)] == [Result.DONE] * 3
         assert upstream.in_flight("openai") == 0
@@ -301,9 +307,9 @@ async def test_a_new_key_is_sent_from_the_next_request_on() -> None:
     async with serving(handle) as base_url:
         upstream = Upstream({"openai": Endpoint(name="openai", base_url=base_url, api_key=SecretStr("sk-old"))})
         before = upstream.key_fingerprint("openai")
-        await upstream.send("openai", "rtc_1", Command.ACCEPT, b"{}", timeout=1)
+        await sent(upstream, "openai", "rtc_1", Command.ACCEPT, b"{}", timeout=1)
         upstream.use_keys({"openai": Endpoint(name="openai", base_url=base_url, api_key=SecretStr("sk-new"))})
-        await upstream.send("openai", "rtc_2", Command.ACCEPT, b"{}", timeout=1)
+        await sent(upstream, "openai", "rtc_2", Command.ACCEPT, b"{}", timeout=1)
         await upstream.close()
     assert [b"sk-old" in seen[0], b"sk-new" in seen[1]] == [True, True]
     assert before not in (None, upstream.key_fingerprint("openai"))
@@ -319,7 +325,7 @@ def test_an_endpoint_may_have_a_time_out_of_its_own() -> None:
 async def test_what_is_for_an_endpoint_that_is_not_configured_any_more_is_not_sent() -> None:
     upstream = Upstream({})
     assert upstream.timeout("openai", 3.0) == 3.0
-    outcome = await upstream.send("openai", "rtc_1", Command.ACCEPT, b"{}", timeout=1)
+    outcome = await sent(upstream, "openai", "rtc_1", Command.ACCEPT, b"{}", timeout=1)
     assert outcome.result is Result.NOT_SENT
     await upstream.close()
 
@@ -327,7 +333,7 @@ async def test_what_is_for_an_endpoint_that_is_not_configured_any_more_is_not_se
 async def test_a_hostile_call_id_is_refused_before_anything_is_sent() -> None:
     upstream = Upstream({"openai": Endpoint(name="openai", base_url="http://127.0.0.1:1/v1")})
     with pytest.raises(InvalidCallId):
-        await upstream.send("openai", "../../models", Command.ACCEPT, b"{}", timeout=1)
+        await sent(upstream, "openai", "../../models", Command.ACCEPT, b"{}", timeout=1)
     await upstream.close()
 
 

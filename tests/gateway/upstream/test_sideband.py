@@ -26,7 +26,7 @@ def sidebands(base_url: str, key: str = "sk-test") -> Sidebands:
 async def accept(emulator: EmulatorServer, call_id: str, talk: Talk) -> None:
     emulator.upstream.place(call_id, Scenario(name="x", meaning="x", talk=talk))
     upstream = Upstream(endpoints(emulator.base_url))
-    await upstream.send("openai", call_id, Command.ACCEPT, SESSION, timeout=1)
+    await upstream.send(upstream.prepare("openai", call_id, Command.ACCEPT, SESSION), timeout=1)
     await upstream.close()
 
 

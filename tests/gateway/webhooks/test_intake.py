@@ -1,28 +1,32 @@
 """The intake over a real database, worker and upstream: what is stored, begun, and taken back."""
 
 import asyncio
+import os
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Engine, select, text
 from structlog.testing import capture_logs
 
 from gateway.actions.worker import SLOTS, Worker
 from gateway.calls.usage import LiveUsage
 from gateway.database import Database
 from gateway.emulator.events import incoming_call
-from gateway.errors import JournalFull
+from gateway.errors import DatabaseUnavailable, JournalFull
 from gateway.journal import Journal
 from gateway.metrics import Metrics
 from gateway.rulebook.current import Current, compile_rulebook
 from gateway.settings import load_settings
-from gateway.tables import actions, calls, deliveries, plans
-from gateway.webhooks.inbox import Verdict
+from gateway.tables import actions, calls, deliveries, entries, plans
+from gateway.webhooks.entries import Filing, enter, file, file_all
+from gateway.webhooks.inbox import Receipt, Verdict
 from gateway.webhooks.intake import Intake
 from gateway.webhooks.signature import Verified
+from gateway.webhooks.storing import ASLEEP, LONG, MANY
 from routing_rules import read_document
 from tests.flows.harness import SECRET
 from tests.gateway.actions.workplace import CLOCK, Place, idle, place_on
@@ -66,7 +70,7 @@ def announcing(call_id: str, *, called: str = "+15551230000", created_at: int = 
     return incoming_call(call_id, headers, created_at=created_at, media=None)
 
 
-def desk_at(place: Place, directory: Path, journal: Journal) -> Desk:
+def desk_at(place: Place, directory: Path, journal: Journal, *, enters: bool) -> Desk:
     current, usage, worker = Current(), LiveUsage(CLOCK), place.worker()
     current.swap(compile_rulebook(read_document(RULEBOOK), 1))
     assert usage.active("few") == 0  # and counts from now on
@@ -79,14 +83,23 @@ def desk_at(place: Place, directory: Path, journal: Journal) -> Desk:
         usage=usage,
         metrics=Metrics(),
         clock=CLOCK,
+        enters=enters,
     )
     return Desk(place=place, intake=intake, worker=worker, usage=usage)
 
 
+@pytest.fixture(params=[True, False], ids=["entering", "storing"])
+def enters(request: pytest.FixtureRequest, database: Database) -> bool:
+    """Whether calls are entered before they are filed; PostgreSQL's nodes would not know of each other's entries."""
+    if request.param and not database.is_sqlite:
+        pytest.skip("only one process of one database can enter calls")
+    return bool(request.param)
+
+
 @pytest.fixture
-async def desk(database: Database, tmp_path: Path) -> AsyncIterator[Desk]:
+async def desk(database: Database, tmp_path: Path, enters: bool) -> AsyncIterator[Desk]:
     async with place_on(database) as place:
-        desk = desk_at(place, tmp_path, place.journal)
+        desk = desk_at(place, tmp_path, place.journal, enters=enters)
         yield desk
         place.answering.set()
         await idle(desk.worker)
@@ -170,11 +183,11 @@ async def test_calls_beyond_the_slots_are_stored_for_whoever_claims_them(desk: D
     assert (desk.place.requests, desk.worker.in_hand) == ([], 0)
 
 
-async def test_a_full_journal_gives_back_slot_and_count(database: Database, tmp_path: Path) -> None:
+async def test_a_full_journal_gives_back_slot_and_count(database: Database, tmp_path: Path, enters: bool) -> None:
     full = Journal(database.writer, on_death=lambda: None, longest_queue=0)
     full.start()
     async with place_on(database) as place:
-        desk = desk_at(place, tmp_path, full)
+        desk = desk_at(place, tmp_path, full, enters=enters)
         for _ in range(3):
             with pytest.raises(JournalFull):
                 await desk.receive(announcing("rtc_1"))
@@ -191,3 +204,184 @@ async def test_a_sender_that_has_gone_leaves_its_call_to_be_acted_on(desk: Desk)
     await idle(desk.worker)
     with desk.place.database.transaction() as connection:
         assert connection.execute(select(calls.c.state)).scalar_one() == "rejected"
+
+
+# --- calls that are entered first -------------------------------------------------------------------------------------
+
+
+class Unhurried(Journal):
+    """A journal that files entered calls when it is let, and fails as often as it is told to."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine, on_death=lambda: None)
+        self.filing = asyncio.Event()
+        self.failures: list[Exception] = []
+        self.full = False  # for all but entries
+
+    def write(self, unit: Any, item: Any, **how: Any) -> asyncio.Future[Any]:
+        if self.full and unit is not enter:
+            raise JournalFull("as asked for")
+        return asyncio.ensure_future(self._file(item, how)) if unit is file else super().write(unit, item, **how)
+
+    async def _file(self, item: Filing, how: dict[str, Any]) -> Receipt:
+        await self.filing.wait()
+        if self.failures:
+            raise self.failures.pop(0)
+        return await super().write(file, item, **how)
+
+
+@dataclass(kw_only=True)
+class Entering:
+    """A desk where calls are entered, and filed when the journal is let."""
+
+    desk: Desk
+    journal: Unhurried
+
+
+@pytest.fixture
+async def entering(sqlite_url: str, tmp_path: Path) -> AsyncIterator[Entering]:
+    database = Database(sqlite_url)
+    journal = Unhurried(database.writer)
+    async with place_on(database) as place:
+        await place.journal.stop()
+        place.journal = journal
+        journal.start()
+        desk = desk_at(place, tmp_path, journal, enters=True)
+        yield Entering(desk=desk, journal=journal)
+        await desk.worker.stop(patience=0)
+        await desk.intake.stop(patience=0)
+    await journal.stop()
+    database.close()
+
+
+async def test_an_entered_call_is_acted_on_before_it_is_filed_and_answered_after(entering: Entering) -> None:
+    desk, place = entering.desk, entering.desk.place
+    receiving = asyncio.create_task(desk.receive(announcing("rtc_1")))
+    await place.asked(1)
+    assert ([row.call_id for row in place.rows(entries)], place.rows(calls)) == (["rtc_1"], [])
+    assert (receiving.done(), desk.worker.in_hand) == (False, 1)
+    entering.journal.filing.set()
+    assert await receiving is Verdict.NEW
+    await idle(desk.worker)
+    assert (place.rows(entries), [row.state for row in place.rows(calls)]) == ([], ["rejected"])
+    assert (desk.free, len(place.requests), desk.worker._granted) == (SLOTS, 1, [])
+
+
+@pytest.mark.parametrize(
+    ("body", "key", "verdict"),
+    [
+        (announcing("rtc_1"), "wh_1", Verdict.DUPLICATE),
+        (announcing("rtc_1"), "wh_2", Verdict.SAME_CALL),
+        (announcing("rtc_2"), "wh_1", Verdict.CONFLICT),
+        (b"no event", "wh_1", Verdict.CONFLICT),
+    ],
+)
+async def test_what_repeats_an_entered_call_waits_until_it_is_filed(
+    entering: Entering, body: bytes, key: str, verdict: Verdict
+) -> None:
+    desk, place = entering.desk, entering.desk.place
+    first = asyncio.create_task(desk.receive(announcing("rtc_1")))
+    second = asyncio.create_task(desk.receive(body, key=key))
+    other = asyncio.create_task(desk.receive(announcing("rtc_3"), key="wh_3"))
+    await place.asked(2)
+    assert sorted(row.call_id for row in place.rows(entries)) == ["rtc_1", "rtc_3"]
+    entering.journal.filing.set()
+    assert [await first, await second, await other] == [Verdict.NEW, verdict, Verdict.NEW]
+    await idle(desk.worker)
+    assert sorted(row.call_id for row in place.rows(calls)) == ["rtc_1", "rtc_3"]
+    assert (len(place.requests), desk.free, desk.worker._granted) == (2, SLOTS, [])
+
+
+async def test_an_entered_call_is_filed_through_an_outage_of_the_database(entering: Entering) -> None:
+    desk, place = entering.desk, entering.desk.place
+    entering.journal.failures = [DatabaseUnavailable("gone") for _ in range(2)]
+    entering.journal.filing.set()
+    with capture_logs() as lines:
+        assert await desk.receive(announcing("rtc_1")) is Verdict.NEW
+    assert ("a call that is acted on waits for the database", "warning") in [
+        (line["event"], line["log_level"]) for line in lines
+    ]
+    await idle(desk.worker)
+    assert ([row.state for row in place.rows(calls)], len(place.requests)) == (["rejected"], 1)
+
+
+async def test_a_call_that_cannot_be_filed_is_not_decided_again(entering: Entering) -> None:
+    desk, place = entering.desk, entering.desk.place
+    entering.journal.failures = [RuntimeError("a defect")]
+    entering.journal.filing.set()
+    with pytest.raises(RuntimeError, match="a defect"):
+        await desk.receive(announcing("rtc_1"))
+    for key in ("wh_1", "wh_2"):
+        with pytest.raises(DatabaseUnavailable, match="a restart files it"):
+            await desk.receive(announcing("rtc_1"), key=key)
+    await place.asked(1)
+    assert ([row.call_id for row in place.rows(entries)], len(place.requests)) == (["rtc_1"], 1)
+    await idle(desk.worker)
+    assert (desk.free, desk.worker._granted, desk.worker._unfiled) == (SLOTS, [], {})
+
+
+async def test_a_call_that_cannot_be_entered_is_not_acted_on(entering: Entering) -> None:
+    desk, place = entering.desk, entering.desk.place
+    with place.database.transaction() as connection:
+        connection.execute(text("ALTER TABLE entries RENAME TO elsewhere"))
+    with pytest.raises(DatabaseUnavailable):
+        await desk.receive(announcing("rtc_1"))
+    await idle(desk.worker)
+    assert (place.requests, place.rows(calls), desk.usage.active("few")) == ([], [], 0)
+    assert (desk.free, desk.worker._granted) == (SLOTS, [])
+    with place.database.transaction() as connection:
+        connection.execute(text("ALTER TABLE elsewhere RENAME TO entries"))
+    entering.journal.filing.set()
+    assert await desk.receive(announcing("rtc_1")) is Verdict.NEW
+    await idle(desk.worker)
+
+
+async def test_a_repetition_that_finds_the_journal_full_takes_no_slot(entering: Entering) -> None:
+    desk = entering.desk
+    entering.journal.filing.set()
+    await desk.receive(announcing("rtc_1"))
+    await idle(desk.worker)
+    entering.journal.full = True
+    with pytest.raises(JournalFull):
+        await desk.receive(announcing("rtc_1"))
+    await idle(desk.worker)
+    assert (desk.free, desk.worker._granted, desk.usage.active("few")) == (SLOTS, [], 1)  # the first
+
+
+async def test_calls_that_come_all_at_once_share_commits_instead(entering: Entering) -> None:
+    desk, place = entering.desk, entering.desk.place
+    receiving = [asyncio.create_task(desk.receive(announcing(f"rtc_{n}"), key=f"wh_{n}")) for n in range(2 * MANY)]
+    await place.asked(2 * MANY)
+    assert len(place.rows(entries)) == MANY
+    assert len(place.rows(calls)) == MANY
+    entering.journal.filing.set()
+    assert await asyncio.gather(*receiving) == [Verdict.NEW] * 2 * MANY
+    await idle(desk.worker)
+
+
+async def test_a_stop_leaves_what_cannot_be_filed_for_the_next_start(entering: Entering) -> None:
+    desk, place = entering.desk, entering.desk.place
+    receiving = asyncio.create_task(desk.receive(announcing("rtc_1")))
+    await place.asked(1)
+    await desk.worker.stop(patience=0)
+    await desk.intake.stop(patience=0.01)
+    with pytest.raises(asyncio.CancelledError):
+        await receiving
+    with place.database.transaction() as connection:
+        file_all(connection)
+    assert [row.state for row in place.rows(calls)] == ["rejecting"]
+
+
+async def test_the_processor_is_left_to_others_who_want_it(entering: Entering, monkeypatch: pytest.MonkeyPatch) -> None:
+    yields: list[float] = []
+
+    def to_one_that_never_rests() -> None:
+        yields.append(CLOCK.monotonic())
+        time.sleep(LONG)
+
+    monkeypatch.setattr(os, "sched_yield", to_one_that_never_rests)
+    entering.journal.filing.set()
+    for number in range(3):
+        await entering.desk.receive(announcing(f"rtc_{number}"), key=f"wh_{number}")
+    await idle(entering.desk.worker)
+    assert len(yields) == 1 or yields[-1] - yields[0] >= ASLEEP
