@@ -82,6 +82,7 @@ def file(connection: Connection, filings: Sequence[Filing]) -> list[Receipt]:
 
 def file_all(connection: Connection) -> None:
     """File what a process that died had entered."""
+    filed = []
     for row in connection.execute(select(entries).order_by(entries.c.id)).all():
         try:
             arrival = _decoder.decode(row.content)
@@ -89,6 +90,9 @@ def file_all(connection: Connection) -> None:
             log.error("a call that an earlier process entered cannot be read", call_id=row.call_id, error=str(error))
             continue
         file(connection, [Filing(entry=row.id, arrival=arrival)])
+        filed.append(row.call_id)
+    if filed:
+        log.warning("calls that an earlier process had entered were filed", call_ids=filed)
 
 
 def _store(connection: Connection, filings: Sequence[Filing]) -> list[Receipt]:

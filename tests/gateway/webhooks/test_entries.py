@@ -106,7 +106,10 @@ def test_an_entry_that_cannot_be_read_is_told_and_keeps_no_other_from_being_file
         connection.execute(text("UPDATE entries SET content = :odd WHERE call_id = 'rtc_odd'"), {"odd": b"\xc1"})
         with capture_logs() as lines:
             file_all(connection)
-    assert [(line["log_level"], line["call_id"]) for line in lines] == [("error", "rtc_odd")]
+    assert [(line["log_level"], line.get("call_id"), line.get("call_ids")) for line in lines] == [
+        ("error", "rtc_odd", None),
+        ("warning", None, ["rtc_1"]),
+    ]
     assert [row.call_id for row in rows(database, calls)] == ["rtc_1"]
     assert [row.call_id for row in rows(database, entries)] == ["rtc_odd"]
 
