@@ -224,14 +224,23 @@ HOSTILE = [
 ]
 
 
+def seconds_to_read(value: str) -> float:
+    """Of the processor, at best: what else the process had to do is in most of the tries, but not in all."""
+    tries = []
+    for _ in range(7):
+        began = time.process_time()
+        for address in parse_addresses.__wrapped__(value):  # without what it remembers
+            address.parameters("verstat")
+        tries.append(time.process_time() - began)
+    return min(tries)
+
+
 @pytest.mark.parametrize("seed", HOSTILE)
 def test_the_time_taken_is_linear_in_the_text(seed: str) -> None:
     for frame in ("{}", "<sip:{}", "sip:a@h{}", '"{}', "<sip:a@h>{}"):
         value = frame.format(seed * LONGEST_VALUE)[:LONGEST_VALUE]
-        began = time.process_time()
-        for address in parse_addresses(value):
-            address.parameters("verstat")
-        assert time.process_time() - began < 0.05
+        # Four times the text takes four times as long; sixteen times where the time grew with the square.
+        assert seconds_to_read(value) < 10 * seconds_to_read(value[: LONGEST_VALUE // 4]) + 0.001
 
 
 # The oracle, where it is right: it refuses URI headers, splits at a semicolon inside quotes, and keeps the parameters
