@@ -3,8 +3,8 @@
 The way of a call through the modules:
 
     webhooks.routes → webhooks.signature → upstream.wire → webhooks.intake → routing_rules.decide → actions.plan
-        → journal (one commit) → 200 → actions.worker → upstream.client → actions.retry → journal (one commit)
-        → monitor.watcher → upstream.sideband → monitor.activity → actions.moves → journal (one commit)
+        → webhooks.storing → journal → actions.worker → upstream.client → actions.retry → journal
+        → monitor.watcher → upstream.sideband → monitor.activity → actions.moves → journal
 
 Packages are nouns; from left to right, each may import those before it:
 

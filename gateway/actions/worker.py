@@ -3,10 +3,11 @@
 The story of one action: deliver it (`delivery`), conclude what its end means for the call (`conclusion`), and write
 both in one commit (`outbox.settle`), which may open the next action of the same call.
 
-A new call's action is leased in the commit that stores the call, if the worker has a free slot (`reserve`), and begins
-at once. Everything else, calls beyond the slots, actions of a node that died, is found in the outbox by a look each
-second. A result that cannot be written is kept and tried again: an outage of the database must not turn into a second
-decision. If the lease is lost in the meantime, the new owner's result counts and ours is dropped.
+A new call's action is leased in the commit that stores or enters the call (`gateway.webhooks.storing`), if the worker
+has a free slot (`reserve`), and begins at once. Everything else, calls beyond the slots, actions of a node that died,
+is found in the outbox by a look each second. A result that cannot be written is kept and tried again: an outage of the
+database must not turn into a second decision. If the lease is lost in the meantime, the new owner's result counts and
+ours is dropped.
 """
 
 import asyncio

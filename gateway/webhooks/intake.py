@@ -1,4 +1,4 @@
-"""The story of one genuine delivery: read, decide, plan, store in one commit, act.
+"""The story of one genuine delivery: read, decide, plan, store (`gateway.webhooks.storing`), act.
 
 Nothing is acknowledged before it is committed, and nothing is decided twice: the decision and its plan are stored with
 the call and never computed again, and a repetition is recognised by the database, whoever is asked.
