@@ -65,7 +65,7 @@ class Delivery:
 
         Raises NotEnteredError for a job whose call turns out not to be entered.
         """
-        request = self._upstream.prepare(job.endpoint, job.call_id, job.command, job.body)
+        request = self._prepare(job)
         if job.entered is not None:
             await _entered(job.entered)
         if (unsent := self._not_to_be_sent(job)) is not None:
@@ -83,7 +83,7 @@ class Delivery:
                 return self._out_of_time(job, made[-1].outcome)
             else:
                 job.attempts += 1
-                made.append(await self._attempt(job, request))
+                made.append(await self._attempt(job, self._prepare(job)))  # anew: our key may have changed
             return made[-1]
 
         repeat = AsyncRetrying(retry=retry_if_result(_again), wait=_pause)
@@ -115,6 +115,9 @@ class Delivery:
     def _out_of_time(self, job: Job, outcome: Outcome) -> Judged:
         """The judgement on a job of which nothing more is sent after this outcome."""
         return Judged(outcome=outcome, decision=retry.judge(job.command, outcome, self._progress(job, may_retry=False)))
+
+    def _prepare(self, job: Job) -> Prepared:
+        return self._upstream.prepare(job.endpoint, job.call_id, job.command, job.body)
 
     async def _attempt(self, job: Job, request: Prepared) -> Judged:
         longest = self._upstream.timeout(job.endpoint, self._attempt_timeout)
