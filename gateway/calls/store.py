@@ -121,7 +121,7 @@ def pack_facts(facts: ReadFacts) -> bytes:
 
 
 def wrap_facts(facts: ReadFacts) -> bytes:
-    """A stored form that takes no time and ten times the room, for what is stored for a moment only."""
+    """A stored form that takes less time and more room, for what is stored for a moment only."""
     return b"\x00" + msgspec.json.encode(facts)
 
 
