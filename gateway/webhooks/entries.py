@@ -74,7 +74,8 @@ def file(connection: Connection, filings: Sequence[Filing]) -> list[Receipt]:
 
     May be done again when it is unknown whether it was done: the receipt is the same.
     """
-    removed = {row for (row,) in _REMOVE.returning(connection, [{"row": filing.entry} for filing in filings])}
+    wanted = [{"row": filing.entry, "call": filing.arrival.delivery["call_id"]} for filing in filings]
+    removed = {row for (row,) in _REMOVE.returning(connection, wanted)}
     fresh = [filing for filing in filings if filing.entry in removed]
     receipts = dict(zip([filing.entry for filing in fresh], _store(connection, fresh), strict=True))
     return [receipts.get(filing.entry) or _find(connection, filing) for filing in filings]
@@ -124,7 +125,14 @@ _ENTER: Final = Statement(
         .returning(entries.c.id)
     )
 )
-_REMOVE: Final = Statement(lambda _: delete(entries).where(entries.c.id == bindparam("row")).returning(entries.c.id))
+# SQLite gives a row's number to another once it is gone, so the call is asked for too.
+_REMOVE: Final = Statement(
+    lambda _: (
+        delete(entries)
+        .where(entries.c.id == bindparam("row"), entries.c.call_id == bindparam("call"))
+        .returning(entries.c.id)
+    )
+)
 _FILED: Final = (
     select(calls.c.id.label("call"), actions.c.id.label("action"))
     .join_from(calls, actions, actions.c.call == calls.c.id)

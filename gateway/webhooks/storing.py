@@ -36,8 +36,8 @@ MANY: Final = 8
 # Seconds. A local disk takes half a millisecond; beside what a slower one takes, a late awakening is nothing.
 AWAKE: Final = 0.001
 
-# Seconds. Where somebody else had the processor for LONG, it is kept awake by itself for a while. Our own writer takes
-# less than half of that, a program that never rests more.
+# Seconds. Where somebody else had the processor for LONG, it is awake without us for a while. Our own writer is done
+# sooner, a program that never rests is not.
 LONG: Final = 0.002
 ASLEEP: Final = 1.0
 

@@ -81,6 +81,17 @@ def test_a_filing_of_which_nobody_heard_may_be_made_again(database: Database) ->
     assert len(rows(database, calls)) == len(rows(database, actions)) == 1
 
 
+def test_a_filing_that_is_made_again_leaves_the_next_calls_entry_alone(database: Database) -> None:
+    (entry,) = entered(database, arrival())
+    filing = Filing(entry=entry, arrival=arrival())
+    (receipt,) = filed(database, filing)
+    entered(database, arrival("rtc_2", "wh_2"))
+    with database.transaction() as connection:
+        connection.execute(text("UPDATE entries SET id = :row"), {"row": entry})  # which SQLite gives it by itself
+    assert filed(database, filing) == [receipt]
+    assert [(row.id, row.call_id) for row in rows(database, entries)] == [(entry, "rtc_2")]
+
+
 def test_a_late_filing_has_a_new_lease(database: Database) -> None:
     (entry,) = entered(database, arrival())
     filed(database, Filing(entry=entry, arrival=arrival()).leased_until(NOW + 60_000_000))
