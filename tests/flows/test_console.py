@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from gateway.emulator.callers import DEMO_RULEBOOK, SALES
 from gateway.emulator.invite import Invite, Trunk, new_call_id
@@ -106,13 +106,31 @@ async def test_an_analyst_finds_a_call_by_half_a_number_and_exports_what_was_fou
     await page.get_by_role("link", name="Through").click()
     await expect(page).to_have_url(f"{running.url}/calls?decision=accept")
     await page.get_by_label("Search", exact=True).fill("1777")
-    await expect(page.locator("table.calls tbody tr")).to_have_count(1)
-    await page.locator("table.calls tbody tr").click()
+    await page.wait_for_url("**/calls?q=1777&decision=accept")
+    await expect(found).to_contain_text("Export 1 call:")
+    await page.locator("table.calls tbody tr").click(delay=100)
     await expect(page.get_by_role("heading", level=1)).to_contain_text("+3319•••77")
     await page.get_by_role("link", name="Tell who called").click()
     await expect(page.get_by_role("heading", level=1)).to_contain_text("+33199001777")
     await expect(page.get_by_role("region", name="Timeline")).to_contain_text("The upstream confirmed")
     assert await reports(page) == []
+
+
+async def test_no_row_moves_when_it_is_told_how_the_calls_divide(running: Running, page: Page) -> None:
+    await ring(running)
+    asked_for = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await asked_for.wait()
+        await route.continue_()
+
+    await page.route("**/calls/facets*", hold)
+    await page.goto(f"{running.url}/calls")
+    table = page.locator("table.calls")
+    before = await table.bounding_box()
+    asked_for.set()
+    await expect(page.locator("#facets")).to_contain_text("Export 1 call:")
+    assert await table.bounding_box() == before
 
 
 async def test_an_admin_tests_a_call_without_leaving_the_page(running: Running, page: Page) -> None:
@@ -276,6 +294,7 @@ async def test_a_conflict_is_merged(running: Running, page: Page) -> None:
     await expect(page.get_by_role("region", name="Conflict Rule sales-uk")).to_contain_text("Ask Kim")
     await page.get_by_role("button", name="Keep both changes").click()
     await page.get_by_role("button", name="Publish revision 3").click()
+    await expect(page.get_by_role("status").first).to_contain_text("Revision 3 is in force")
     rule = (await running.client.get("/rules/sales-uk")).json()
     assert (rule["note"], rule["enabled"]) == ("Ask Kim", False)
 
@@ -434,6 +453,7 @@ async def test_an_admin_edits_a_row_a_profile_a_calendar_and_imports_a_list(
     await page.get_by_label("Turn detection: kind").select_option("semantic_vad")
     await page.get_by_label("Eagerness").select_option("low")
     await page.get_by_role("button", name="Add function").click()
+    await expect(page.get_by_label("Remove tools 1")).to_be_visible()
     await page.get_by_role("button", name="Save into the draft").last.click()
     await expect(page.get_by_text("the field 'name' is missing")).to_be_visible()
     await page.get_by_label("Remove tools 1").click()
@@ -456,6 +476,7 @@ async def test_an_admin_edits_a_row_a_profile_a_calendar_and_imports_a_list(
 
     await page.goto(f"{running.url}/draft")
     await page.get_by_role("button", name="Publish revision 2").click()
+    await expect(page.get_by_role("status").first).to_contain_text("Revision 2 is in force")
     document = (await running.client.get("/rulebook")).json()
     profile = {**DEMO["profiles"]["sales"]}
     profile["audio"] = {**profile["audio"], "input": {"turn_detection": {"type": "semantic_vad", "eagerness": "low"}}}
