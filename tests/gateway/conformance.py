@@ -87,7 +87,8 @@ async def breaches(running: Running, directory: Path, role: Role, *, examples: i
     arguments = [
         *("--config-file", str(configuration), "run", f"{running.url}/openapi.json", "--no-color"),
         *("--header", f"Authorization: Bearer {token}", "--phases", phases, "--max-examples", str(examples)),
-        *("--seed", "1", "--generation-database", "none", "--continue-on-failure", "--request-timeout", "10"),
+        *("--seed", "1", "--generation-database", "none", "--continue-on-failure"),
+        *("--request-timeout", "60"),  # an export gives way to all else that runs on the machine
         *("--suppress-health-check", "all"),
         *("--exclude-path", "/api/v1/calls/stream"),  # which has no end; tests/flows/test_live_feed.py
     ]
