@@ -4,10 +4,10 @@ Turning millions of calls into text would take the interpreter away from ringing
 it. So a serving gateway starts `python -m gateway.calls.export_run`, tells it on stdin what is wanted, and passes on
 what comes from its stdout; its memory is constant, and it ends with its client.
 
-It gives way to ringing calls. Its first page is made like any program's work of low priority, so that the client has it
-soon even on a busy machine; from then on Linux runs it only where a processor has nothing else to do (`SCHED_IDLE`: a
-program of merely low priority still keeps a webhook waiting until its time slice is over). And it rests as long as it
-works, for where a container's processor time is limited, what an export takes is missing for calls.
+It gives way to ringing calls. A page's worth of calls is made like any program's work of low priority, so that a small
+export is whole soon even on a busy machine; from then on Linux runs it only where a processor has nothing else to do
+(`SCHED_IDLE`: a program of merely low priority still keeps a webhook waiting until its time slice is over). And it
+rests as long as it works, for where a container's processor time is limited, what an export takes is missing for calls.
 
 Each page is a short transaction of its own: calls that arrive meanwhile are not part of the export, and calls that move
 meanwhile are told as they stand when their page is read.
@@ -151,7 +151,7 @@ def main() -> None:
         for piece in pieces(database, request.order):
             sys.stdout.buffer.write(piece.content)
             sys.stdout.buffer.flush()
-            if piece.calls and not calls:
+            if calls < PAGE <= calls + piece.calls:
                 _work_when_idle()
             calls += piece.calls
             time.sleep((time.process_time() - worked) * REST)

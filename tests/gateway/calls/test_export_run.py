@@ -1,8 +1,12 @@
 """Running exports, here and in a process of their own."""
 
 import asyncio
+import os
+import subprocess
+import sys
 from contextlib import aclosing
 
+import msgspec
 import pytest
 
 from gateway.calls.export_run import PAGE, ExportFailed, Order, estimate, pieces, run_apart
@@ -55,6 +59,29 @@ async def test_an_export_that_nobody_reads_on_ends(sqlite: Database) -> None:
     order = Order(wanted=Wanted(), form="jsonl")
     async with asyncio.timeout(20), aclosing(run_apart(str(sqlite.url), order)) as chunks:
         assert await anext(chunks)
+
+
+@needs_plain
+@pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="Linux knows work that gives way to all else")
+@pytest.mark.parametrize(("count", "idle"), [(PAGE - 1, False), (PAGE + 20, True)])
+def test_only_what_a_large_export_has_beyond_a_page_waits_for_an_idle_processor(
+    database: Database, count: int, idle: bool
+) -> None:
+    given_many(database, count)
+    url = database.url.render_as_string(hide_password=False)
+    script = (
+        "import os, sys; from gateway.calls import export_run; export_run.main(); "
+        "print(os.sched_getscheduler(0) == os.SCHED_IDLE, file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        input=msgspec.json.encode({"url": url, "order": {"wanted": {}, "form": "csv"}, "keys": []}),
+        capture_output=True,
+        check=True,
+        timeout=60,
+    )
+    assert len(done.stdout.splitlines()) == 1 + count
+    assert done.stderr.split() == [str(idle).encode()]
 
 
 async def test_an_export_that_fails_says_so() -> None:
