@@ -105,7 +105,7 @@ class Database:
             yield connection
 
     def take(self) -> None:
-        """Own the SQLite file until `close`. Raises DatabaseInUse when another process does."""
+        """Own the SQLite file until `release` or `close`. Raises DatabaseInUse when another process does."""
         if not self.is_sqlite or not (path := self.url.database):
             return
         self._lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -118,6 +118,12 @@ class Database:
                 f"another gateway serves {path}. One process owns a SQLite file: stop the other one, "
                 "or set GATEWAY_DATABASE_URL to another file, or to PostgreSQL for many nodes."
             ) from error
+
+    def release(self) -> None:
+        """Own the file no longer."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     def shred(self) -> str | None:
         """Leave nothing in the files of what was erased; if that could not be done, why.
@@ -139,9 +145,7 @@ class Database:
         self._threads.shutdown(cancel_futures=True)  # a read under way has a connection until it ends
         self.reader.dispose()
         self.writer.dispose()
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        self.release()
 
     def connect_arguments(self) -> dict[str, Any]:
         """What psycopg takes for a PostgreSQL connection beside those of the engines."""

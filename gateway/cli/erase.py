@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway.cli.configured import author_of_command, database_of, settings_of
-from gateway.cli.output import json_option, print_json, progress, say
+from gateway.cli.output import json_option, print_json, progress, quiet, say
 from gateway.clock import SystemClock
+from gateway.errors import DatabaseInUse, GatewayError
 
 if TYPE_CHECKING:
     from gateway.database import Database
@@ -32,6 +33,7 @@ def command(ctx: click.Context, number: str, yes: bool, as_json: bool) -> None:
     key = settings.privacy_key.get_secret_value() if settings.privacy_key else None
     caller = e164(number, settings.default_region) or number
     with database_of(settings) as database:
+        _file_entered(database)
         erased = _erase(database, Pseudonyms(key).forms_of(caller), yes=yes)
         _erase_bodies(database, caller)
         with database.transaction() as connection:
@@ -54,13 +56,31 @@ def command(ctx: click.Context, number: str, yes: bool, as_json: bool) -> None:
         say(f"Warning: {leftover}")
 
 
+def _file_entered(database: "Database") -> None:
+    """Store what a gateway that died had only entered, where it is found; one that runs has done so when it began."""
+    from gateway.webhooks.entries import file_all
+
+    try:
+        database.take()
+    except DatabaseInUse:
+        return
+    try:
+        with quiet(), database.transaction() as connection:
+            file_all(connection)
+    finally:
+        database.release()
+
+
 def _erase(database: "Database", callers: tuple[str, ...], *, yes: bool) -> int:
     from gateway.calls.erasure import count_calls_of, delete_calls, find_calls_of
 
     with database.reader.connect() as connection:
         total = count_calls_of(connection, callers)
     if total and not yes:
-        click.confirm(f"Erase {total:,} calls for ever?", abort=True, err=True)
+        try:
+            click.confirm(f"Erase {total:,} calls for ever?", abort=True, err=True)
+        except click.Abort:  # or nobody was there to ask
+            raise GatewayError("nothing was erased; --yes erases without asking") from None
     erased = 0
     with progress("Erasing calls", total) as advance:
         while True:

@@ -15,10 +15,13 @@ from gateway.calls.pseudonyms import Pseudonyms
 from gateway.cli.main import cli
 from gateway.database import Database
 from gateway.emulator.invite import Invite, Trunk, new_call_id
+from gateway.tables import calls
 from tests.encrypted_run import needs_plain
 from tests.flows.harness import running_gateway
 from tests.gateway.api_fixtures import a_call, given_calls
 from tests.gateway.calls.test_retention import a_delivery, given_deliveries
+from tests.gateway.webhooks.test_entries import arrival, entered
+from tests.store_contract import rows
 
 pytestmark = needs_plain
 
@@ -85,12 +88,29 @@ def test_calls_whose_number_is_a_pseudonym_and_unread_bodies_are_found_too(tmp_p
     assert traces(tmp_path, "+14155550100")
 
 
+def test_a_call_that_a_dead_gateway_had_only_entered_is_found_too(tmp_path: Path, run: Run) -> None:
+    database = Database(f"sqlite:///{tmp_path}/gateway.db")
+    database.upgrade()
+    theirs, other = arrival("rtc_1", "wh_1"), arrival("rtc_2", "wh_2")
+    assert theirs.call is not None
+    theirs.call.row["caller"] = NUMBER
+    entered(database, theirs, other)
+    database.close()
+    assert traces(tmp_path, NUMBER)
+    done = run("calls", "erase", "--caller", NUMBER, "--yes", "--json")
+    assert json.loads(done.stdout) == {"erased": 1}
+    assert traces(tmp_path, NUMBER, NUMBER[1:]) == []
+    assert [row.call_id for row in rows(database, calls)] == ["rtc_2"]
+    database.reader.dispose()
+
+
 def test_it_asks_first_and_the_audit_log_knows_no_number(tmp_path: Path, run: Run) -> None:
     database = Database(f"sqlite:///{tmp_path}/gateway.db")
     database.upgrade()
     given_calls(database, a_call("rtc_1", caller=NUMBER))
     database.close()
     assert "Erase 1 calls" in run("calls", "erase", "--caller", NUMBER, stdin="n\n", code=1).output
+    assert "--yes erases without asking" in run("calls", "erase", "--caller", NUMBER, stdin="", code=1).stderr
     run("calls", "erase", "--caller", NUMBER, stdin="y\n")
     audited = [json.loads(line) for line in run("audit", "list", "--json").stdout.splitlines()]
     assert [(entry["action"], entry["after"]) for entry in audited] == [("calls.erase", {"erased": 1})]
