@@ -2,8 +2,8 @@
 
     python -m tests.flows.crash --kills 200 --rate 200
     python -m tests.flows.crash --kills 100 --rate 50 --live         with calls that talk, transfer and hang up
-    python -m tests.flows.crash --kills 100 --rate 50 --live --nodes 2 --database postgresql://…
-    python -m tests.flows.crash --kills 5 --rate 20 --live --nodes 2 --pause 20 --database postgresql://…
+    python -m tests.flows.crash --kills 100 --rate 50 --live --nodes 2 --database postgresql
+    python -m tests.flows.crash --kills 5 --rate 20 --live --nodes 2 --pause 20 --database postgresql
     python -m tests.flows.crash --kills 5 --rate 40 --down 25        each start comes 25 s after the kill
 
 One process plays the upstream and the callers; the gateway is a process of its own that is killed with SIGKILL at
@@ -26,7 +26,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
@@ -45,6 +45,7 @@ from gateway.emulator.upstream import EmulatedUpstream
 from tests.encrypted_run import ENVIRONMENT, IS_ON, encrypt_by_default
 from tests.flows.given_up import read_told, tell_given_up
 from tests.flows.truth import Told, lie
+from tests.postgresql import start_postgresql
 
 SECRET = "whsec_dGhlIHNlY3JldCBvZiB0aGUgY3Jhc2ggdGVzdA=="
 LONGEST_START = 120.0  # seconds; a machine with much else to do takes its time
@@ -327,12 +328,17 @@ def main() -> None:
     parser.add_argument("--nodes", type=int, default=1, help="gateways on one PostgreSQL database, killed in turn")
     parser.add_argument("--pause", type=float, help="do not kill: let the gateway stand still for so many seconds")
     parser.add_argument("--down", type=float, default=0.0, help="seconds between a kill and the next start")
-    parser.add_argument("--database", help="an empty PostgreSQL database; SQLite in a temporary folder without it")
+    parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite", help="which is made for it")
     arguments = parser.parse_args()
+    if arguments.nodes > 1 and arguments.database == "sqlite":
+        parser.error("one process owns a SQLite file; add --database postgresql")
     if IS_ON:
         encrypt_by_default()
-    with tempfile.TemporaryDirectory(prefix="gateway-crash-") as folder:
-        url = arguments.database or f"sqlite:///{folder}/gateway.db"
+    with ExitStack() as made:
+        folder = made.enter_context(tempfile.TemporaryDirectory(prefix="gateway-crash-"))
+        url = f"sqlite:///{folder}/gateway.db"
+        if arguments.database == "postgresql":
+            url = made.enter_context(made.enter_context(start_postgresql()).database())
         report = asyncio.run(
             crash_loop(
                 url,
