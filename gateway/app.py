@@ -295,8 +295,7 @@ class Gateway:
             task.cancel()
         await asyncio.gather(*self._rounds, return_exceptions=True)
         await self.replays.stop()
-        await self.worker.stop(PATIENCE)
-        await self.intake.stop(PATIENCE)
+        await asyncio.gather(self.worker.stop(PATIENCE), self.intake.stop(PATIENCE))  # each may wait for the other
         await self.courier.close()
         await self.watcher.stop()
         await self.upstream.close()

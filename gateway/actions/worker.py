@@ -40,6 +40,9 @@ SLOTS: Final = 256
 # An action that so many owners took up and none ended is not sent again: the next one writes down what is known of it.
 MOST_OWNERS: Final = 5
 
+# Seconds that a repetition waits for its call to be filed, so that the one before it can be noted.
+UNNOTED: Final = 1.0
+
 log = structlog.get_logger(__name__)
 
 
@@ -198,7 +201,9 @@ class Worker:
 
     async def _note(self, job: Job, judged: Judged) -> None:
         """Write down that a request failed and will be repeated."""
-        await self._rows_of(job)
+        if not await self._has_rows(job, within=UNNOTED):
+            log.warning("a retry could not be noted", call_id=job.call_id)  # the caller waits no longer for a line
+            return
         now = self._clock.now()
         state, lines = timeline_of(job, judged.decision.events, judged.outcome, now)
         note = outbox.Note(
@@ -375,6 +380,14 @@ class Worker:
 
     def _actions_in_hand(self) -> tuple[int, ...]:
         return tuple([job.action for job in self._held])
+
+    async def _has_rows(self, job: Job, *, within: float) -> bool:
+        try:
+            async with asyncio.timeout(within):
+                await self._rows_of(job)
+        except TimeoutError:
+            return False
+        return True
 
     async def _rows_of(self, job: Job) -> None:
         """Wait until the job has its rows: what became of its request is written to them."""

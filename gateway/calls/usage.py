@@ -88,8 +88,8 @@ class LiveUsage:
             self.closed(counted.call_id, counted.rule)
         for window, key in counted.entries:
             window.remove(key, counted.at)
-        if counted.entries:
-            self._counted[counted.rule].pop(counted.call_id, None)
+        if counted.entries and self._counted[counted.rule].get(counted.call_id) == counted.at:
+            del self._counted[counted.rule][counted.call_id]
 
     def closed(self, call_id: str, rule: str) -> None:
         """A call that `rule` decided is over."""
@@ -136,7 +136,7 @@ class LiveUsage:
         windows = self._windows.get(rule)
         if not windows:
             return []
-        self._counted[rule][call_id] = at
+        self._counted[rule].setdefault(call_id, at)  # a repetition is taken back, and its call stays counted
         keys = {"caller": caller, "called": called, "rule": ""}
         entries = [(window, keys[per]) for (per, _), window in windows.items()]
         for window, key in entries:

@@ -21,8 +21,9 @@ from typing import Final, TypedDict
 import msgspec
 import structlog
 from msgspec.structs import replace
-from sqlalchemy import Connection, bindparam, delete, exists, insert, select
+from sqlalchemy import Connection, bindparam, delete, exists, func, insert, select
 
+from gateway.journal import database_failed
 from gateway.statements import Statement
 from gateway.tables import actions, calls, deliveries, entries
 from gateway.webhooks.inbox import Arrival, NewCallRows, NewDelivery, Receipt, Verdict, store_arrivals
@@ -75,29 +76,30 @@ def file(connection: Connection, filings: Sequence[Filing]) -> list[Receipt]:
     May be done again when it is unknown whether it was done: the receipt is the same.
     """
     wanted = [{"row": filing.entry, "call": filing.arrival.delivery["call_id"]} for filing in filings]
-    removed = {row for (row,) in _REMOVE.returning(connection, wanted)}
-    fresh = [filing for filing in filings if filing.entry in removed]
-    receipts = dict(zip([filing.entry for filing in fresh], _store(connection, fresh), strict=True))
-    return [receipts.get(filing.entry) or _find(connection, filing) for filing in filings]
+    removed = {call_id for (call_id,) in _REMOVE.returning(connection, wanted)}
+    fresh = [filing for filing in filings if filing.arrival.delivery["call_id"] in removed]
+    receipts = store_arrivals(connection, [filing.arrival for filing in fresh])
+    known = {filing.arrival.delivery["call_id"]: receipt for filing, receipt in zip(fresh, receipts, strict=True)}
+    return [known.get(filing.arrival.delivery["call_id"]) or _find(connection, filing) for filing in filings]
 
 
 def file_all(connection: Connection) -> None:
-    """File what a process that died had entered."""
+    """File what a process that died had entered. What cannot be filed is told, and keeps no other from it."""
+    connection.execute(_DROP_UNHEARD)
     filed = []
-    for row in connection.execute(select(entries).order_by(entries.c.id)).all():
+    for entry, call_id in connection.execute(select(entries.c.id, entries.c.call_id).order_by(entries.c.id)).all():
         try:
-            arrival = _decoder.decode(row.content)
-        except msgspec.MsgspecError as error:  # its sender, who was not answered, sends it again
-            log.error("a call that an earlier process entered cannot be read", call_id=row.call_id, error=str(error))
-            continue
-        file(connection, [Filing(entry=row.id, arrival=arrival)])
-        filed.append(row.call_id)
+            with connection.begin_nested():
+                row = connection.execute(select(entries).where(entries.c.id == entry)).one()
+                file(connection, [Filing(entry=entry, arrival=_decoder.decode(row.content))])
+        except Exception as error:
+            if database_failed(error):
+                raise
+            log.exception("a call that an earlier process entered cannot be filed", call_id=call_id)
+        else:
+            filed.append(call_id)
     if filed:
         log.warning("calls that an earlier process had entered were filed", call_ids=filed)
-
-
-def _store(connection: Connection, filings: Sequence[Filing]) -> list[Receipt]:
-    return store_arrivals(connection, [filing.arrival for filing in filings])
 
 
 def _find(connection: Connection, filing: Filing) -> Receipt:
@@ -130,8 +132,12 @@ _REMOVE: Final = Statement(
     lambda _: (
         delete(entries)
         .where(entries.c.id == bindparam("row"), entries.c.call_id == bindparam("call"))
-        .returning(entries.c.id)
+        .returning(entries.c.call_id)
     )
+)
+# Of a commit that was made and reported as failed nobody heard: nothing was sent for it, and its call was entered anew.
+_DROP_UNHEARD: Final = delete(entries).where(
+    entries.c.id.not_in(select(func.max(entries.c.id)).group_by(entries.c.call_id))
 )
 _FILED: Final = (
     select(calls.c.id.label("call"), actions.c.id.label("action"))

@@ -97,7 +97,7 @@ class Intake:
     async def _file(self, row: NewDelivery) -> Verdict:
         """Store a delivery that announces no call."""
         await self._storing.let_be_filed(row)
-        receipt = await self._storing.store(Arrival(delivery=row))
+        receipt = await asyncio.shield(self._storing.store(Arrival(delivery=row)))  # it is under way until it is stored
         _tell_conflict(row, receipt)
         return receipt.verdict
 

@@ -104,11 +104,11 @@ class Storing:
 
         Raises DatabaseUnavailable for one that never will be, by a defect: it must not be decided again.
         """
-        for key in keys_of(delivery):
-            while (filing := self._unfiled.get(key)) is not None:
-                if filing.done():
-                    raise DatabaseUnavailable("its call was acted on and could not be filed; a restart files it")
-                await asyncio.wait([filing])
+        keys = keys_of(delivery)
+        while filings := [self._unfiled[key] for key in keys if key in self._unfiled]:  # others come meanwhile
+            if any(filing.done() for filing in filings):
+                raise DatabaseUnavailable("its call was acted on and could not be filed; a restart files it")
+            await asyncio.wait(filings)
 
     def store_call(self, taken: Taken) -> "asyncio.Future[Receipt]":
         """Store a call, and begin to act on it as soon as it is safe; the receipt comes when it is in its tables.
@@ -128,8 +128,9 @@ class Storing:
         stored.add_done_callback(self._one_less)
         return stored
 
-    def _one_less(self, _: "asyncio.Future[Receipt]") -> None:
+    def _one_less(self, stored: "asyncio.Future[Receipt]") -> None:
         self._storing -= 1
+        _hear(stored)
 
     def _store_at_once(self, taken: Taken) -> "asyncio.Future[Receipt]":
         ringing = taken.ringing
@@ -170,6 +171,7 @@ class Storing:
             raise
         loop = asyncio.get_running_loop()
         filed: asyncio.Future[Receipt] = loop.create_future()
+        filed.add_done_callback(_hear)
         self._entering += 1
         for key in taken.keys:
             self._unfiled[key] = filed
@@ -225,8 +227,8 @@ class Storing:
 
     async def _file_until_it_holds(self, filing: Filing) -> Receipt:
         """File an entered call, through an outage of the database if need be."""
-        try:
-            return await self._journal.write(file, filing, flush=False)  # the entry is on the disk
+        try:  # the entry is on the disk; its lease may be over, where the machine stood still since
+            return await self._journal.write(file, filing.leased_until(self._worker.lease_until), flush=False)
         except DatabaseUnavailable as error:
             log.warning("a call that is acted on waits for the database", error=str(error))
         async for attempt in AsyncRetrying(
@@ -288,3 +290,9 @@ class Storing:
             self._worker.release(taken.lease)
         if taken.counted:
             self._usage.undo(taken.counted)
+
+
+def _hear(future: "asyncio.Future[Receipt]") -> None:
+    """Take note of how it ended: whoever waited may have gone, and nobody else is to complain."""
+    if not future.cancelled():
+        future.exception()

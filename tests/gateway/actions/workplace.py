@@ -43,13 +43,14 @@ class Told:
 
 @dataclass(kw_only=True)
 class Place:
-    """A database and an upstream that answers 200 when it is let; workers come and go."""
+    """A database and an upstream that answers when it is let: 200, after what it is told; workers come and go."""
 
     database: Database
     journal: Journal
     upstream: Upstream
     requests: list[str]
     answering: asyncio.Event
+    statuses: list[int]
     told: Told = field(default_factory=Told)
 
     def worker(self, node: str = "a", *, clock: Clock = CLOCK) -> Worker:
@@ -121,6 +122,7 @@ async def place_on(database: Database) -> AsyncIterator[Place]:
     requests: list[str] = []
     answering = asyncio.Event()
     answering.set()
+    statuses: list[int] = []
     connections: set[asyncio.Task[None] | None] = set()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -132,7 +134,8 @@ async def place_on(database: Database) -> AsyncIterator[Place]:
                 await reader.readexactly(length)
                 requests.append(head.split(b" ", 2)[1].decode())
                 await answering.wait()
-                writer.write(b"HTTP/1.1 200 x\r\ncontent-length: 0\r\n\r\n")
+                status = statuses.pop(0) if statuses else 200
+                writer.write(b"HTTP/1.1 %d x\r\ncontent-length: 0\r\n\r\n" % status)
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             return
@@ -145,7 +148,14 @@ async def place_on(database: Database) -> AsyncIterator[Place]:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
         upstream = Upstream({"openai": Endpoint(name="openai", base_url=url)})
         try:
-            yield Place(database=database, journal=journal, upstream=upstream, requests=requests, answering=answering)
+            yield Place(
+                database=database,
+                journal=journal,
+                upstream=upstream,
+                requests=requests,
+                answering=answering,
+                statuses=statuses,
+            )
         finally:
             answering.set()
             await upstream.close()

@@ -1,6 +1,6 @@
 """What capacity and rate conditions count."""
 
-from gateway.calls.usage import LONGEST_SESSION, LiveUsage
+from gateway.calls.usage import LONGEST_SESSION, Known, LiveUsage
 from gateway.clock import to_datetime
 from routing_rules import CallFacts, compile_table, decide, read_document
 from tests.conftest import SettableClock
@@ -52,6 +52,16 @@ def test_rates_are_counted_by_caller_called_number_and_rule(clock: SettableClock
     assert usage.recent("it", "called", "+3", 60) == 1
     assert usage.recent("it", "rule", "", 60) == 2
     assert usage.recent("other", "caller", "+1", 60) == 0
+
+
+def test_a_repetition_does_not_make_its_call_count_again(clock: SettableClock) -> None:
+    usage = LiveUsage(clock)
+    usage.recent("it", "caller", "+1", 60)
+    decided(usage, "a")
+    clock.pass_(1)
+    usage.undo(usage.decided("a", "it", caller="+1", called="+2"))
+    usage.learn_decided([Known("a", "it", "+1", "+2", 1.0)])
+    assert usage.recent("it", "caller", "+1", 60) == 1
 
 
 def test_a_rate_forgets_what_is_older_than_its_seconds(clock: SettableClock) -> None:

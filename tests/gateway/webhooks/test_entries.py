@@ -135,6 +135,54 @@ def test_an_entry_that_cannot_be_read_is_told_and_keeps_no_other_from_being_file
     assert [row.call_id for row in rows(database, entries)] == ["rtc_odd"]
 
 
+def test_an_entry_that_cannot_be_filed_keeps_no_other_from_it(sqlite: Database) -> None:
+    database = sqlite
+    entered(database, arrival("rtc_odd", "wh_0"), arrival())
+    with database.transaction() as connection, capture_logs() as lines:
+        refuse = "CREATE TRIGGER odd AFTER INSERT ON calls WHEN NEW.call_id = 'rtc_odd'"
+        connection.execute(text(f"{refuse} BEGIN SELECT RAISE(ABORT, 'a defect'); END"))
+        file_all(connection)
+    assert [(line["log_level"], line.get("call_id")) for line in lines] == [("error", "rtc_odd"), ("warning", None)]
+    assert [row.call_id for row in rows(database, calls)] == ["rtc_1"]
+    assert [row.call_id for row in rows(database, entries)] == ["rtc_odd"]
+
+
+@needs_plain
+def test_an_entry_that_cannot_be_opened_keeps_no_other_from_being_filed(sqlite_url: str) -> None:
+    database = opened(sqlite_url, NEW, at=1)
+    entered(database, arrival("rtc_odd", "wh_0"), arrival())
+    with database.transaction() as connection:
+        cut = "UPDATE entries SET content = substr(content, 1, length(content) - 1) WHERE call_id = 'rtc_odd'"
+        connection.execute(text(cut))
+        file_all(connection)
+    assert [row.call_id for row in rows(database, calls)] == ["rtc_1"]
+    database.close()
+
+
+def test_an_entry_of_which_nobody_heard_does_not_decide(database: Database) -> None:
+    unheard, acted_on = arrival(), arrival()
+    assert unheard.call is not None
+    unheard.call.row["rule"] = "a rule that was changed"
+    entered(database, unheard)  # its commit was reported as failed, and the sender sent it again
+    entered(database, acted_on)
+    with database.transaction() as connection:
+        file_all(connection)
+    assert [row.rule for row in rows(database, calls)] == ["sales"]
+    assert rows(database, entries) == []
+
+
+def test_a_filing_that_is_made_again_has_its_own_receipt_beside_the_next_call_of_its_number(
+    database: Database,
+) -> None:
+    first, second = arrival("rtc_1", "wh_1"), arrival("rtc_2", "wh_2")
+    (number,) = entered(database, first)
+    (receipt,) = filed(database, Filing(entry=number, arrival=first))
+    (other,) = entered(database, second)
+    again, fresh = filed(database, Filing(entry=number, arrival=first), Filing(entry=other, arrival=second))
+    assert again == receipt
+    assert [row.id for row in rows(database, calls)] == [receipt.call, fresh.call]
+
+
 @needs_plain
 def test_an_entry_is_sealed_where_calls_are(database_url: str) -> None:
     database = opened(database_url, NEW, at=1)

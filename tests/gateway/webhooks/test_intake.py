@@ -1,6 +1,8 @@
 """The intake over a real database, worker and upstream: what is stored, begun, and taken back."""
 
 import asyncio
+import gc
+import logging
 import os
 import time
 from collections.abc import AsyncIterator
@@ -215,6 +217,7 @@ class Unhurried(Journal):
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine, on_death=lambda: None)
         self.filing = asyncio.Event()
+        self.held: dict[str, asyncio.Event] = {}  # calls that are filed when they are let
         self.failures: list[Exception] = []
         self.full = False  # for all but entries
 
@@ -224,7 +227,7 @@ class Unhurried(Journal):
         return asyncio.ensure_future(self._file(item, how)) if unit is file else super().write(unit, item, **how)
 
     async def _file(self, item: Filing, how: dict[str, Any]) -> Receipt:
-        await self.filing.wait()
+        await self.held.get(item.arrival.delivery["call_id"] or "", self.filing).wait()
         if self.failures:
             raise self.failures.pop(0)
         return await super().write(file, item, **how)
@@ -265,6 +268,56 @@ async def test_an_entered_call_is_acted_on_before_it_is_filed_and_answered_after
     await idle(desk.worker)
     assert (place.rows(entries), [row.state for row in place.rows(calls)]) == ([], ["rejected"])
     assert (desk.free, len(place.requests), desk.worker._granted) == (SLOTS, 1, [])
+
+
+async def test_what_repeats_two_calls_waits_for_both(entering: Entering) -> None:
+    desk, place = entering.desk, entering.desk.place
+    first = asyncio.create_task(desk.receive(announcing("rtc_1")))
+    await place.asked(1)
+    between = asyncio.create_task(desk.receive(announcing("rtc_1"), key="wh_2"))
+    await asyncio.sleep(0)  # it waits for the first call
+    second = asyncio.create_task(desk.receive(announcing("rtc_2"), key="wh_2"))
+    entering.journal.held["rtc_2"] = asyncio.Event()
+    await place.asked(2)
+    entering.journal.filing.set()
+    assert await first is Verdict.NEW
+    assert await asyncio.wait([between], timeout=0.2) == (set(), {between})
+    entering.journal.held["rtc_2"].set()
+    assert [await first, await between, await second] == [Verdict.NEW, Verdict.CONFLICT, Verdict.NEW]
+    await idle(desk.worker)
+    assert [row.call_id for row in place.rows(calls)] == ["rtc_1", "rtc_2"]
+    assert (len(place.requests), place.rows(entries), desk.free) == (2, [], SLOTS)
+
+
+async def test_a_request_is_repeated_while_its_call_cannot_be_filed(entering: Entering) -> None:
+    desk, place = entering.desk, entering.desk.place
+    place.statuses.append(503)
+    receiving = asyncio.create_task(desk.receive(announcing("rtc_1")))
+    await place.asked(2)
+    assert (receiving.done(), place.rows(calls)) == (False, [])
+    entering.journal.filing.set()
+    assert await receiving is Verdict.NEW
+    await idle(desk.worker)
+    assert [(row.state, row.ended_at is not None) for row in place.rows(calls)] == [("rejected", True)]
+    assert [row.outcome for row in place.rows(actions)] == ["done"]
+
+
+async def test_nobody_complains_for_a_sender_that_has_gone(
+    entering: Entering, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk = entering.desk
+    with desk.place.database.transaction() as connection:
+        connection.execute(text("ALTER TABLE entries RENAME TO elsewhere"))
+    receiving = asyncio.create_task(desk.receive(announcing("rtc_1")))
+    await asyncio.sleep(0)
+    receiving.cancel()
+    with pytest.raises(asyncio.CancelledError), caplog.at_level(logging.ERROR, "asyncio"):
+        await receiving
+    await idle(desk.worker)
+    await desk.intake.stop(patience=5)
+    del receiving
+    gc.collect()
+    assert [record.message for record in caplog.records if record.name == "asyncio"] == []
 
 
 @pytest.mark.parametrize(
