@@ -71,10 +71,13 @@ def quiet() -> Iterator[None]:
     """Log what goes wrong, on stderr, and nothing else: stdout is for data."""
     import structlog
 
+    # Told without the values of variables, which rich would show: they may be secrets, or say who called.
+    told = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
     before = structlog.get_config()
     structlog.configure(
         **before
         | {
+            "processors": [structlog.processors.add_log_level, told],
             "wrapper_class": structlog.make_filtering_bound_logger(logging.WARNING),
             "logger_factory": structlog.PrintLoggerFactory(sys.stderr),
         }
