@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from contextlib import aclosing
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -84,7 +85,7 @@ def test_only_what_a_large_export_has_beyond_a_page_waits_for_an_idle_processor(
     assert done.stderr.split() == [str(idle).encode()]
 
 
-async def test_an_export_that_fails_says_so() -> None:
+async def test_an_export_that_fails_says_so(tmp_path: Path) -> None:
     order = Order(wanted=Wanted(), form="jsonl")
     with pytest.raises(ExportFailed):
-        assert [chunk async for chunk in run_apart("sqlite:////nowhere/gateway.db", order)] == []
+        assert [chunk async for chunk in run_apart(f"sqlite:///{tmp_path}/empty.db", order)] == []
